@@ -1,0 +1,256 @@
+//! The one stream of events: what the engine says happened.
+//!
+//! The progress display, the journal and the report all read this stream and
+//! nothing else, so what one of them knows, all of them can know, and a run can
+//! be shown again from its journal.
+//!
+//! Guarantees, asserted on every run in `tests/it/`:
+//!
+//! * `seq` starts at 0 and rises by one; `elapsed_ms` never falls.
+//! * The first event is [`EventKind::RunStarted`] and the last is
+//!   [`EventKind::RunFinished`]; nothing follows it.
+//! * [`EventKind::RunPlanned`] comes before any step's event.
+//! * Every step of the plan has exactly one [`EventKind::StepFinished`], also
+//!   one that never began; it is the last event of that step.
+//! * Every [`EventKind::PhaseStarted`] is on the disk before the process that it
+//!   speaks of is spawned, and has at most one [`EventKind::PhaseFinished`]: none
+//!   when drctl itself was killed in between.
+//! * No event holds the value of a sensitive variable or output.
+
+use crate::model::{
+    gate::GateAnswer,
+    resource::ResourceAction,
+    run::{DeclaredBy, Outage, RunId, RunKind, RunOutcome},
+    step::{Phase, StepId, StepOutcome, StepSummary},
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One thing that happened, stamped by the engine alone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Position in the run, from 0.
+    pub seq: u64,
+    /// Milliseconds since the run began, on the monotonic clock.
+    pub elapsed_ms: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// What happened.
+///
+/// A variant is added, never changed: journals outlive the binary that wrote
+/// them. A kind that this binary does not know reads as [`EventKind::Unknown`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum EventKind {
+    /// The run began: `t1`, unless the outage is known to have been detected earlier. Always first.
+    RunStarted {
+        /// Its name.
+        run: RunId,
+        /// What it is for.
+        run_kind: RunKind,
+        /// The version of drctl that does it.
+        drctl: String,
+        /// The wall clock, read this once; all else is `elapsed_ms`.
+        began_at: Timestamp,
+        /// Where the repository comes from, without credentials.
+        repo: String,
+        /// The fallback region.
+        region: String,
+        /// When the outage began: `t0`.
+        outage: Outage,
+    },
+    /// The repository is there, at a commit.
+    CheckoutReady {
+        /// The commit, as 40 hexadecimal digits.
+        commit: String,
+        /// The branch, tag or commit that was asked for, when one was.
+        reference: Option<String>,
+        /// When the origin could not be reached and a local mirror stood in: how
+        /// long ago that was last brought up to date, in milliseconds.
+        mirror_age_ms: Option<u64>,
+    },
+    /// What will be done is known; nothing has been done yet.
+    RunPlanned {
+        /// The service's name.
+        service: String,
+        /// The region that serves in normal times, when it is known.
+        primary: Option<String>,
+        /// The recovery time objective, in milliseconds.
+        rto_ms: Option<u64>,
+        /// The recovery point objective, in milliseconds.
+        rpo_ms: Option<u64>,
+        /// SHA-256 over all that decides what will be done, in hexadecimal.
+        digest: String,
+        /// Every step that will be accounted for, in the runbook's order.
+        steps: Vec<StepSummary>,
+    },
+    /// A person or the policy said go: `t2`.
+    Declared {
+        /// Who.
+        by: DeclaredBy,
+    },
+    /// A part of a step's work began.
+    PhaseStarted {
+        /// Whose.
+        step: StepId,
+        /// Which part.
+        phase: Phase,
+    },
+    /// A part of a step's work ended.
+    PhaseFinished {
+        /// Whose.
+        step: StepId,
+        /// Which part.
+        phase: Phase,
+        /// True when it went well.
+        ok: bool,
+    },
+    /// Terraform said what it would do.
+    PlanMade {
+        /// In which stack.
+        step: StepId,
+        /// How many resource instances each action would be done to.
+        actions: BTreeMap<ResourceAction, u64>,
+    },
+    /// The gate looked at a plan.
+    GateAnswered {
+        /// Of which stack.
+        step: StepId,
+        /// What it said.
+        answer: GateAnswer,
+    },
+    /// Terraform began with one resource instance.
+    ResourceStarted {
+        /// In which stack.
+        step: StepId,
+        /// Its address, as Terraform writes it.
+        address: String,
+        /// What is done to it.
+        action: ResourceAction,
+    },
+    /// Terraform ended with one resource instance.
+    ResourceFinished {
+        /// In which stack.
+        step: StepId,
+        /// Its address, as Terraform writes it.
+        address: String,
+        /// What was done to it.
+        action: ResourceAction,
+        /// From Terraform's own start to its own end, in milliseconds.
+        took_ms: u64,
+        /// True when it went well.
+        ok: bool,
+    },
+    /// The outputs of a stack can be used by what needs it.
+    OutputsReady {
+        /// Whose.
+        step: StepId,
+        /// Their names; never their values.
+        names: Vec<String>,
+    },
+    /// Something worth knowing that stopped nothing.
+    Noted {
+        /// The step that it is about, when it is about one.
+        step: Option<StepId>,
+        /// One sentence.
+        message: String,
+    },
+    /// A step ended. The last event of that step.
+    StepFinished {
+        /// Which.
+        step: StepId,
+        /// How.
+        outcome: StepOutcome,
+    },
+    /// A probe asked the service during verification.
+    ProbeAnswered {
+        /// Which probe.
+        probe: String,
+        /// True when the service answered as it should.
+        up: bool,
+        /// What was seen.
+        detail: String,
+        /// How many good answers in a row this makes.
+        passes: u32,
+        /// How many are needed.
+        needed: u32,
+    },
+    /// Every probe passed as often in a row as it must: `t8`.
+    ServiceVerified,
+    /// A probe did not pass in the time it was given.
+    VerificationFailed {
+        /// The probe.
+        probe: String,
+        /// What it saw last.
+        detail: String,
+    },
+    /// How old the data is that could be restored.
+    RecoveryPointFound {
+        /// The data store.
+        store: String,
+        /// How long before `t0` its newest recovery point is, in milliseconds;
+        /// below zero when it is newer than `t0`. Absent when it could not be learnt.
+        before_outage_ms: Option<i64>,
+        /// Why it could not be learnt.
+        cause: Option<String>,
+    },
+    /// The run was asked to stop; nothing new is begun, what is in flight may end.
+    InterruptReceived {
+        /// The signal's name, such as `SIGINT`.
+        signal: String,
+    },
+    /// The run ended. Always last.
+    RunFinished {
+        /// How.
+        outcome: RunOutcome,
+    },
+    /// Written by a newer drctl.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Something that takes the stream in.
+///
+/// Sinks are called in order, on the run's own loop, one event at a time: a slow
+/// sink slows the run, so a sink with slow work hands it to a thread of its own.
+pub trait Sink: Send {
+    /// Takes one event.
+    ///
+    /// # Errors
+    ///
+    /// What could not be written. What follows is the caller's choice.
+    fn take(&mut self, event: &Event) -> std::io::Result<()>;
+}
+
+impl Sink for Vec<Event> {
+    fn take(&mut self, event: &Event) -> std::io::Result<()> {
+        self.push(event.clone());
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_of_a_newer_drctl_is_read_as_unknown() {
+        let line = r#"{"seq":3,"elapsed_ms":9,"event":"region_evacuated","from":"eu"}"#;
+        let event: Event = serde_json::from_str(line).unwrap();
+        assert_eq!(event, Event { seq: 3, elapsed_ms: 9, kind: EventKind::Unknown });
+    }
+
+    #[test]
+    fn an_event_is_one_flat_object() {
+        let kind = EventKind::PhaseStarted { step: StepId::new("data"), phase: Phase::Apply };
+        let line = serde_json::to_string(&Event { seq: 7, elapsed_ms: 1_200, kind }).unwrap();
+        assert_eq!(
+            line,
+            r#"{"seq":7,"elapsed_ms":1200,"event":"phase_started","step":"data","phase":"apply"}"#
+        );
+    }
+}

@@ -1,0 +1,147 @@
+//! A run: its name, what it is, and how it can end.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+/// The name of a run, such as `20260314-025907-4f1c`: the time at which it began
+/// in UTC, and four hexadecimal digits. Names sort in the order of their runs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(String);
+
+impl RunId {
+    /// Names a run that began at `began_at`; `salt` tells apart two that began in one second.
+    pub fn new(began_at: Timestamp, salt: u16) -> Self {
+        Self(format!("{}-{salt:04x}", began_at.strftime("%Y%m%d-%H%M%S")))
+    }
+
+    /// Returns the name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A string that is no run's name.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{0}` is not the name of a run, which looks like `20260314-025907-4f1c`")]
+pub struct RunIdError(String);
+
+impl FromStr for RunId {
+    type Err = RunIdError;
+
+    /// Reads a whole name.
+    ///
+    /// # Errors
+    ///
+    /// [`RunIdError`] when the string is not of the form above, so that a name
+    /// never is a path.
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        let shape: String = s
+            .chars()
+            .map(|c| match c {
+                '0'..='9' => '9',
+                'a'..='f' => 'f',
+                other => other,
+            })
+            .collect();
+        let salt_is_hex = shape.len() == 20 && shape[16..].chars().all(|c| matches!(c, '9' | 'f'));
+        if shape.starts_with("99999999-999999-") && salt_is_hex {
+            Ok(Self(s.to_owned()))
+        } else {
+            Err(RunIdError(s.to_owned()))
+        }
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// What a run is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunKind {
+    /// A real run into the fallback region.
+    Failover,
+    /// Written by a newer drctl.
+    #[serde(other)]
+    Unknown,
+}
+
+/// When the outage began, which is `t0`, and how that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outage {
+    /// How long before the run began, in milliseconds of wall time.
+    pub before_ms: u64,
+    /// Who says so.
+    pub known_by: OutageSource,
+}
+
+/// How the start of an outage is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutageSource {
+    /// The operator said so, with `--outage-at`.
+    Declared,
+    /// Nobody said: the run's own start stands for it, so the outage was longer than shown.
+    Assumed,
+    /// Written by a newer drctl.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Who said go, which is `t2`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeclaredBy {
+    /// The operator typed the service's name.
+    Typed,
+    /// The command line carried the digest of the very plan that was made.
+    Digest,
+    /// Written by a newer drctl.
+    #[serde(other)]
+    Unknown,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunOutcome {
+    /// Every step is done, and every probe that the runbook has passed.
+    Recovered,
+    /// Every step is done; the runbook has no probe, so whether the service is back is not known.
+    Unverified,
+    /// A step failed, or the service did not pass its probes.
+    Failed,
+    /// The gate refused a plan, and nothing else failed.
+    Refused,
+    /// The run was stopped.
+    Interrupted,
+    /// Written by a newer drctl.
+    #[serde(other)]
+    Unknown,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_readable_and_sort_by_time() {
+        let early = RunId::new("2026-03-14T02:59:07Z".parse().unwrap(), 0x4f1c);
+        let late = RunId::new("2026-03-14T03:00:00Z".parse().unwrap(), 1);
+        assert_eq!(early.to_string(), "20260314-025907-4f1c");
+        assert!(early < late);
+        assert_eq!("20260314-025907-4f1c".parse(), Ok(early));
+    }
+
+    #[test]
+    fn a_path_is_no_name() {
+        for bad in ["..", "20260314-025907", "20260314-025907-../x", "20260314-025907-4F1C", ""] {
+            assert!(bad.parse::<RunId>().is_err(), "{bad}");
+        }
+    }
+}

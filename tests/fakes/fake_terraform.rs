@@ -1,0 +1,3 @@
+//! A Terraform that does what a script tells it.
+
+fn main() {}
