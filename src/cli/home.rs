@@ -1,0 +1,163 @@
+//! Where drctl keeps what it must remember: runs, mirrors and a small cache.
+
+use super::{
+    error::{CliError, OrExit},
+    exit::Exit,
+};
+use crate::model::run::RunId;
+use anyhow::{Context, anyhow};
+use std::{
+    env, fs, io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
+
+/// The folder that holds everything: `DRCTL_HOME`, else `$XDG_STATE_HOME/drctl`,
+/// else `~/.local/state/drctl`.
+#[derive(Clone, Debug)]
+pub struct Home {
+    root: PathBuf,
+}
+
+impl Home {
+    /// Finds the folder; it need not be there yet.
+    ///
+    /// # Errors
+    ///
+    /// Neither `DRCTL_HOME` nor `HOME` is set.
+    pub fn find() -> Result<Self, CliError> {
+        let from = |name: &str| env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+        from("DRCTL_HOME")
+            .or_else(|| from("XDG_STATE_HOME").map(|dir| dir.join("drctl")))
+            .or_else(|| from("HOME").map(|dir| dir.join(".local/state/drctl")))
+            .and_then(|root| std::path::absolute(root).ok())
+            .map(|root| Self { root })
+            .ok_or_else(|| {
+                CliError::new(Exit::Usage, anyhow!("there is no folder to keep runs in"))
+                    .hint("Set `DRCTL_HOME` to a folder that survives a restart")
+            })
+    }
+
+    /// Returns the folder itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Returns where repositories are mirrored.
+    pub fn mirrors(&self) -> PathBuf {
+        self.root.join("mirrors")
+    }
+
+    /// Returns where what can be learnt again is kept.
+    pub fn cache(&self) -> PathBuf {
+        self.root.join("cache")
+    }
+
+    /// Returns the folder of `run`, which may not be there.
+    pub fn run(&self, run: &RunId) -> RunFolder {
+        RunFolder { root: self.root.join("runs").join(run.as_str()) }
+    }
+
+    /// Returns every run that has a folder, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// The folder of runs is there and cannot be read.
+    pub fn runs(&self) -> Result<Vec<RunId>, CliError> {
+        let dir = self.root.join("runs");
+        let entries = match fs::read_dir(&dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries
+                .with_context(|| format!("failed to read `{}`", dir.display()))
+                .or_exit(Exit::Failed)?,
+        };
+        let mut runs: Vec<RunId> =
+            entries.flatten().filter_map(|e| e.file_name().to_str()?.parse().ok()).collect();
+        runs.sort();
+        Ok(runs)
+    }
+
+    /// Returns the one run that `name` means: `latest`, a whole name, or the start of one.
+    ///
+    /// # Errors
+    ///
+    /// There is no such run, or more than one.
+    pub fn find_run(&self, name: &str) -> Result<RunId, CliError> {
+        let runs = self.runs()?;
+        let see = "See `drctl runs` for the runs that there are";
+        if name == "latest" {
+            return runs.last().cloned().ok_or_else(|| {
+                let error = anyhow!("there is no run in `{}` yet", self.root.display());
+                CliError::new(Exit::Usage, error).hint(see)
+            });
+        }
+        let mut matching = runs.iter().filter(|run| run.as_str().starts_with(name));
+        match (matching.next(), matching.next()) {
+            (Some(run), None) => Ok(run.clone()),
+            (None, _) => {
+                Err(CliError::new(Exit::Usage, anyhow!("there is no run `{name}`")).hint(see))
+            }
+            (Some(_), Some(_)) => {
+                let error = anyhow!("more than one run begins with `{name}`");
+                Err(CliError::new(Exit::Usage, error).hint(see))
+            }
+        }
+    }
+}
+
+/// The folder of one run: 0700, since it holds state.
+#[derive(Clone, Debug)]
+pub struct RunFolder {
+    root: PathBuf,
+}
+
+impl RunFolder {
+    /// Makes the folder.
+    ///
+    /// # Errors
+    ///
+    /// It is there already, or cannot be made.
+    pub fn create(&self) -> Result<(), CliError> {
+        let parent = self.root.parent().unwrap_or(&self.root);
+        let mut builder = fs::DirBuilder::new();
+        builder.mode(0o700).recursive(true);
+        builder
+            .create(parent)
+            .and_then(|()| builder.recursive(false).create(&self.root))
+            .with_context(|| format!("failed to make the run's folder `{}`", self.root.display()))
+            .or_exit(Exit::Failed)
+            .map_err(|error| {
+                error.hint("Set `DRCTL_HOME` to a folder that can be written, with room on its disk")
+            })
+    }
+
+    /// Returns the folder itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Returns the journal's path.
+    pub fn journal(&self) -> PathBuf {
+        self.root.join("journal.jsonl")
+    }
+
+    /// Returns where the repository is checked out.
+    pub fn work(&self) -> PathBuf {
+        self.root.join("work")
+    }
+
+    /// Returns where saved plans and inputs are, which hold secrets; removed on success.
+    pub fn scratch(&self) -> PathBuf {
+        self.root.join("scratch")
+    }
+
+    /// Returns where the output of every process is kept.
+    pub fn logs(&self) -> PathBuf {
+        self.root.join("logs")
+    }
+
+    /// Returns where drctl keeps the state of stacks that have no backend of their own.
+    pub fn state(&self) -> PathBuf {
+        self.root.join("state")
+    }
+}

@@ -1,0 +1,78 @@
+//! A run as it speaks: the one place where events are made and stamped.
+
+use crate::model::{
+    event::{Event, EventKind, Sink},
+    run::{DeclaredBy, RunOutcome},
+};
+use std::io;
+use tokio::time::Instant;
+
+/// A run that has begun and has not ended.
+///
+/// Every event of a run goes through here, in one thread, so that its number
+/// and its time are right.
+pub struct Run<'a> {
+    start: Instant,
+    next: u64,
+    sink: &'a mut dyn Sink,
+    broken: Option<io::Error>,
+}
+
+impl<'a> Run<'a> {
+    /// Begins a run at `start` and says `started`, which is its [`EventKind::RunStarted`].
+    ///
+    /// # Errors
+    ///
+    /// The journal could not be written: a run that cannot be remembered is not begun.
+    pub fn begin(start: Instant, started: EventKind, sink: &'a mut dyn Sink) -> io::Result<Self> {
+        let mut run = Self { start, next: 0, sink, broken: None };
+        run.say(started);
+        match run.broken.take() {
+            None => Ok(run),
+            Some(error) => Err(error),
+        }
+    }
+
+    /// Says that the operator or the policy said go.
+    pub fn declared(&mut self, by: DeclaredBy) {
+        self.say(EventKind::Declared { by });
+    }
+
+    /// Says something worth knowing that stopped nothing.
+    pub fn note(&mut self, message: impl Into<String>) {
+        self.say(EventKind::Noted { step: None, message: message.into() });
+    }
+
+    /// Says what happened.
+    ///
+    /// Once the journal is broken nothing more is said, and [`Run::remembers`]
+    /// is false from then on.
+    pub fn say(&mut self, kind: EventKind) {
+        if self.broken.is_some() {
+            return;
+        }
+        let elapsed_ms = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let event = Event { seq: self.next, elapsed_ms, kind };
+        self.next += 1;
+        self.broken = self.sink.take(&event).err();
+    }
+
+    /// Returns false once the journal could not be written: nothing new may be begun.
+    pub fn remembers(&self) -> bool {
+        self.broken.is_none()
+    }
+
+    /// Ends the run.
+    ///
+    /// # Errors
+    ///
+    /// The first error from the journal, when there was one: the journal then
+    /// tells less than what happened.
+    pub fn finish(mut self, outcome: RunOutcome) -> io::Result<()> {
+        self.say(EventKind::RunFinished { outcome });
+        match self.broken {
+            None => Ok(()),
+            Some(error) => Err(error),
+        }
+    }
+}

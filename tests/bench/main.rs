@@ -1,0 +1,204 @@
+//! What drctl costs over the bare Terraform, as ratios measured in one run.
+//!
+//! Every row does the same work twice: `terraform init && plan && apply` by hand
+//! with Terraform's local state, and `drctl failover` on a repository that holds
+//! the same files. The two take turns, and medians are compared.
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, and may panic")]
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+const DRCTL: &str = env!("CARGO_BIN_EXE_drctl");
+
+fn main() {
+    // `cargo bench` passes `--bench`; anything else names the rows to run.
+    let wanted: Vec<String> = env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
+    let rows: [(&str, fn()); 4] = [
+        ("one", || overhead("one", 1, 7, Duration::from_millis(150), 1.0)),
+        ("hundred", || overhead("hundred", 100, 5, Duration::from_millis(50), 1.05)),
+        ("four", four_stacks),
+        ("thousand", thousand),
+    ];
+    println!("{:<34} {:>9} {:>9} {:>7}  goal", "case", "bare", "drctl", "ratio");
+    for (name, run) in rows {
+        if wanted.is_empty() || wanted.iter().any(|w| w == name) {
+            run();
+        }
+    }
+}
+
+/// `count` builtin resources in one stack.
+fn overhead(name: &str, count: usize, rounds: usize, plus: Duration, times: f64) {
+    let dir = tempfile::tempdir().unwrap();
+    let repo = repository(dir.path(), &[("main", &resources(count))]);
+    let (bare, drctl) = medians(rounds, || bare(&repo, "main"), || failover(&repo, dir.path()).0);
+    let goal = bare.mul_f64(times) + plus;
+    row(
+        &format!("{name}: {count} resource(s), one stack"),
+        bare,
+        drctl,
+        &format!("at most {:.2}s, {}", goal.as_secs_f64(), verdict(drctl <= goal)),
+    );
+}
+
+/// Four independent stacks that each wait three seconds.
+fn four_stacks() {
+    let dir = tempfile::tempdir().unwrap();
+    let slow = "resource \"terraform_data\" \"slow\" {\n  provisioner \"local-exec\" {\n    command = \"sleep 3\"\n  }\n}\n";
+    let names = ["a", "b", "c", "d"];
+    let repo = repository(dir.path(), &names.map(|name| (name, slow)));
+    let (one, four) = medians(3, || bare(&repo, "a"), || failover(&repo, dir.path()).0);
+    let ratio = four.as_secs_f64() / one.as_secs_f64();
+    row(
+        "four: 4 stacks against the longest",
+        one,
+        four,
+        &format!("at most 1.2, {}", verdict(ratio <= 1.2)),
+    );
+}
+
+/// A thousand resources, and drctl's own memory meanwhile.
+fn thousand() {
+    let dir = tempfile::tempdir().unwrap();
+    let repo = repository(dir.path(), &[("main", &resources(1_000))]);
+    let mut peak = 0;
+    let (bare, drctl) = medians(
+        3,
+        || bare(&repo, "main"),
+        || {
+            let (took, kib) = failover(&repo, dir.path());
+            peak = peak.max(kib);
+            took
+        },
+    );
+    let ratio = drctl.as_secs_f64() / bare.as_secs_f64();
+    row(
+        "thousand: 1,000 resources",
+        bare,
+        drctl,
+        &format!("at most 0.5, {}", verdict(ratio <= 0.5)),
+    );
+    println!(
+        "{:<34} {:>9} {:>6} MB {:>7}  under 64 MB, {}",
+        "thousand: memory of drctl",
+        "",
+        peak / 1024,
+        "",
+        verdict(peak < 64 * 1024)
+    );
+}
+
+fn resources(count: usize) -> String {
+    format!("resource \"terraform_data\" \"r\" {{\n  count = {count}\n  input = count.index\n}}\n")
+}
+
+fn row(case: &str, bare: Duration, drctl: Duration, goal: &str) {
+    let (bare, drctl) = (bare.as_secs_f64(), drctl.as_secs_f64());
+    println!("{case:<34} {bare:>8.2}s {drctl:>8.2}s {:>7.2}  {goal}", drctl / bare);
+}
+
+fn verdict(good: bool) -> &'static str {
+    if good { "kept" } else { "MISSED" }
+}
+
+/// Runs both by turns and returns the median of each.
+fn medians(
+    rounds: usize,
+    mut bare: impl FnMut() -> Duration,
+    mut drctl: impl FnMut() -> Duration,
+) -> (Duration, Duration) {
+    let (mut a, mut b) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        a.push(bare());
+        b.push(drctl());
+    }
+    a.sort();
+    b.sort();
+    (a[rounds / 2], b[rounds / 2])
+}
+
+/// Commits `stacks` and a runbook that names them.
+fn repository(dir: &Path, stacks: &[(&str, &str)]) -> PathBuf {
+    let repo = dir.join("repo");
+    let mut runbook = String::from("service \"bench\" {\n  rto = \"10m\"\n}\n");
+    for (name, text) in stacks {
+        fs::create_dir_all(repo.join(name)).unwrap();
+        fs::write(repo.join(name).join("main.tf"), text).unwrap();
+        runbook += &format!("\nstack \"{name}\" {{\n  path = \"{name}\"\n}}\n");
+    }
+    fs::write(repo.join("drctl.hcl"), runbook).unwrap();
+    let git = |args: &[&str]| {
+        let as_nobody = ["-c", "user.name=bench", "-c", "user.email=bench@localhost"];
+        run(Command::new("git").args(as_nobody).args(args).current_dir(&repo));
+    };
+    git(&["init", "-q"]);
+    git(&["add", "."]);
+    git(&["commit", "-q", "-m", "bench"]);
+    repo
+}
+
+fn run(command: &mut Command) {
+    let done = command.stdin(Stdio::null()).output().unwrap();
+    assert!(done.status.success(), "{command:?}: {}", String::from_utf8_lossy(&done.stderr));
+}
+
+/// `terraform init`, `plan` and `apply` by hand, in a fresh copy.
+fn bare(repo: &Path, stack: &str) -> Duration {
+    let copy = tempfile::tempdir().unwrap();
+    fs::copy(repo.join(stack).join("main.tf"), copy.path().join("main.tf")).unwrap();
+    let terraform = |args: &[&str]| {
+        run(Command::new("terraform")
+            .args(args)
+            .current_dir(copy.path())
+            .env("CHECKPOINT_DISABLE", "1"));
+    };
+    let start = Instant::now();
+    terraform(&["init", "-input=false"]);
+    terraform(&["plan", "-input=false", "-out=plan"]);
+    terraform(&["apply", "-input=false", "plan"]);
+    start.elapsed()
+}
+
+/// `drctl failover`; also its peak of resident memory, in KiB.
+fn failover(repo: &Path, dir: &Path) -> (Duration, u64) {
+    let args = ["failover", "--repo", repo.to_str().unwrap(), "--region", "ap-northeast-2"];
+    let home = dir.join("home");
+    let dry = Command::new(DRCTL)
+        .args(args)
+        .args(["--dry-run", "--json"])
+        .env("DRCTL_HOME", &home)
+        .output()
+        .unwrap();
+    let plan: serde_json::Value = serde_json::from_slice(&dry.stdout)
+        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&dry.stderr)));
+    let digest = plan["digest"].as_str().unwrap().to_owned();
+
+    let start = Instant::now();
+    let mut child = Command::new(DRCTL)
+        .args(args)
+        .args(["--yes", "--expect-plan", &digest])
+        .env("DRCTL_HOME", &home)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    while child.try_wait().unwrap().is_none() {
+        let text = fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|l| l.trim().trim_end_matches(" kB").parse().ok());
+        peak = peak.max(kib.unwrap_or(0));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let took = start.elapsed();
+    // Without a probe nothing is proven: 6 is the right answer here.
+    let code = child.wait().unwrap().code();
+    assert_eq!(code, Some(6), "drctl failover exited with {code:?}");
+    (took, peak)
+}
