@@ -1,3 +1,7 @@
 //! The `drctl` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    drctl::cli::main().into()
+}

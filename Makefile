@@ -1,0 +1,46 @@
+# Each target is a line or two; `make` lists them.
+.DEFAULT_GOAL := help
+# Without OpenSSL's headers on the machine it is built from source, which needs perl and takes two minutes once.
+VENDORED := $(shell pkg-config --exists openssl 2>/dev/null || echo vendored-openssl)
+FEATURES := $(strip $(VENDORED))
+NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo yes)
+TEST := $(if $(NEXTEST),cargo nextest run --no-fail-fast,cargo test --no-fail-fast)
+
+.PHONY: help tools build install demo test lint fmt snap bench docs ci
+
+help: ## List the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+tools: ## Say what is missing on this machine, and what to do about it
+	@tests/tools.sh
+
+build: tools ## Build drctl for use: target/release/drctl
+	cargo build --release --features "$(FEATURES)"
+
+install: tools ## Install drctl to ~/.cargo/bin
+	cargo install --locked --path . --features "$(FEATURES)"
+
+demo: build ## Fail a service of four stacks over to another region, and show the report
+	@tests/demo.sh target/release/drctl
+
+test: tools ## Run all tests
+	$(TEST) --features "test-fakes $(FEATURES)"
+
+lint: ## Check format and lints
+	cargo fmt --check
+	cargo clippy --all-targets --features "test-fakes $(FEATURES)" -- -D warnings
+
+fmt: ## Format the code
+	cargo fmt
+
+snap: ## Run the tests and accept what they now print
+	INSTA_UPDATE=always $(TEST) --features "test-fakes $(FEATURES)"
+
+bench: tools ## Measure drctl against the bare Terraform: `make bench`, `make bench CASE=thousand`
+	cargo bench --bench cost --features "$(FEATURES)" -- $(CASE)
+
+docs: ## Build the documentation of the library
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items --features "$(FEATURES)"
+
+ci: ## Everything that must hold before a change lands
+	.ci/run

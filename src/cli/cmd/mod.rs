@@ -1,0 +1,7 @@
+//! One file a command.
+
+pub(super) mod completions;
+pub(super) mod doctor;
+pub(super) mod failover;
+pub(super) mod report;
+pub(super) mod runs;

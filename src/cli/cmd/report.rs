@@ -1,0 +1,89 @@
+//! `drctl report`.
+
+use crate::{
+    cli::{
+        error::{CliError, OrExit},
+        exit::Exit,
+        home::{Home, RunFolder},
+        ui::Ui,
+    },
+    observe::journal::{JournalError, JournalReader},
+    report::{Kept, Style, Summary, Timeline},
+};
+
+/// Show what a run took, from its journal alone
+///
+/// Prints just what the run printed at its end, and exits as it did.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  drctl report                     the newest run
+  drctl report 20260314-02         the run whose name begins so
+  drctl report latest --json | jq .recovery_time_ms")]
+pub(crate) struct Report {
+    /// The run: its name, the start of it, or `latest`
+    #[arg(default_value = "latest")]
+    run: String,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Report {
+    pub(crate) fn run(self, ui: &Ui) -> Result<Exit, CliError> {
+        let home = Home::find()?;
+        let folder = home.run(&home.find_run(&self.run)?);
+        if !self.json {
+            return print(&folder, ui);
+        }
+        let report = read(&folder)?;
+        ui.answer(&format!("{}\n", report.to_json().or_exit(Exit::Failed)?));
+        Ok(exit(report.summary))
+    }
+}
+
+/// Prints the report of a run as text.
+pub(crate) fn print(folder: &RunFolder, ui: &Ui) -> Result<Exit, CliError> {
+    let report = read(folder)?;
+    ui.answer(&report.to_text(Style { color: ui.color_on_stdout(), ..Style::default() }));
+    Ok(exit(report.summary))
+}
+
+/// Reads what a run's exit code is.
+pub(crate) fn exit_of(folder: &RunFolder) -> Result<Exit, CliError> {
+    Ok(exit(read(folder)?.summary))
+}
+
+/// Folds the journal of a run.
+pub(crate) fn read(folder: &RunFolder) -> Result<crate::report::Report, CliError> {
+    let path = folder.journal();
+    let mut reader = JournalReader::open(&path).map_err(from_journal)?;
+    let mut timeline = Timeline::default();
+    for event in reader.by_ref() {
+        timeline.add(&event.map_err(from_journal)?);
+    }
+    if timeline.run.is_none() {
+        return Err(from_journal(JournalError::Empty { path }));
+    }
+    let work = folder.work();
+    let kept = Kept { journal: Some(path), work_copy: work.exists().then_some(work), torn: reader.torn() };
+    Ok(crate::report::Report::new(timeline, kept))
+}
+
+fn from_journal(error: JournalError) -> CliError {
+    let hint = error.hint();
+    CliError::new(Exit::Failed, error).hints(hint)
+}
+
+/// What drctl exits with for a run.
+fn exit(summary: Summary) -> Exit {
+    match summary {
+        Summary::Met => Exit::Met,
+        Summary::Missed => Exit::No,
+        Summary::Unproven => Exit::Unproven,
+        Summary::Failed => Exit::Failed,
+        Summary::Refused => Exit::Refused,
+        Summary::Interrupted | Summary::Unfinished => Exit::Interrupted,
+    }
+}

@@ -1,0 +1,99 @@
+//! Flags, words and exit codes: builds the real parts, and is the only place that prints.
+
+mod cmd;
+mod confirm;
+mod error;
+mod exit;
+mod home;
+mod stop;
+mod ui;
+
+pub use error::CliError;
+pub use exit::Exit;
+
+use clap::{ColorChoice, CommandFactory, Parser, Subcommand};
+use std::io;
+use tracing_subscriber::EnvFilter;
+use ui::Ui;
+
+/// Rebuild a service from its Terraform repository in another region, and measure how long it took
+#[derive(Parser, Debug)]
+#[command(name = "drctl", version, propagate_version = true, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    /// Say more of what drctl itself does, on standard error (can be repeated)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: ColorChoice,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  drctl doctor                                   see what is missing on this machine
+  drctl failover --region ap-northeast-2 --dry-run
+                                                 see what would be done
+  drctl failover --region ap-northeast-2         do it, after you typed the service's name
+  drctl report latest                            see what it took
+
+Exit codes: 0 objective met, 1 missed, 2 bad usage, 3 the recovery failed,
+4 the gate refused, 5 interrupted, 6 unproven";
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Failover(cmd::failover::Failover),
+    Report(cmd::report::Report),
+    Runs(cmd::runs::Runs),
+    Doctor(cmd::doctor::Doctor),
+    Completions(cmd::completions::Completions),
+}
+
+/// Runs the program with the arguments of the process.
+pub fn main() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version go to standard output and are no failure.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Met };
+        }
+    };
+    trace(cli.verbose);
+    let ui = Ui::new(cli.color);
+    let done = match cli.command {
+        Command::Failover(command) => command.run(&ui),
+        Command::Report(command) => command.run(&ui),
+        Command::Runs(command) => command.run(&ui),
+        Command::Doctor(command) => command.run(&ui),
+        Command::Completions(command) => command.run(&ui, &mut Cli::command()),
+    };
+    done.unwrap_or_else(|error| {
+        ui.error(&error);
+        error.exit()
+    })
+}
+
+/// Developers' words, on standard error, and only when they are asked for.
+fn trace(verbose: u8) {
+    let level = match verbose {
+        0 => return,
+        1 => "drctl=debug",
+        _ => "drctl=trace,git2=debug",
+    };
+    let filter = EnvFilter::try_from_env("DRCTL_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,423 @@
+//! What is known before anything is done: the commit, the runbook, and every decision.
+
+use super::{
+    error::{CliError, OrExit},
+    exit::Exit,
+    home::Home,
+    recover::Asked,
+    stop::Stop,
+    ui::Ui,
+};
+use crate::{
+    catalogue::Regions,
+    config::{
+        file::{Judge, Judgement},
+        repository::{Repository, RootKind},
+    },
+    engine::{AssembleError, Assembled, Run, Sources, Work, assemble, lines},
+    model::{event::EventKind, finding::Place, nearest, step::StepKind, time::Objective},
+    retarget::Redirection,
+    runbook::Runbook,
+    source::{self, Checkout, FetchedFrom, Origin, PATIENCE, Progress, Request},
+    terraform::{self, Action, Detected, Invocation, LogFiles, Terraform, TerraformBinary},
+};
+use anyhow::{Context, anyhow};
+use serde_json::{Value, json};
+use std::{
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::{AtomicBool, Ordering}},
+    time::Duration,
+};
+use tokio::task::spawn_blocking;
+
+/// What is known before anything is done.
+pub(super) struct Prepared {
+    pub(super) assembled: Assembled,
+    pub(super) detected: Detected,
+    pub(super) checkout: Checkout,
+    pub(super) repo: String,
+    pub(super) service: String,
+    pub(super) rto: Option<Objective>,
+    pub(super) rpo: Option<Objective>,
+    pub(super) grace: Option<Duration>,
+    pub(super) notes: Vec<String>,
+}
+
+/// Reads where the repository comes from.
+pub(super) fn origin(repo: &str) -> Result<Origin, CliError> {
+    Origin::parse(repo).map_err(from_source)
+}
+
+fn from_source(error: source::SourceError) -> CliError {
+    let exit = if error.is_usage() { Exit::Usage } else { Exit::Failed };
+    let hint = error.hint();
+    CliError::new(exit, error).hints(hint)
+}
+
+fn from_terraform(error: terraform::TerraformError) -> CliError {
+    let hint = error.hint();
+    CliError::new(Exit::Failed, error).hints(hint)
+}
+
+/// Checks the repository out into `work` and makes every decision.
+pub(super) async fn prepare(
+    asked: &Asked,
+    home: &Home,
+    work: &Path,
+    stop: &Stop,
+    ui: &Ui,
+) -> Result<Prepared, CliError> {
+    let path = terraform::find(asked.terraform.as_deref()).map_err(from_terraform)?;
+    let request = Request {
+        origin: origin(&asked.repo)?,
+        reference: asked.reference.clone(),
+        dest: work.to_owned(),
+        mirrors: home.mirrors(),
+        offline: asked.offline,
+        patience: PATIENCE,
+    };
+    let cache = home.cache();
+    // Neither needs the other, and each costs a tenth of a second.
+    let (checkout, detected) =
+        tokio::join!(check_out(request, stop, ui), terraform::detect(&path, &cache));
+    let (checkout, detected) = (checkout?, detected.map_err(from_terraform)?);
+    decide(asked, checkout, detected).await
+}
+
+async fn check_out(request: Request, stop: &Stop, ui: &Ui) -> Result<Checkout, CliError> {
+    let cancel = Arc::new(AtomicBool::new(false));
+    let (cancelled, token) = (Arc::clone(&cancel), stop.token().clone());
+    let watch = tokio::spawn(async move {
+        token.cancelled().await;
+        cancelled.store(true, Ordering::Relaxed);
+    });
+    let meter = ui.meter();
+    let checkout = spawn_blocking(move || {
+        let mut progress = |progress: Progress| meter.show(|| words(&progress));
+        let checkout = source::checkout(&request, &cancel, &mut progress);
+        meter.clear();
+        checkout
+    })
+    .await;
+    watch.abort();
+    checkout.context("the checkout broke off").or_exit(Exit::Failed)?.map_err(from_source)
+}
+
+fn words(progress: &Progress) -> String {
+    match progress {
+        Progress::Asking { origin } => format!("Asking {origin}"),
+        Progress::Receiving { received, total, bytes } => {
+            format!("Receiving {received} of {total} objects, {} kB", bytes / 1_000)
+        }
+        Progress::Writing { done, total } => format!("Writing {done} of {total} files"),
+        Progress::Submodule { path } => format!("Submodule {path}"),
+    }
+}
+
+/// Reads what is checked out, and decides.
+async fn decide(asked: &Asked, checkout: Checkout, detected: Detected) -> Result<Prepared, CliError> {
+    let judge = FmtJudge {
+        terraform: TerraformBinary {
+            path: detected.path.clone(),
+            release: detected.release,
+            grace: Some(Duration::from_secs(5)),
+        },
+        runtime: tokio::runtime::Handle::current(),
+    };
+    let dir = checkout.dir.clone();
+    let repository = spawn_blocking(move || Repository::read(&dir, Some(&judge)))
+        .await
+        .context("reading the repository broke off")
+        .or_exit(Exit::Failed)?
+        .with_context(|| format!("failed to read `{}`", checkout.dir.display()))
+        .or_exit(Exit::Failed)?;
+    let runbook = runbook(asked, &checkout, &repository)?;
+    let primary = asked.primary.clone().or_else(|| runbook.service.primary.clone());
+    known_region(&asked.region, &runbook, primary.as_deref())?;
+    let rto = asked.rto.or(runbook.service.rto);
+    if rto.is_none() {
+        let error = anyhow!("no recovery time objective is declared, so there is nothing to measure against");
+        return Err(CliError::new(Exit::Usage, error)
+            .hint("Give `--rto 30m`, or write `rto = \"30m\"` into the runbook's `service` block"));
+    }
+    parsed_stacks(&runbook, &repository)?;
+    let sources = Sources {
+        runbook: &runbook,
+        repository: &repository,
+        root: &checkout.dir,
+        commit: &checkout.commit,
+        region: &asked.region,
+        primary: primary.as_deref(),
+    };
+    let assembled = assemble(&sources).map_err(from_assemble)?;
+    Ok(Prepared {
+        notes: notes(&checkout, &assembled, primary.as_deref()),
+        assembled,
+        detected,
+        repo: origin(&asked.repo)?.to_string(),
+        service: runbook.service.name.clone(),
+        rto,
+        rpo: asked.rpo.or(runbook.service.rpo),
+        grace: runbook.service.grace,
+        checkout,
+    })
+}
+
+/// Reads the runbook, or makes one for the only stack there is.
+fn runbook(asked: &Asked, checkout: &Checkout, repository: &Repository) -> Result<Runbook, CliError> {
+    let name = service_name(&asked.repo);
+    if let Some(stack) = &asked.stack {
+        return Ok(Runbook::of_one_stack(&name, stack.clone()));
+    }
+    match fs::read(checkout.dir.join(&asked.runbook)) {
+        Ok(text) => Runbook::read(&asked.runbook, &text).map_err(|mistakes| {
+            let error = anyhow!("the runbook has {} mistake(s):\n{}", mistakes.len(), lines(&mistakes));
+            CliError::new(Exit::Usage, error)
+        }),
+        Err(_) if asked.runbook == Path::new(crate::runbook::FILE_NAME) => {
+            only_stack(repository, &name)
+        }
+        Err(error) => {
+            let error = anyhow::Error::new(error)
+                .context(format!("failed to read the runbook `{}`", asked.runbook.display()));
+            Err(CliError::new(Exit::Usage, error)
+                .hint("Name a file that is committed, from the root of the repository"))
+        }
+    }
+}
+
+fn only_stack(repository: &Repository, name: &str) -> Result<Runbook, CliError> {
+    let live: Vec<&Path> = repository
+        .roots()
+        .iter()
+        .filter(|root| root.kind == RootKind::Live)
+        .map(|root| root.dir.as_path())
+        .collect();
+    let all: Vec<&Path> = repository.roots().iter().map(|root| root.dir.as_path()).collect();
+    let candidates = if live.is_empty() { all } else { live };
+    match candidates[..] {
+        [] => Err(CliError::new(Exit::Usage, anyhow!("there is no runbook and no root module in the repository"))
+            .hint("Commit `.tf` files, or a `drctl.hcl` that says what to do")),
+        [one] => Ok(Runbook::of_one_stack(name, one.to_owned())),
+        ref several => {
+            let error = anyhow!("there is no runbook, and {} root modules to choose from", several.len());
+            Err(CliError::new(Exit::Usage, error)
+                .hint(format!("Commit a `drctl.hcl` such as this one:\n\n{}", skeleton(name, several)))
+                .hint(format!("Or take one alone: `--stack {}`", several[0].display())))
+        }
+    }
+}
+
+/// A runbook to begin with.
+fn skeleton(name: &str, stacks: &[&Path]) -> String {
+    let mut text = format!("service \"{name}\" {{\n  rto = \"30m\"\n}}\n");
+    for stack in stacks {
+        let label = stack.file_name().map_or_else(|| name.to_owned(), |n| n.to_string_lossy().into_owned());
+        let _ = write!(text, "\nstack \"{label}\" {{\n  path = \"{}\"\n}}\n", stack.display());
+    }
+    text
+}
+
+/// The last part of a URL or a path, without `.git`.
+fn service_name(repo: &str) -> String {
+    let absolute = || std::path::absolute(repo).ok()?.file_name()?.to_str().map(str::to_owned);
+    let last = repo.trim_end_matches('/').rsplit(['/', ':']).next().unwrap_or(repo);
+    let last = last.trim_end_matches(".git");
+    match last {
+        "" | "." | ".." => absolute().unwrap_or_else(|| "service".to_owned()),
+        name => name.to_owned(),
+    }
+}
+
+fn known_region(region: &str, runbook: &Runbook, primary: Option<&str>) -> Result<(), CliError> {
+    if primary == Some(region) {
+        let error = anyhow!("`{region}` is the primary region, which is the one to leave");
+        return Err(CliError::new(Exit::Usage, error).hint("Name the fallback region with `--region`"));
+    }
+    let declared = || runbook.regions.iter().map(|r| r.name.as_str());
+    if Regions::known().find(region).is_some() || declared().any(|name| name == region) {
+        return Ok(());
+    }
+    let error = anyhow!("there is no region `{region}` that drctl knows");
+    let hint = match nearest(region, declared().chain(Regions::known().names())) {
+        Some(meant) => format!("Did you mean `{meant}`? If `{region}` is right, declare it: `region \"{region}\" {{}}` in the runbook"),
+        None => format!("If it is right, declare it: `region \"{region}\" {{}}` in the runbook"),
+    };
+    Err(CliError::new(Exit::Usage, error).hint(hint))
+}
+
+/// A stack with a file that was not understood cannot be redirected for certain.
+fn parsed_stacks(runbook: &Runbook, repository: &Repository) -> Result<(), CliError> {
+    let unparsed: Vec<_> = runbook
+        .steps
+        .iter()
+        .filter_map(|step| match &step.work {
+            crate::runbook::Work::Stack(stack) => repository.module(&stack.path),
+            crate::runbook::Work::Command(_) => None,
+        })
+        .flat_map(|module| &module.unparsed)
+        .collect();
+    if unparsed.is_empty() {
+        return Ok(());
+    }
+    let said: Vec<_> = unparsed.iter().map(ToString::to_string).collect();
+    let hints: Vec<_> = unparsed.iter().filter_map(|u| u.hint()).collect();
+    let error = anyhow!("{} file(s) of the stacks cannot be read:\n{}", said.len(), said.join("\n"));
+    Err(CliError::new(Exit::Usage, error).hints(hints))
+}
+
+fn from_assemble(error: AssembleError) -> CliError {
+    let hint = match &error {
+        AssembleError::Mistakes(_) => None,
+        AssembleError::Retarget { source, .. } => source.hint(),
+    };
+    CliError::new(Exit::Usage, error).hints(hint)
+}
+
+/// What stopped nothing and is worth knowing.
+fn notes(checkout: &Checkout, assembled: &Assembled, primary: Option<&str>) -> Vec<String> {
+    let mut notes = Vec::new();
+    if checkout.uncommitted {
+        notes.push(format!(
+            "changes that are not committed are not part of this run, which takes commit {}",
+            &checkout.commit[..12.min(checkout.commit.len())]
+        ));
+    }
+    if let FetchedFrom::Mirror { because, .. } = &checkout.from {
+        notes.push(format!("the origin could not be used ({}), so a local mirror stood in", because.join(": ")));
+    }
+    notes.extend(checkout.warnings.iter().map(ToString::to_string));
+    if primary.is_none() {
+        notes.push("the primary region is not declared, so what still lies in it cannot be told: give `primary` in the runbook".to_owned());
+    }
+    for (step, redirection) in &assembled.redirections {
+        notes.extend(redirection.notes.iter().map(|note| format!("{step}: {note}")));
+    }
+    notes
+}
+
+impl Prepared {
+    /// Tells the run what was found.
+    pub(super) fn say(&self, run: &mut Run<'_>) {
+        let mirror_age_ms = match &self.checkout.from {
+            FetchedFrom::Mirror { age, .. } => {
+                Some(age.map_or(0, |age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)))
+            }
+            FetchedFrom::Origin | FetchedFrom::Kept => None,
+        };
+        run.say(EventKind::CheckoutReady {
+            commit: self.checkout.commit.clone(),
+            reference: self.checkout.reference.clone(),
+            mirror_age_ms,
+        });
+        let ms = |objective: Option<Objective>| {
+            objective.map(|o| u64::try_from(o.get().as_millis()).unwrap_or(u64::MAX))
+        };
+        run.say(EventKind::RunPlanned {
+            service: self.service.clone(),
+            primary: self.assembled.recovery.known.primary.clone(),
+            rto_ms: ms(self.rto),
+            rpo_ms: ms(self.rpo),
+            digest: self.assembled.digest.clone(),
+            steps: self.assembled.recovery.summaries(),
+        });
+        for note in &self.notes {
+            run.note(note.clone());
+        }
+    }
+
+    /// Returns it as one JSON document.
+    pub(super) fn json(&self) -> Value {
+        let mut shown = self.assembled.decisions.clone();
+        shown["schema"] = json!("drctl/plan/v1");
+        shown["digest"] = json!(self.assembled.digest);
+        shown["terraform"] = json!(self.detected.release.to_string());
+        shown["notes"] = json!(self.notes);
+        shown
+    }
+
+    /// Returns it for people.
+    pub(super) fn text(&self) -> String {
+        let known = &self.assembled.recovery.known;
+        let mut text = String::new();
+        let objective = |o: Option<Objective>| o.map_or("none".to_owned(), |o| o.to_string());
+        let from = known.primary.as_deref().map(|p| format!(" (from {p})")).unwrap_or_default();
+        let _ = writeln!(text, "Failover of `{}` to {}{from}", self.service, known.region);
+        let _ = writeln!(text, "  repository  {}", self.repo);
+        let _ = writeln!(text, "  commit      {}", self.checkout.commit);
+        let _ = writeln!(text, "  objectives  RTO {}, RPO {}", objective(self.rto), objective(self.rpo));
+        let _ = writeln!(text, "  runs        {}", self.detected.release);
+        let _ = writeln!(text, "\nSteps");
+        for step in &self.assembled.recovery.steps {
+            let needs: Vec<_> = step.needs.iter().map(ToString::to_string).collect();
+            let after = if needs.is_empty() { String::new() } else { format!(", after {}", needs.join(", ")) };
+            match &step.work {
+                Work::Stack(stack) => {
+                    let dir = stack.dir.strip_prefix(&self.checkout.dir).unwrap_or(&stack.dir);
+                    let _ = writeln!(text, "  {}: stack in {}{after}", step.id, shown(dir));
+                    let redirection = &self.assembled.redirections[&step.id];
+                    redirected(&mut text, redirection, stack.state.backend());
+                }
+                Work::Command(command) => {
+                    let kind = if step.kind == StepKind::Cutover { "cutover" } else { "command" };
+                    let _ = writeln!(text, "  {}: {kind} {}{after}", step.id, command.run.source());
+                }
+            }
+        }
+        if !self.notes.is_empty() {
+            let _ = writeln!(text, "\nNotes");
+            for note in &self.notes {
+                let _ = writeln!(text, "  {note}");
+            }
+        }
+        let _ = writeln!(text, "\nDigest {}", self.assembled.digest);
+        text
+    }
+}
+
+/// The root of the repository has a name, too.
+fn shown(dir: &Path) -> String {
+    if dir.as_os_str().is_empty() { "the root of the repository".to_owned() } else { dir.display().to_string() }
+}
+
+fn redirected(text: &mut String, redirection: &Redirection, backend: &str) {
+    for (name, value) in &redirection.variables {
+        let _ = writeln!(text, "      variable {name} = {value}");
+    }
+    for (dir, file) in &redirection.overrides {
+        for (provider, blocks) in file["provider"].as_object().into_iter().flatten() {
+            for block in blocks.as_array().into_iter().flatten() {
+                let alias = block["alias"].as_str().map(|a| format!(".{a}")).unwrap_or_default();
+                let region = block["region"].as_str().unwrap_or_default();
+                let _ = writeln!(text, "      provider {provider}{alias} in {}: region = {region}", shown(dir));
+            }
+        }
+    }
+    let whose = if backend == "http" { "drctl's own" } else { backend };
+    let _ = writeln!(text, "      state: {whose}");
+}
+
+/// Asks Terraform itself about a text that drctl does not understand.
+struct FmtJudge {
+    terraform: TerraformBinary,
+    runtime: tokio::runtime::Handle,
+}
+
+impl Judge for FmtJudge {
+    fn judge(&self, _: &Path, text: &str) -> Option<Judgement> {
+        let dir = tempfile::tempdir().ok()?;
+        let log = LogFiles { stdout: dir.path().join("out"), stderr: dir.path().join("err") };
+        let call = Invocation::new(dir.path(), Action::Fmt { text: text.to_owned() });
+        let never = tokio_util::sync::CancellationToken::new();
+        match self.runtime.block_on(self.terraform.read(&call, &log, &never)) {
+            Ok(_) => Some(Judgement::Valid),
+            Err(error) => {
+                let diagnostic = error.diagnostic()?;
+                let Place { line, column, .. } = diagnostic.place.clone()?;
+                Some(Judgement::SyntaxError { line, column, message: diagnostic.summary.clone() })
+            }
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Standard output and standard error.
+
+use super::error::CliError;
+use clap::ColorChoice;
+use std::{
+    env,
+    io::{self, IsTerminal, Write},
+};
+
+/// Where drctl prints: answers to standard output, everything else to standard error.
+#[derive(Clone, Copy, Debug)]
+pub struct Ui {
+    color: ColorChoice,
+}
+
+impl Ui {
+    /// Prints with colour as `color` says.
+    pub fn new(color: ColorChoice) -> Self {
+        Self { color }
+    }
+
+    /// Prints an answer. A reader that has gone away is no error.
+    pub fn answer(&self, text: &str) {
+        let mut out = io::stdout().lock();
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    }
+
+    /// Prints something that is no answer.
+    pub fn say(&self, text: &str) {
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+
+    /// Prints an error.
+    pub fn error(&self, error: &CliError) {
+        let text = error.to_string();
+        let text = match text.strip_prefix("error:") {
+            Some(rest) if self.color_on_stderr() => format!("\x1b[1;31merror:\x1b[0m{rest}"),
+            _ => text,
+        };
+        self.say(&text);
+    }
+
+    /// Returns true when answers are coloured.
+    pub fn color_on_stdout(&self) -> bool {
+        self.wants_color(io::stdout().is_terminal())
+    }
+
+    /// Returns true when what is said is coloured.
+    pub fn color_on_stderr(&self) -> bool {
+        self.wants_color(io::stderr().is_terminal())
+    }
+
+    /// Returns true when a person sits at both ends.
+    pub fn is_interactive(&self) -> bool {
+        io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    fn wants_color(&self, terminal: bool) -> bool {
+        match self.color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            // https://no-color.org
+            ColorChoice::Auto => terminal && env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+        }
+    }
+}

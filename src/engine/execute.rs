@@ -1,0 +1,214 @@
+//! The loop of a run: begins what may begin, tells what happens, ends when all has ended.
+
+use super::{
+    ledger::{Ledger, Next, Task},
+    recovery::{Recovery, Work},
+    run::Run,
+    stack::Stack,
+    step_error::StepError,
+    tell::{Teller, Word},
+    tools::Tools,
+};
+use crate::{
+    model::{
+        chain,
+        event::EventKind,
+        step::{StepId, StepOutcome},
+    },
+    runbook::Known,
+    terraform::Outputs,
+};
+use serde_json::{Map, Value};
+use std::{collections::HashMap, sync::Arc};
+use tokio::{
+    sync::mpsc,
+    task::{Id, JoinError, JoinSet},
+};
+
+/// How the steps of a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// All are done.
+    Done,
+    /// At least one failed.
+    Failed,
+    /// At least one was refused by the gate, and none failed.
+    Refused,
+    /// The run was stopped, and none failed or was refused.
+    Interrupted,
+}
+
+/// What a task leaves: how it ended, and the outputs of a stack that is up.
+type Left = Result<Option<Outputs>, StepError>;
+
+/// The work of a run while it goes on.
+struct Execution<'r, 'a> {
+    recovery: &'r Recovery,
+    tools: Arc<Tools>,
+    run: &'r mut Run<'a>,
+    ledger: Ledger,
+    known: Known,
+    words: mpsc::UnboundedSender<Word>,
+    tasks: JoinSet<Left>,
+    running: HashMap<Id, Task>,
+}
+
+/// Brings every step of `recovery` up, as many at once as needs and `max_parallel` allow.
+///
+/// A step that fails takes those that need it with it; the rest go on, since half
+/// a service back is better than none. Returns how it ended and what is known then.
+pub async fn execute(
+    recovery: &Recovery,
+    tools: Arc<Tools>,
+    max_parallel: usize,
+    run: &mut Run<'_>,
+) -> (Ended, Known) {
+    let (words, mut heard) = mpsc::unbounded_channel();
+    let mut ledger = Ledger::new(max_parallel);
+    for step in &recovery.steps {
+        let prepares = matches!(step.work, Work::Stack(_));
+        ledger.add(step.id.clone(), step.needs.clone(), prepares);
+    }
+    let mut execution = Execution {
+        recovery,
+        tools,
+        run,
+        ledger,
+        known: recovery.known.clone(),
+        words,
+        tasks: JoinSet::new(),
+        running: HashMap::new(),
+    };
+    execution.go_on(&mut heard).await;
+    (execution.ended(), execution.known)
+}
+
+impl Execution<'_, '_> {
+    async fn go_on(&mut self, heard: &mut mpsc::UnboundedReceiver<Word>) {
+        let stop = self.tools.stop.clone();
+        let mut stopping = false;
+        loop {
+            match self.ledger.next() {
+                Next::Begin(task) => self.begin(task),
+                Next::End(step, outcome) => {
+                    self.ledger.end_step(&step, outcome.clone());
+                    self.run.say(EventKind::StepFinished { step, outcome });
+                }
+                Next::Wait => tokio::select! {
+                    // What a step said comes before how it ended.
+                    biased;
+                    Some(word) = heard.recv() => self.hear(word),
+                    () = stop.cancelled(), if !stopping => {
+                        stopping = true;
+                        self.ledger.stop();
+                    }
+                    Some(joined) = self.tasks.join_next_with_id() => {
+                        while let Ok(word) = heard.try_recv() {
+                            self.hear(word);
+                        }
+                        self.end(joined);
+                    }
+                },
+                Next::Done => break,
+            }
+        }
+    }
+
+    fn hear(&mut self, word: Word) {
+        self.run.say(word.kind);
+        let remembered = self.run.remembers();
+        if !remembered {
+            self.ledger.stop();
+        }
+        if let Some(heard) = word.heard {
+            // Whoever asked may have been dropped with its task.
+            let _ = heard.send(remembered);
+        }
+    }
+
+    fn begin(&mut self, task: Task) {
+        self.ledger.begin(&task);
+        let (Task::Prepare(id) | Task::Restore(id)) = &task;
+        let tell = Teller::new(id.clone(), self.words.clone());
+        let restores = matches!(task, Task::Restore(_));
+        let handle = match self.work(id) {
+            Work::Stack(work) => {
+                let variables = restores.then(|| self.known.values(&work.variables));
+                let stack = Stack { work, tools: Arc::clone(&self.tools), tell };
+                self.tasks.spawn(stack_task(stack, variables.transpose().map_err(StepError::Value)))
+            }
+            Work::Command(work) => {
+                let command = super::command::Command::new(
+                    &work,
+                    &self.known,
+                    self.recovery,
+                    Arc::clone(&self.tools),
+                    tell,
+                );
+                self.tasks.spawn(async move { command?.run().await.map(|()| None) })
+            }
+        };
+        self.running.insert(handle.id(), task);
+    }
+
+    fn work(&self, id: &StepId) -> Work {
+        let step = self.recovery.steps.iter().find(|step| step.id == *id);
+        step.expect("the ledger holds the recovery's own steps").work.clone()
+    }
+
+    fn end(&mut self, joined: Result<(Id, Left), JoinError>) {
+        let (id, left) = match joined {
+            Ok((id, left)) => (id, left.map_err(|error| error.outcome())),
+            // A bug in one step must not lose the others: it is an outcome too.
+            Err(panic) => {
+                let hints = vec!["Report this as a bug of drctl, with the run's journal".into()];
+                (panic.id(), Err(StepOutcome::Failed { cause: chain(&panic), hints }))
+            }
+        };
+        let Some(task) = self.running.remove(&id) else { return };
+        let outcome = match (&task, left) {
+            (Task::Prepare(_), Ok(_)) => None,
+            (Task::Restore(step), Ok(outputs)) => {
+                if let Some(outputs) = outputs {
+                    self.known.outputs.insert(step.to_string(), Value::Object(plain(&outputs)));
+                }
+                Some(StepOutcome::Done)
+            }
+            (_, Err(outcome)) => Some(outcome),
+        };
+        self.ledger.end(&task, outcome.clone());
+        if let Some(outcome) = outcome {
+            let (Task::Prepare(step) | Task::Restore(step)) = task;
+            self.run.say(EventKind::StepFinished { step, outcome });
+        }
+    }
+
+    fn ended(&self) -> Ended {
+        let any = |wanted: fn(&StepOutcome) -> bool| self.ledger.outcomes().any(wanted);
+        if any(|o| matches!(o, StepOutcome::Failed { .. })) {
+            Ended::Failed
+        } else if any(|o| *o == StepOutcome::Refused) {
+            Ended::Refused
+        } else if any(|o| *o == StepOutcome::Interrupted) {
+            Ended::Interrupted
+        } else {
+            Ended::Done
+        }
+    }
+}
+
+/// Prepares a stack, or restores it when it is given its variables.
+async fn stack_task(stack: Stack, variables: Result<Option<Map<String, Value>>, StepError>) -> Left {
+    match variables? {
+        None => stack.prepare().await.map(|()| None),
+        Some(variables) => stack.restore(variables).await.map(Some),
+    }
+}
+
+/// The values of outputs, as expressions read them.
+fn plain(outputs: &Outputs) -> Map<String, Value> {
+    outputs
+        .iter()
+        .map(|(name, output)| (name.to_owned(), output.value.expose().clone()))
+        .collect()
+}

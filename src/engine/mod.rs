@@ -1,0 +1,24 @@
+//! Does the recovery and says so: the only maker of events.
+//!
+//! A [`Run`] is begun, told what was found and confirmed, then [`execute`]d and
+//! [`verify`](verify())ed. Everything that happens goes through it into the one stream.
+
+mod assemble;
+mod command;
+mod execute;
+mod files;
+mod ledger;
+mod recovery;
+mod run;
+mod stack;
+mod step_error;
+mod tell;
+mod tools;
+mod verify;
+
+pub use assemble::{AssembleError, Assembled, Sources, assemble, lines};
+pub use execute::{Ended, execute};
+pub use recovery::{CommandWork, PlannedStep, Recovery, StackWork, StateHome, Work, digest};
+pub use run::Run;
+pub use tools::Tools;
+pub use verify::{find_recovery_points, verify};

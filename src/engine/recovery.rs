@@ -1,0 +1,123 @@
+//! All that decides what a run will do, known before it does anything.
+
+use crate::{
+    model::step::{StepId, StepKind, StepSummary},
+    runbook::{Known, Probe, RecoveryPoint},
+};
+use crate::config::{body::Attribute, expression::Expr};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+
+/// What a run will do.
+#[derive(Clone, Debug)]
+pub struct Recovery {
+    /// Region, primary and service, as expressions see them.
+    pub known: Known,
+    /// Every step, in the runbook's order.
+    pub steps: Vec<PlannedStep>,
+    /// What the service is asked at the end.
+    pub probes: Vec<Probe>,
+    /// What tells how old the data is.
+    pub recovery_points: Vec<RecoveryPoint>,
+    /// How long the service may take to pass its probes.
+    pub verify_within: Duration,
+    /// The root of the work copy, where programs run.
+    pub root: PathBuf,
+    /// The environment of every program.
+    pub env: BTreeMap<String, String>,
+}
+
+/// A step with all that is known of it beforehand.
+#[derive(Clone, Debug)]
+pub struct PlannedStep {
+    /// Its name.
+    pub id: StepId,
+    /// Steps that must be done first.
+    pub needs: Vec<StepId>,
+    /// What it brings up.
+    pub kind: StepKind,
+    /// What it does.
+    pub work: Work,
+}
+
+/// What a step does.
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// Applies a Terraform root module.
+    Stack(Arc<StackWork>),
+    /// Runs a program.
+    Command(Arc<CommandWork>),
+}
+
+/// A Terraform root module in the work copy, pointed at the fallback region.
+#[derive(Clone, Debug)]
+pub struct StackWork {
+    /// Its folder.
+    pub dir: PathBuf,
+    /// The variables that carry the region; every other source of a value wins over them.
+    pub regional: BTreeMap<String, String>,
+    /// Its variables, evaluated once what it needs is up; they win over the files.
+    pub variables: Vec<Attribute>,
+    /// Files of variables, in order; the last wins.
+    pub var_files: Vec<PathBuf>,
+    /// What Terraform gets in its environment; holds secrets.
+    pub env: BTreeMap<String, String>,
+    /// Where its state is kept.
+    pub state: StateHome,
+    /// How many resources Terraform works on at once.
+    pub parallelism: u16,
+}
+
+/// Where the state of a stack is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StateHome {
+    /// By drctl, in the run's folder.
+    Own,
+    /// In a backend that the runbook declares.
+    Declared {
+        /// Its type, such as `s3`.
+        backend: String,
+    },
+}
+
+impl StateHome {
+    /// Returns the type of the backend that Terraform is configured with.
+    pub fn backend(&self) -> &str {
+        match self {
+            Self::Own => "http",
+            Self::Declared { backend } => backend,
+        }
+    }
+}
+
+/// A program.
+#[derive(Clone, Debug)]
+pub struct CommandWork {
+    /// The program and its arguments: a list of strings.
+    pub run: Expr,
+    /// Its environment.
+    pub env: Vec<Attribute>,
+    /// How long it may take.
+    pub limit: Option<Duration>,
+}
+
+impl Recovery {
+    /// Returns the steps as the plan of a run shows them.
+    pub fn summaries(&self) -> Vec<StepSummary> {
+        let summary = |step: &PlannedStep| StepSummary {
+            id: step.id.clone(),
+            kind: step.kind,
+            needs: step.needs.clone(),
+        };
+        self.steps.iter().map(summary).collect()
+    }
+}
+
+/// SHA-256 over all that decides what will be done, in hexadecimal.
+///
+/// Whoever confirms a run by its digest confirms this commit, this runbook, this
+/// region and these changes to the code, and nothing else.
+pub fn digest(decisions: &Value) -> String {
+    format!("{:x}", Sha256::digest(decisions.to_string().as_bytes()))
+}

@@ -1,0 +1,172 @@
+//! One stack: init, plan, gate, apply, outputs.
+
+use super::{
+    recovery::{StackWork, StateHome},
+    step_error::StepError,
+    tell::Teller,
+    tools::Tools,
+};
+use crate::{
+    model::{
+        event::EventKind,
+        gate::GateAnswer,
+        resource::ResourceAction,
+        step::Phase,
+    },
+    retarget::gate,
+    terraform::{Action, Invocation, Outputs, Plan, Severity, Timing, UiMessage},
+};
+use serde_json::{Map, Value};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+
+/// A stack on its way up.
+pub(super) struct Stack {
+    pub(super) work: Arc<StackWork>,
+    pub(super) tools: Arc<Tools>,
+    pub(super) tell: Teller,
+}
+
+impl Stack {
+    /// Does what can be done before the stack's needs are met: `terraform init`.
+    pub(super) async fn prepare(&self) -> Result<(), StepError> {
+        let init = Action::Init { reconfigure: true, backend: true, plugin_dir: None };
+        let _alone = self.tools.init_turn().await;
+        self.phase(Phase::Init, self.stream(init)).await
+    }
+
+    /// Brings the stack up with these values for its variables.
+    pub(super) async fn restore(&self, variables: Map<String, Value>) -> Result<Outputs, StepError> {
+        let inputs = self.write_inputs(variables)?;
+        let saved = self.tools.scratch.join(format!("{}.tfplan", self.tell.step()));
+        self.phase(Phase::Plan, self.plan(inputs, saved.clone())).await?;
+        self.phase(Phase::Gate, self.pass_gate(saved.clone())).await?;
+        let apply = Action::Apply { plan: saved, parallelism: self.work.parallelism };
+        self.phase(Phase::Apply, self.stream(apply)).await?;
+        let outputs = self.outputs().await?;
+        let names = outputs.names();
+        self.tell.say(EventKind::OutputsReady { step: self.tell.step().clone(), names });
+        Ok(outputs)
+    }
+
+    /// Frames `work` in the events of `phase`; it begins once the journal knows of it.
+    async fn phase<T>(
+        &self,
+        phase: Phase,
+        work: impl Future<Output = Result<T, StepError>>,
+    ) -> Result<T, StepError> {
+        if self.tools.stop.is_cancelled() {
+            return Err(StepError::Interrupted);
+        }
+        self.tell.begins(phase).await?;
+        let result = work.await;
+        self.tell.ends(phase, result.is_ok());
+        result
+    }
+
+    async fn plan(&self, var_files: Vec<PathBuf>, out: PathBuf) -> Result<(), StepError> {
+        let parallelism = self.work.parallelism;
+        self.stream(Action::Plan { out, var_files, parallelism, refresh: true, destroy: false }).await
+    }
+
+    async fn pass_gate(&self, saved: PathBuf) -> Result<(), StepError> {
+        let printed = self.read(Action::ShowPlan { file: saved }).await?;
+        let plan = Plan::read(&printed)?;
+        let step = self.tell.step();
+        self.tell.say(EventKind::PlanMade { step: step.clone(), actions: plan.resource_actions() });
+        let mut answer = gate::judge(&plan, &self.tools.region, self.tools.primary.as_deref());
+        answer.refusals.extend(gate::judge_backend(&self.work.dir, self.work.state.backend()));
+        let refused = !answer.accepted();
+        self.tell.say(EventKind::GateAnswered { step: step.clone(), answer: answer.clone() });
+        if refused { Err(StepError::Refused(answer)) } else { Ok(()) }
+    }
+
+    async fn outputs(&self) -> Result<Outputs, StepError> {
+        match &self.work.state {
+            // The state is at hand, so asking Terraform would only cost a process.
+            StateHome::Own => match self.tools.store.latest(self.tell.step())? {
+                Some(state) => Ok(Outputs::from_state(&state)?),
+                None => Ok(Outputs::default()),
+            },
+            StateHome::Declared { .. } => {
+                let read = async { Ok(Outputs::read(&self.read(Action::Output).await?)?) };
+                self.phase(Phase::Output, read).await
+            }
+        }
+    }
+
+    /// Runs a command and tells what it says of resources.
+    async fn stream(&self, action: Action) -> Result<(), StepError> {
+        let log = self.tools.log(self.tell.step(), action.command());
+        let call = self.call(action);
+        let mut said = Telling::new(self.tell.clone());
+        let mut on = |message: UiMessage| said.tell(&message);
+        self.tools.terraform.run(&call, &log, &mut on, &self.tools.stop).await?;
+        Ok(())
+    }
+
+    async fn read(&self, action: Action) -> Result<Vec<u8>, StepError> {
+        let log = self.tools.log(self.tell.step(), action.command());
+        Ok(self.tools.terraform.read(&self.call(action), &log, &self.tools.stop).await?)
+    }
+
+    fn call(&self, action: Action) -> Invocation {
+        let mut call = Invocation::new(&self.work.dir, action);
+        call.env = self.work.env.clone();
+        call
+    }
+
+    /// Returns the files of the stack's variables, of which the last wins.
+    fn write_inputs(&self, variables: Map<String, Value>) -> Result<Vec<PathBuf>, StepError> {
+        let regional = self.work.regional.iter().map(|(k, v)| (k.clone(), v.as_str().into()));
+        let regional = self.write_variables("region", regional.collect())?;
+        let own = self.write_variables("own", variables)?;
+        Ok([regional].into_iter().chain(self.work.var_files.iter().cloned()).chain([own]).collect())
+    }
+
+    /// Writes variables where only we can read them: values may be secret.
+    fn write_variables(&self, of: &str, values: Map<String, Value>) -> Result<PathBuf, StepError> {
+        let path = self.tools.scratch.join(format!("{}.{of}.tfvars.json", self.tell.step()));
+        super::files::write_private(&path, Value::Object(values).to_string().as_bytes())
+            .map_err(|source| StepError::Write { path: path.clone(), source })?;
+        Ok(path)
+    }
+}
+
+/// Tells of one command what a reader of the run wants to know.
+struct Telling {
+    tell: Teller,
+    timing: Timing,
+    warned: BTreeSet<String>,
+}
+
+impl Telling {
+    fn new(tell: Teller) -> Self {
+        Self { tell, timing: Timing::default(), warned: BTreeSet::new() }
+    }
+
+    fn tell(&mut self, message: &UiMessage) {
+        let step = || self.tell.step().clone();
+        match message {
+            UiMessage::ApplyStart { address, action, .. } => {
+                let (address, action) = (address.clone(), *action);
+                self.tell.say(EventKind::ResourceStarted { step: step(), address, action });
+            }
+            UiMessage::Diagnostic(warning) if warning.severity == Severity::Warning => {
+                let text = format!("Terraform warns: {warning}");
+                if self.warned.insert(text.clone()) {
+                    self.tell.note(text);
+                }
+            }
+            _ => {}
+        }
+        if let Some(done) = self.timing.take(message) {
+            self.tell.say(EventKind::ResourceFinished {
+                step: step(),
+                address: done.address,
+                action: done.action,
+                took_ms: done.took_ms,
+                ok: done.ok,
+            });
+        }
+    }
+}

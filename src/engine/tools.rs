@@ -1,0 +1,59 @@
+//! What every task of a run may use.
+
+use crate::{
+    model::step::StepId,
+    state::StateStore,
+    terraform::{LogFiles, Terraform},
+};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+use tokio::sync::{Mutex, MutexGuard};
+use tokio_util::sync::CancellationToken;
+
+/// What every task of a run may use.
+pub struct Tools {
+    /// Runs Terraform.
+    pub terraform: Arc<dyn Terraform>,
+    /// Holds the state of stacks that have no backend of their own.
+    pub store: Arc<StateStore>,
+    /// Cancelled when the run is asked to stop.
+    pub stop: CancellationToken,
+    /// The fallback region.
+    pub region: String,
+    /// The region that serves in normal times, when it is known.
+    pub primary: Option<String>,
+    /// Where saved plans and inputs go; 0700.
+    pub scratch: PathBuf,
+    /// Where the output of every process goes; 0700.
+    pub logs: PathBuf,
+    /// One `init` at a time, since they share a plugin cache, which is not made
+    /// for several writers (hashicorp/terraform#31964).
+    pub one_init: Option<Mutex<()>>,
+    /// Numbers the log files of the run.
+    pub next_log: AtomicU32,
+}
+
+impl Tools {
+    /// Returns new names for the output of one command.
+    pub(super) fn log(&self, step: &StepId, command: &str) -> LogFiles {
+        let number = self.next_log.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{number:03}-{step}-{command}");
+        LogFiles {
+            stdout: self.logs.join(format!("{name}.out")),
+            stderr: self.logs.join(format!("{name}.err")),
+        }
+    }
+
+    /// Waits until `init` may run.
+    pub(super) async fn init_turn(&self) -> Option<MutexGuard<'_, ()>> {
+        match &self.one_init {
+            Some(turn) => Some(turn.lock().await),
+            None => None,
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Whether the service is back, and how old its data is.
+
+use super::{recovery::Recovery, run::Run};
+use crate::{
+    model::event::EventKind,
+    probe::{
+        self, CommandTarget, HttpTarget, ProbeReport, Prober, Target, TcpTarget, Verification,
+        recovery_point, until_up,
+    },
+    runbook::{self, Asks, Known, strings},
+};
+use jiff::Timestamp;
+use std::{num::NonZeroU32, sync::Arc};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Asks every probe until all have passed often enough in a row, and says so.
+///
+/// A probe whose address cannot be made from what is known fails the verification
+/// at once: waiting would not mend it.
+pub async fn verify(
+    recovery: &Recovery,
+    known: &Known,
+    prober: Arc<dyn Prober>,
+    stop: &CancellationToken,
+    run: &mut Run<'_>,
+) -> Verification {
+    let probes: Result<Vec<_>, _> =
+        recovery.probes.iter().map(|probe| question(probe, recovery, known)).collect();
+    let verification = match probes {
+        Ok(probes) => {
+            let (tx, mut reports) = mpsc::unbounded_channel();
+            let mut on = move |report: ProbeReport| drop(tx.send(report));
+            let asking = async move {
+                until_up(prober, &probes, recovery.verify_within, &mut on, stop).await
+            };
+            let telling = async {
+                while let Some(report) = reports.recv().await {
+                    run.say(answered(report));
+                }
+            };
+            tokio::join!(asking, telling).0
+        }
+        Err((probe, detail)) => Verification::GaveUp { probe, detail },
+    };
+    match &verification {
+        Verification::Verified => run.say(EventKind::ServiceVerified),
+        Verification::GaveUp { probe, detail } => {
+            let (probe, detail) = (probe.clone(), detail.clone());
+            run.say(EventKind::VerificationFailed { probe, detail });
+        }
+        Verification::Stopped | Verification::Unasked => {}
+    }
+    verification
+}
+
+fn answered(report: ProbeReport) -> EventKind {
+    let up = report.answer.is_up();
+    let detail = match up {
+        true => report.answer.detail,
+        false => format!("{}: {}", report.answer.why, report.answer.detail),
+    };
+    EventKind::ProbeAnswered {
+        probe: report.probe,
+        up,
+        detail,
+        passes: report.passes,
+        needed: report.needed,
+    }
+}
+
+/// Makes a probe that can be asked; the error is its name and what is wrong with it.
+fn question(
+    probe: &runbook::Probe,
+    recovery: &Recovery,
+    known: &Known,
+) -> Result<probe::Probe, (String, String)> {
+    let target = target(&probe.asks, recovery, known).map_err(|e| (probe.name.clone(), e))?;
+    Ok(probe::Probe {
+        name: probe.name.clone(),
+        target,
+        interval: probe.interval,
+        timeout: probe.timeout,
+        up_after: NonZeroU32::new(probe.up_after).unwrap_or(NonZeroU32::MIN),
+    })
+}
+
+fn target(asks: &Asks, recovery: &Recovery, known: &Known) -> Result<Target, String> {
+    let string = |expr| known.string(expr).map_err(|mistake| mistake.to_string());
+    match asks {
+        Asks::Http { url, status, contains } => {
+            let mut target = HttpTarget::get(&string(url)?).map_err(|e| e.to_string())?;
+            if let Some(status) = status {
+                target.expect_status = *status..=*status;
+            }
+            target.expect_body = contains.as_ref().map(string).transpose()?;
+            Ok(Target::Http(target))
+        }
+        Asks::Tcp(address) => {
+            let address = string(address)?;
+            let parts = address.rsplit_once(':').and_then(|(host, port)| {
+                Some((host.trim_matches(['[', ']']).to_owned(), port.parse().ok()?))
+            });
+            let (host, port) = parts
+                .filter(|(host, _)| !host.is_empty())
+                .ok_or_else(|| format!("`{address}` is not `host:port`"))?;
+            Ok(Target::Tcp(TcpTarget { host, port }))
+        }
+        Asks::Command(argv) => {
+            let argv = strings(known, argv).map_err(|mistake| mistake.to_string())?;
+            Ok(Target::Command(CommandTarget {
+                argv,
+                dir: recovery.root.clone(),
+                env: recovery.env.clone(),
+            }))
+        }
+    }
+}
+
+/// Asks how old the data of each store is, against the start of the outage.
+///
+/// The time is asked for after the steps, since it is what was restored that counts.
+pub async fn find_recovery_points(
+    recovery: &Recovery,
+    known: &Known,
+    outage_began: Timestamp,
+    run: &mut Run<'_>,
+) {
+    for point in &recovery.recovery_points {
+        let found = match strings(known, &point.run) {
+            Err(mistake) => Err(mistake.to_string()),
+            Ok(argv) => {
+                let (dir, env) = (recovery.root.clone(), recovery.env.clone());
+                let command = CommandTarget { argv, dir, env };
+                recovery_point(&command, point.timeout).await.map_err(|e| e.to_string())
+            }
+        };
+        let (before_outage_ms, cause) = match found {
+            Ok(newest) => {
+                let before = outage_began.duration_since(newest).as_millis();
+                (Some(i64::try_from(before).unwrap_or(i64::MAX)), None)
+            }
+            Err(cause) => (None, Some(cause)),
+        };
+        let store = point.store.clone();
+        run.say(EventKind::RecoveryPointFound { store, before_outage_ms, cause });
+    }
+}

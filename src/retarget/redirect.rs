@@ -1,0 +1,271 @@
+//! Points a root module at another region, without a change to the user's files.
+//!
+//! A variable that carries the region is set. Where a provider block names the
+//! region itself, an override file beside it says otherwise: Terraform merges
+//! `zz_drctl_override.tf.json` last, attribute by attribute, so credentials and
+//! all else in the block stay. The backend is replaced as a whole.
+
+use crate::{
+    catalogue::{Cloud, Regions},
+    config::{
+        expression::Expr,
+        module::{Module, Provider},
+        repository::Repository,
+    },
+    model::finding::Place,
+};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// The name sorts behind any other override file, and so wins over it.
+pub const OVERRIDE_FILE: &str = "zz_drctl_override.tf.json";
+
+/// What points a stack at another region.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Redirection {
+    /// Variables of the root module that carry the region, and what they are set to.
+    pub variables: BTreeMap<String, String>,
+    /// The override file of each folder, by the folder's path in the repository.
+    pub overrides: BTreeMap<PathBuf, Value>,
+    /// What Terraform gets in its environment, at plan and at apply: a saved plan
+    /// does not hold what a provider took from there.
+    pub env: BTreeMap<String, String>,
+    /// What stays where it is, and other things worth knowing.
+    pub notes: Vec<String>,
+}
+
+/// Why a stack cannot be pointed at another region.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum RetargetError {
+    /// An alias whose region cannot be read from the code.
+    #[error("{place}: whether the provider `{provider}` lies in the primary region cannot be told from `{region}`")]
+    Unclear {
+        /// The provider with its alias.
+        provider: String,
+        /// How its region is written.
+        region: String,
+        /// Where.
+        place: Place,
+    },
+}
+
+impl RetargetError {
+    /// Returns what to do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unclear { .. } => Some(
+                "Write the region of the alias as a variable with a default, or as a literal".into(),
+            ),
+        }
+    }
+}
+
+/// Decides how `root` is pointed at `region`.
+///
+/// `given` names the variables that the runbook sets itself; they are left alone.
+/// `backend` is the backend that its state is kept in, as JSON syntax has it.
+///
+/// # Errors
+///
+/// [`RetargetError`] when a provider's region can be neither moved nor left for certain.
+pub fn redirect(
+    root: &Module,
+    repository: &Repository,
+    region: &str,
+    primary: Option<&str>,
+    given: &[&str],
+    backend: &Value,
+) -> Result<Redirection, RetargetError> {
+    let mut made = Redirection { env: environment(region), ..Redirection::default() };
+    let backend = json!({ "terraform": { "backend": backend } });
+    made.overrides.insert(root.dir.clone(), backend);
+    Redirector { region, primary, given, root: &root.dir, made: &mut made }.all(root, repository)?;
+    Ok(made)
+}
+
+/// What the providers of the region's cloud read where their configuration says nothing.
+fn environment(region: &str) -> BTreeMap<String, String> {
+    let names: &[&str] = match Regions::known().find(region).map(|r| r.cloud) {
+        Some(Cloud::Aws) => &["AWS_REGION", "AWS_DEFAULT_REGION"],
+        Some(Cloud::Google) => &["GOOGLE_REGION", "CLOUDSDK_COMPUTE_REGION"],
+        Some(Cloud::Azure) => &[],
+        None => &["AWS_REGION", "AWS_DEFAULT_REGION", "GOOGLE_REGION", "CLOUDSDK_COMPUTE_REGION"],
+    };
+    names.iter().map(|name| ((*name).to_owned(), region.to_owned())).collect()
+}
+
+/// A redirection in the making.
+struct Redirector<'a> {
+    region: &'a str,
+    primary: Option<&'a str>,
+    given: &'a [&'a str],
+    root: &'a Path,
+    made: &'a mut Redirection,
+}
+
+/// What to do with one provider block.
+enum Move {
+    /// It follows by itself.
+    Follows,
+    /// Its region is overridden.
+    Override,
+    /// It stays in the region that is named.
+    Stays(String),
+}
+
+impl Redirector<'_> {
+    fn all(&mut self, root: &Module, repository: &Repository) -> Result<(), RetargetError> {
+        self.regional_variables(root);
+        for module in reached(root, repository) {
+            for provider in &module.providers {
+                self.provider(module, provider)?;
+            }
+        }
+        self.absent_provider(root, repository);
+        Ok(())
+    }
+
+    /// Sets the variables that say the region in so many words.
+    fn regional_variables(&mut self, root: &Module) {
+        for variable in &root.variables {
+            let default = variable.default.as_ref().and_then(Expr::literal_string);
+            let is_primary = default.is_some() && default.as_deref() == self.primary;
+            let is_named_so = variable.name == "region" && (default.is_none() || self.primary.is_none());
+            if is_primary || is_named_so {
+                self.set(&variable.name);
+            }
+        }
+    }
+
+    fn set(&mut self, variable: &str) {
+        if !self.given.contains(&variable) {
+            self.made.variables.insert(variable.to_owned(), self.region.to_owned());
+        }
+    }
+
+    fn provider(&mut self, module: &Module, provider: &Provider) -> Result<(), RetargetError> {
+        let name = provider.alias.as_ref().map_or_else(
+            || provider.name.clone(),
+            |alias| format!("{}.{alias}", provider.name),
+        );
+        match self.decide(module, provider, &name)? {
+            Move::Follows => {}
+            Move::Stays(region) => {
+                self.made.notes.push(format!("the provider `{name}` stays in {region}"));
+            }
+            Move::Override => {
+                let mut block = Map::new();
+                if let Some(alias) = &provider.alias {
+                    block.insert("alias".into(), alias.as_str().into());
+                }
+                block.insert("region".into(), self.region.into());
+                self.override_provider(&module.dir, &provider.name, block.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn decide(
+        &mut self,
+        module: &Module,
+        provider: &Provider,
+        name: &str,
+    ) -> Result<Move, RetargetError> {
+        let Some(expr) = provider.body.expr("region") else {
+            // Without a region of its own it takes the environment's; saying it is safer.
+            return Ok(if takes_a_region(&provider.name) { Move::Override } else { Move::Follows });
+        };
+        let in_root = module.dir == self.root;
+        let variable = expr.variable_name();
+        if let Some(variable) = variable.as_deref().filter(|v| in_root && self.given.contains(v)) {
+            let _ = variable;
+            return Ok(Move::Follows);
+        }
+        let literal = expr.literal_string().or_else(|| {
+            let declared = module.variable(variable.as_deref()?)?;
+            declared.default.as_ref()?.literal_string()
+        });
+        let elsewhere = literal.as_deref().filter(|l| {
+            self.primary.is_some_and(|primary| *l != primary) && *l != self.region
+        });
+        match (elsewhere, variable) {
+            (Some(elsewhere), _) => Ok(Move::Stays(elsewhere.to_owned())),
+            // A variable of the root follows the region; one of a child is fed from there or not.
+            (None, Some(variable)) if in_root => {
+                self.set(&variable);
+                Ok(Move::Follows)
+            }
+            (None, _) if literal.is_some() || provider.alias.is_none() => Ok(Move::Override),
+            (None, _) => Err(RetargetError::Unclear {
+                provider: name.to_owned(),
+                region: expr.source().to_owned(),
+                place: expr.place(),
+            }),
+        }
+    }
+
+    /// A provider that is used without any block takes its region from an empty one that is implied.
+    fn absent_provider(&mut self, root: &Module, repository: &Repository) {
+        let used: BTreeSet<&str> = reached(root, repository)
+            .iter()
+            .flat_map(|module| &module.resources)
+            .filter_map(|resource| resource.kind.split('_').next())
+            .filter(|provider| takes_a_region(provider))
+            .collect();
+        for provider in used {
+            let declared = |p: &Provider| p.name == provider && p.alias.is_none();
+            if !root.providers.iter().any(declared) {
+                let block = json!({ "region": self.region });
+                self.override_provider(&root.dir.clone(), provider, block);
+            }
+        }
+    }
+
+    fn override_provider(&mut self, dir: &Path, provider: &str, block: Value) {
+        let file = self.made.overrides.entry(dir.to_owned()).or_insert_with(|| json!({}));
+        let blocks = &mut file["provider"][provider];
+        match blocks {
+            Value::Array(blocks) => blocks.push(block),
+            _ => *blocks = json!([block]),
+        }
+    }
+}
+
+/// Providers whose configuration takes a `region`.
+fn takes_a_region(provider: &str) -> bool {
+    matches!(provider, "aws" | "google" | "google-beta")
+}
+
+/// The module and every local one that it calls, each once.
+fn reached<'r>(root: &'r Module, repository: &'r Repository) -> Vec<&'r Module> {
+    let mut found = vec![root];
+    let mut at = 0;
+    while let Some(module) = found.get(at).copied() {
+        for called in module.calls.iter().filter_map(|call| repository.module(call.local.as_ref()?)) {
+            if !found.iter().any(|known| known.dir == called.dir) {
+                found.push(called);
+            }
+        }
+        at += 1;
+    }
+    found
+}
+
+impl Redirection {
+    /// Writes the override files into the work copy at `root`.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be written.
+    pub fn write(&self, root: &Path) -> io::Result<()> {
+        for (dir, text) in &self.overrides {
+            fs::write(root.join(dir).join(OVERRIDE_FILE), format!("{text:#}\n"))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,297 @@
+//! What can only be checked once the whole runbook is read: names, references, cycles.
+
+use super::{Asks, Mistake, Runbook, Step, Work};
+use crate::{
+    config::{
+        body::{Attribute, Body},
+        expression::{Expr, Reference},
+        module::Module,
+    },
+    model::{finding::Place, step::StepId},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+
+/// The names that every expression may begin with.
+const ROOTS: &[&str] = &["region", "primary", "service", "stack"];
+
+/// Checks names and references, and adds what is needed for its outputs to each step's needs.
+pub(super) fn runbook(mut runbook: Runbook, body: &Body, mistakes: &mut Vec<Mistake>) -> Runbook {
+    unique_names(body, mistakes);
+    own_folders(&runbook, mistakes);
+    let names: Vec<String> = runbook.steps.iter().map(|s| s.id.to_string()).collect();
+    let stacks: Vec<String> = runbook
+        .steps
+        .iter()
+        .filter(|step| matches!(step.work, Work::Stack(_)))
+        .map(|step| step.id.to_string())
+        .collect();
+    for step in &mut runbook.steps {
+        known_needs(step, body, &names, mistakes);
+        for reference in step_exprs(step).into_iter().flat_map(Expr::references) {
+            let Some(stack) = stack_of(&reference, &stacks, mistakes) else { continue };
+            let need = StepId::new(stack);
+            // A step that reads its own outputs is found with the cycles.
+            if !step.needs.contains(&need) {
+                step.needs.push(need);
+            }
+        }
+    }
+    for expr in asked_exprs(&runbook) {
+        for reference in expr.references() {
+            stack_of(&reference, &stacks, mistakes);
+        }
+    }
+    for region in &runbook.regions {
+        for reference in region.variables.iter().flat_map(|v| v.expr().references()) {
+            no_stack(&reference, mistakes);
+        }
+    }
+    if mistakes.is_empty() {
+        cycles(&runbook, mistakes);
+    }
+    runbook
+}
+
+/// Two things of one kind with one name.
+fn unique_names(body: &Body, mistakes: &mut Vec<Mistake>) {
+    let mut seen: BTreeMap<(&str, &str), Place> = BTreeMap::new();
+    for block in body.blocks() {
+        // Steps of every kind share one space of names, since they need each other.
+        let (space, label) = match block.kind() {
+            "stack" | "command" => ("step", block.label(0)),
+            "probe" => ("probe", block.label(1)),
+            kind @ ("region" | "recovery_point") => (kind, block.label(0)),
+            _ => continue,
+        };
+        let Some(label) = label else { continue };
+        if let Some(first) = seen.get(&(space, label)) {
+            let message = format!("there is a {} `{label}` already, at {first}", space.replace('_', " "));
+            mistakes.push(Mistake::new(block.place(), message));
+        } else {
+            seen.insert((space, label), block.place());
+        }
+    }
+}
+
+/// Two stacks in one folder would share Terraform's own files there.
+fn own_folders(runbook: &Runbook, mistakes: &mut Vec<Mistake>) {
+    let mut seen: BTreeMap<&Path, &StepId> = BTreeMap::new();
+    for step in &runbook.steps {
+        let Work::Stack(stack) = &step.work else { continue };
+        if let Some(first) = seen.insert(&stack.path, &step.id) {
+            let message = format!("the stacks `{first}` and `{}` are in one folder", step.id);
+            mistakes.push(
+                Mistake::new(step.place.clone(), message)
+                    .hint("Give each stack a root module of its own that calls what they share"),
+            );
+        }
+    }
+}
+
+fn known_needs(step: &Step, body: &Body, names: &[String], mistakes: &mut Vec<Mistake>) {
+    for need in &step.needs {
+        if !names.iter().any(|name| name == need.as_str()) {
+            let block = body.blocks().iter().find(|block| block.place() == step.place);
+            let place = block
+                .and_then(|b| b.body().expr("needs"))
+                .and_then(|needs| {
+                    let items = needs.items()?;
+                    items.iter().find(|i| i.literal_string().as_deref() == Some(need.as_str())).map(Expr::place)
+                })
+                .unwrap_or_else(|| step.place.clone());
+            let message = format!("`{}` needs `{need}`, and there is no such step", step.id);
+            mistakes.push(
+                Mistake::new(place, message).instead_of(need.as_str(), names.iter().map(String::as_str)),
+            );
+        }
+    }
+}
+
+/// The expressions of a step, in order.
+fn step_exprs(step: &Step) -> Vec<&Expr> {
+    match &step.work {
+        Work::Stack(stack) => stack.variables.iter().map(Attribute::expr).collect(),
+        Work::Command(command) => {
+            std::iter::once(&command.run).chain(command.env.iter().map(Attribute::expr)).collect()
+        }
+    }
+}
+
+/// The expressions of probes and recovery points.
+fn asked_exprs(runbook: &Runbook) -> Vec<&Expr> {
+    let mut exprs = Vec::new();
+    for probe in &runbook.probes {
+        match &probe.asks {
+            Asks::Http { url, contains, .. } => {
+                exprs.push(url);
+                exprs.extend(contains);
+            }
+            Asks::Tcp(expr) | Asks::Command(expr) => exprs.push(expr),
+        }
+    }
+    exprs.extend(runbook.recovery_points.iter().map(|point| &point.run));
+    exprs
+}
+
+/// Returns the stack whose output a reference reads, if it reads one; says so if it is malformed.
+fn stack_of(reference: &Reference, stacks: &[String], mistakes: &mut Vec<Mistake>) -> Option<String> {
+    let path: Vec<&str> = reference.path.iter().map(String::as_str).collect();
+    let place = reference.place.clone();
+    match path[..] {
+        ["stack", name, "outputs", _, ..] if stacks.iter().any(|s| s == name) => {
+            return Some(name.to_owned());
+        }
+        ["stack", name, ..] if !stacks.iter().any(|s| s == name) => {
+            let message = format!("there is no stack `{name}`");
+            mistakes.push(
+                Mistake::new(place, message).instead_of(name, stacks.iter().map(String::as_str)),
+            );
+        }
+        ["stack", ..] => {
+            mistakes.push(
+                Mistake::new(place, format!("`{}` names no output", path.join(".")))
+                    .hint("Write `stack.NAME.outputs.OUTPUT`"),
+            );
+        }
+        [root, ..] if !ROOTS.contains(&root) => unknown_root(root, place, mistakes),
+        _ => {}
+    }
+    None
+}
+
+fn no_stack(reference: &Reference, mistakes: &mut Vec<Mistake>) {
+    match reference.path.first().map(String::as_str) {
+        Some("stack") => mistakes.push(
+            Mistake::new(reference.place.clone(), "a region's variables are the same for every stack")
+                .hint("Read outputs in the `variables` of a stack"),
+        ),
+        Some(root) if !ROOTS.contains(&root) => {
+            unknown_root(root, reference.place.clone(), mistakes);
+        }
+        _ => {}
+    }
+}
+
+fn unknown_root(root: &str, place: Place, mistakes: &mut Vec<Mistake>) {
+    let message = format!("a runbook knows nothing called `{root}`");
+    mistakes.push(Mistake::new(place, message).instead_of(root, ROOTS.iter().copied()));
+}
+
+/// Steps that wait for each other.
+fn cycles(runbook: &Runbook, mistakes: &mut Vec<Mistake>) {
+    let needs: BTreeMap<&StepId, &[StepId]> =
+        runbook.steps.iter().map(|s| (&s.id, s.needs.as_slice())).collect();
+    let mut done = BTreeSet::new();
+    for step in &runbook.steps {
+        let mut path = Vec::new();
+        if let Some(cycle) = walk(&step.id, &needs, &mut path, &mut done) {
+            let names: Vec<_> = cycle.iter().map(|id| format!("`{id}`")).collect();
+            let message = format!("these steps wait for each other: {}", names.join(" needs "));
+            mistakes.push(
+                Mistake::new(step.place.clone(), message)
+                    .hint("Remove one of these needs, or the output that is read for it"),
+            );
+            return;
+        }
+    }
+}
+
+/// Follows needs from `id`; returns the first cycle, with its first step again at its end.
+fn walk(
+    id: &StepId,
+    needs: &BTreeMap<&StepId, &[StepId]>,
+    path: &mut Vec<StepId>,
+    done: &mut BTreeSet<StepId>,
+) -> Option<Vec<StepId>> {
+    if let Some(at) = path.iter().position(|p| p == id) {
+        return Some(path[at..].iter().chain([id]).cloned().collect());
+    }
+    if !done.contains(id) {
+        path.push(id.clone());
+        for need in needs.get(id).copied().unwrap_or_default() {
+            if let Some(cycle) = walk(need, needs, path, done) {
+                return Some(cycle);
+            }
+        }
+        path.pop();
+        done.insert(id.clone());
+    }
+    None
+}
+
+/// Checks variables and outputs against the modules of the stacks.
+pub(super) fn modules<'a>(
+    runbook: &Runbook,
+    region: &str,
+    module: impl Fn(&Path) -> Option<&'a Module>,
+) -> Result<(), Vec<Mistake>> {
+    let mut mistakes = Vec::new();
+    let of = |id: &str| {
+        let step = runbook.steps.iter().find(|step| step.id.as_str() == id)?;
+        let Work::Stack(stack) = &step.work else { return None };
+        module(&stack.path)
+    };
+    for step in &runbook.steps {
+        let Work::Stack(stack) = &step.work else { continue };
+        let Some(found) = module(&stack.path) else {
+            let message = format!("`{}` is no Terraform module", stack.path.display());
+            mistakes.push(
+                Mistake::new(step.place.clone(), message)
+                    .hint("Name a folder that holds `.tf` files, from the root of the repository"),
+            );
+            continue;
+        };
+        for variable in &stack.variables {
+            let declared = found.variables.iter().map(|v| v.name.as_str());
+            if !declared.clone().any(|name| name == variable.name()) {
+                let message = format!("`{}` declares no variable `{}`", stack.path.display(), variable.name());
+                mistakes.push(Mistake::new(variable.place(), message).instead_of(variable.name(), declared));
+            }
+        }
+    }
+    region_variables(runbook, region, &module, &mut mistakes);
+    for expr in runbook.steps.iter().flat_map(step_exprs).chain(asked_exprs(runbook)) {
+        for reference in expr.references() {
+            let path: Vec<&str> = reference.path.iter().map(String::as_str).collect();
+            let ["stack", stack, "outputs", output, ..] = path[..] else { continue };
+            let Some(found) = of(stack) else { continue };
+            let outputs = found.outputs.iter().map(|o| o.name.as_str());
+            if !outputs.clone().any(|name| name == output) {
+                let message = format!("the stack `{stack}` has no output `{output}`");
+                mistakes.push(Mistake::new(reference.place, message).instead_of(output, outputs));
+            }
+        }
+    }
+    mistakes.sort();
+    mistakes.dedup();
+    if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
+}
+
+/// Variables of the region that no stack declares.
+fn region_variables<'a>(
+    runbook: &Runbook,
+    region: &str,
+    module: &impl Fn(&Path) -> Option<&'a Module>,
+    mistakes: &mut Vec<Mistake>,
+) {
+    let modules: Vec<&Module> = runbook
+        .steps
+        .iter()
+        .filter_map(|step| match &step.work {
+            Work::Stack(stack) => module(&stack.path),
+            Work::Command(_) => None,
+        })
+        .collect();
+    for variable in runbook.region(region).into_iter().flat_map(|r| &r.variables) {
+        let declared = || modules.iter().flat_map(|m| &m.variables).map(|v| v.name.as_str());
+        if !declared().any(|name| name == variable.name()) {
+            let message = format!("no stack declares the variable `{}`", variable.name());
+            mistakes.push(
+                Mistake::new(variable.place(), message).instead_of(variable.name(), declared()),
+            );
+        }
+    }
+}

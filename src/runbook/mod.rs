@@ -1,0 +1,223 @@
+//! The runbook, `drctl.hcl`: what is promised, and what is done in which order.
+
+mod check;
+mod mistake;
+mod read;
+mod reader;
+mod values;
+
+pub use mistake::Mistake;
+pub use values::{Known, strings};
+
+use crate::{
+    config::{body::{Attribute, Block}, expression::Expr, module::Module},
+    model::{
+        finding::Place,
+        step::{StepId, StepKind},
+        time::Objective,
+    },
+};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// The name of the runbook at the root of a repository.
+pub const FILE_NAME: &str = "drctl.hcl";
+
+/// A runbook whose every name and reference has been checked.
+#[derive(Clone, Debug)]
+pub struct Runbook {
+    /// What is promised.
+    pub service: Service,
+    /// What differs in each region that the service can fall back to.
+    pub regions: Vec<Region>,
+    /// What is brought up, in the order in which it is written.
+    pub steps: Vec<Step>,
+    /// What the service is asked, to know that it is back.
+    pub probes: Vec<Probe>,
+    /// What tells how old the data is that can be restored.
+    pub recovery_points: Vec<RecoveryPoint>,
+}
+
+/// The service and its promises.
+#[derive(Clone, Debug, Default)]
+pub struct Service {
+    /// Its name, which is typed to confirm a failover.
+    pub name: String,
+    /// The recovery time objective.
+    pub rto: Option<Objective>,
+    /// The recovery point objective.
+    pub rpo: Option<Objective>,
+    /// The region that serves in normal times.
+    pub primary: Option<String>,
+    /// How long a process may take to end once it was interrupted, before it is killed.
+    pub grace: Option<Duration>,
+    /// How long the service may take to pass its probes once everything is up.
+    pub verify_within: Option<Duration>,
+}
+
+/// What differs in one region.
+#[derive(Clone, Debug)]
+pub struct Region {
+    /// Its name.
+    pub name: String,
+    /// Variables for every stack that declares them.
+    pub variables: Vec<Attribute>,
+    /// Files of variables for every stack, from the root of the repository.
+    pub var_files: Vec<PathBuf>,
+    /// Where the state of its stacks is kept; by drctl itself when absent.
+    pub state: Option<Block>,
+}
+
+/// A node of the recovery graph.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Its name.
+    pub id: StepId,
+    /// Steps that must be done first: those that are named, and those whose outputs are read.
+    pub needs: Vec<StepId>,
+    /// Where it is declared.
+    pub place: Place,
+    /// What it does.
+    pub work: Work,
+}
+
+impl Step {
+    /// Returns what it brings up.
+    pub fn kind(&self) -> StepKind {
+        match &self.work {
+            Work::Stack(_) => StepKind::Stack,
+            Work::Command(command) if command.cutover => StepKind::Cutover,
+            Work::Command(_) => StepKind::Deploy,
+        }
+    }
+}
+
+/// What a step does.
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// Applies a Terraform root module.
+    Stack(Stack),
+    /// Runs a program.
+    Command(Command),
+}
+
+/// A Terraform root module with its inputs.
+#[derive(Clone, Debug)]
+pub struct Stack {
+    /// Its folder, from the root of the repository.
+    pub path: PathBuf,
+    /// Its variables.
+    pub variables: Vec<Attribute>,
+    /// Files of variables, from the root of the repository.
+    pub var_files: Vec<PathBuf>,
+    /// How many resources Terraform works on at once.
+    pub parallelism: u16,
+}
+
+/// Terraform's own default for how many resources it works on at once.
+pub const PARALLELISM: u16 = 10;
+
+/// A program.
+#[derive(Clone, Debug)]
+pub struct Command {
+    /// The program and its arguments: a list of strings.
+    pub run: Expr,
+    /// Its environment, besides drctl's own.
+    pub env: Vec<Attribute>,
+    /// How long it may take.
+    pub limit: Option<Duration>,
+    /// True when it moves the traffic, so that its end is the cutover.
+    pub cutover: bool,
+}
+
+/// A question to the service.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    /// Its name.
+    pub name: String,
+    /// What it asks.
+    pub asks: Asks,
+    /// From one question to the next.
+    pub interval: Duration,
+    /// How long an answer may take.
+    pub timeout: Duration,
+    /// How many good answers in a row mean that the service is up.
+    pub up_after: u32,
+    /// How many bad answers in a row mean that the service is down.
+    pub down_after: u32,
+}
+
+/// What a probe asks.
+#[derive(Clone, Debug)]
+pub enum Asks {
+    /// An HTTP or HTTPS address.
+    Http {
+        /// The address.
+        url: Expr,
+        /// The status that is a good answer; any from 200 to 299 when absent.
+        status: Option<u16>,
+        /// What the body must hold.
+        contains: Option<Expr>,
+    },
+    /// A TCP port: `host:port`.
+    Tcp(Expr),
+    /// A program that exits with 0.
+    Command(Expr),
+}
+
+/// What tells how old the data of one store is.
+#[derive(Clone, Debug)]
+pub struct RecoveryPoint {
+    /// The data store.
+    pub store: String,
+    /// A program that prints the RFC 3339 time of the newest data that can be restored.
+    pub run: Expr,
+    /// How long it may take.
+    pub timeout: Duration,
+}
+
+impl Runbook {
+    /// Reads a runbook's text. `path` is where it stands in the repository.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake that the text holds, in the order of their places.
+    pub fn read(path: &Path, text: &[u8]) -> Result<Self, Vec<Mistake>> {
+        read::runbook(path, text)
+    }
+
+    /// Returns a runbook for a service of one stack, which is what there is without a file.
+    pub fn of_one_stack(name: &str, path: PathBuf) -> Self {
+        let place = Place { file: path.clone(), line: 1, column: 1 };
+        let stack =
+            Stack { path, variables: vec![], var_files: vec![], parallelism: PARALLELISM };
+        let id = StepId::new(name);
+        Self {
+            service: Service { name: name.to_owned(), ..Service::default() },
+            regions: vec![],
+            steps: vec![Step { id, needs: vec![], place, work: Work::Stack(stack) }],
+            probes: vec![],
+            recovery_points: vec![],
+        }
+    }
+
+    /// Returns what differs in `region`, if the runbook says anything about it.
+    pub fn region(&self, region: &str) -> Option<&Region> {
+        self.regions.iter().find(|r| r.name == region)
+    }
+
+    /// Checks the runbook against the root modules that its stacks name.
+    ///
+    /// # Errors
+    ///
+    /// Every variable that a module does not declare, and every output that it does not have.
+    pub fn check_modules<'a>(
+        &self,
+        region: &str,
+        module: impl Fn(&Path) -> Option<&'a Module>,
+    ) -> Result<(), Vec<Mistake>> {
+        check::modules(self, region, module)
+    }
+}

@@ -1,0 +1,237 @@
+//! From the text of `drctl.hcl` to a [`Runbook`], with every mistake on the way.
+
+use super::{
+    Asks, Command, Mistake, PARALLELISM, Probe, RecoveryPoint, Region, Runbook, Service, Stack,
+    Step, Work, check, reader::Reader,
+};
+use crate::{
+    config::{
+        body::{Block, Body},
+        file::SourceFile,
+    },
+    model::{finding::Place, step::StepId},
+};
+use std::{path::Path, time::Duration};
+
+/// The blocks at the top of a runbook.
+const BLOCKS: &[&str] = &["service", "region", "stack", "command", "probe", "recovery_point"];
+
+/// How often a probe asks, how long an answer may take, and how many in a row count.
+const INTERVAL: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(2);
+const IN_A_ROW: u32 = 3;
+
+/// How long the program of a recovery point may take.
+const RECOVERY_POINT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Reads and checks a runbook.
+pub(super) fn runbook(path: &Path, text: &[u8]) -> Result<Runbook, Vec<Mistake>> {
+    let file = SourceFile::parse(path, text, None).map_err(|unparsed| {
+        vec![Mistake::new(unparsed.place, unparsed.message)]
+    })?;
+    let mut mistakes = Vec::new();
+    top(file.body(), path, &mut mistakes);
+    let runbook = Runbook {
+        service: service(file.body(), path, &mut mistakes),
+        regions: file.body().blocks_of("region").filter_map(|b| region(b, &mut mistakes)).collect(),
+        steps: steps(file.body(), &mut mistakes),
+        probes: file.body().blocks_of("probe").filter_map(|b| probe(b, &mut mistakes)).collect(),
+        recovery_points: file
+            .body()
+            .blocks_of("recovery_point")
+            .filter_map(|b| recovery_point(b, &mut mistakes))
+            .collect(),
+    };
+    let runbook = check::runbook(runbook, file.body(), &mut mistakes);
+    if mistakes.is_empty() {
+        return Ok(runbook);
+    }
+    mistakes.sort();
+    mistakes.dedup();
+    Err(mistakes)
+}
+
+/// Finds what does not belong at the top.
+fn top(body: &Body, path: &Path, mistakes: &mut Vec<Mistake>) {
+    for attribute in body.attributes() {
+        let message = format!("`{}` does not belong at the top of a runbook", attribute.name());
+        mistakes.push(Mistake::new(attribute.place(), message));
+    }
+    for block in body.blocks().iter().filter(|block| !BLOCKS.contains(&block.kind())) {
+        let message = format!("a runbook has no block `{}`", block.kind());
+        mistakes.push(
+            Mistake::new(block.place(), message)
+                .instead_of(block.kind(), BLOCKS.iter().copied()),
+        );
+    }
+    if body.blocks_of("service").next().is_none() {
+        let place = Place { file: path.to_owned(), line: 1, column: 1 };
+        mistakes.push(
+            Mistake::new(place, "the runbook has no `service` block")
+                .hint("Begin with `service \"NAME\" { rto = \"30m\" }`"),
+        );
+    }
+}
+
+fn service(body: &Body, path: &Path, mistakes: &mut Vec<Mistake>) -> Service {
+    let mut blocks = body.blocks_of("service");
+    let Some(block) = blocks.next() else { return Service::default() };
+    for other in blocks {
+        let message = format!("`{}` describes one service, and this is a second", path.display());
+        mistakes.push(Mistake::new(other.place(), message));
+    }
+    let known = ["rto", "rpo", "primary", "grace", "verify_within"];
+    let mut reader = Reader::new(block, &known, &[], mistakes);
+    Service {
+        name: reader.labels(&["NAME"]).map(|l| l[0].to_owned()).unwrap_or_default(),
+        rto: reader.parsed("rto"),
+        rpo: reader.parsed("rpo"),
+        primary: reader.string("primary").map(|(name, _)| name),
+        grace: reader.duration("grace"),
+        verify_within: reader.duration("verify_within"),
+    }
+}
+
+fn region(block: &Block, mistakes: &mut Vec<Mistake>) -> Option<Region> {
+    let mut reader = Reader::new(block, &["variables", "var_files"], &["state"], mistakes);
+    let name = reader.labels(&["NAME"])?[0].to_owned();
+    let mut states = block.body().blocks_of("state");
+    let state = states.next().cloned();
+    if let Some(second) = states.next() {
+        reader.wrong(Mistake::new(second.place(), "a region has one `state` block"));
+    }
+    if let Some(state) = state.as_ref().filter(|state| state.labels().len() != 1) {
+        reader.wrong(
+            Mistake::new(state.place(), "`state` takes the type of a backend as its label")
+                .hint("Write it as `state \"s3\" { … }`"),
+        );
+    }
+    Some(Region { name, variables: reader.entries("variables"), var_files: var_files(&mut reader), state })
+}
+
+fn var_files(reader: &mut Reader<'_>) -> Vec<std::path::PathBuf> {
+    let files = reader.strings("var_files");
+    files.iter().filter_map(|(file, place)| reader.inside(file, place)).collect()
+}
+
+/// The steps of every kind, in the order in which they stand.
+fn steps(body: &Body, mistakes: &mut Vec<Mistake>) -> Vec<Step> {
+    body.blocks()
+        .iter()
+        .filter_map(|block| match block.kind() {
+            "stack" => stack(block, mistakes),
+            "command" => command(block, mistakes),
+            _ => None,
+        })
+        .collect()
+}
+
+fn stack(block: &Block, mistakes: &mut Vec<Mistake>) -> Option<Step> {
+    let known = ["path", "needs", "variables", "var_files", "parallelism"];
+    let mut reader = Reader::new(block, &known, &[], mistakes);
+    let name = step_name(&mut reader, block)?;
+    let needs = needs(&mut reader);
+    reader.required("path")?;
+    let (path, place) = reader.string("path")?;
+    let work = Work::Stack(Stack {
+        path: reader.inside(&path, &place)?,
+        variables: reader.entries("variables"),
+        var_files: var_files(&mut reader),
+        parallelism: reader.number("parallelism").unwrap_or(PARALLELISM),
+    });
+    Some(Step { id: name, needs, place: block.place(), work })
+}
+
+fn command(block: &Block, mistakes: &mut Vec<Mistake>) -> Option<Step> {
+    let known = ["run", "needs", "env", "limit", "phase"];
+    let mut reader = Reader::new(block, &known, &[], mistakes);
+    let name = step_name(&mut reader, block)?;
+    let needs = needs(&mut reader);
+    let run = reader.required("run")?.clone();
+    let cutover = match reader.string("phase") {
+        // The name says it, unless the runbook says otherwise.
+        None => name.as_str() == "cutover",
+        Some((phase, _)) if phase == "cutover" => true,
+        Some((phase, _)) if phase == "deploy" => false,
+        Some((phase, place)) => {
+            let message = format!("`{phase}` is no phase of a command");
+            reader.wrong(Mistake::new(place, message).instead_of(&phase, ["deploy", "cutover"]));
+            false
+        }
+    };
+    let work = Work::Command(Command {
+        run,
+        env: reader.entries("env"),
+        limit: reader.duration("limit"),
+        cutover,
+    });
+    Some(Step { id: name, needs, place: block.place(), work })
+}
+
+/// A step's name, which is also a file's name and part of an expression.
+fn step_name(reader: &mut Reader<'_>, block: &Block) -> Option<StepId> {
+    let name = reader.labels(&["NAME"])?[0];
+    let fits = name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+        && name.len() <= 64;
+    if !fits {
+        let place = block.label_place(0).unwrap_or_else(|| block.place());
+        let message = format!("`{name}` cannot be a step's name");
+        reader.wrong(Mistake::new(place, message).hint(
+            "Begin with a letter, and use letters, digits, `_` and `-`, at most 64 of them",
+        ));
+        return None;
+    }
+    Some(StepId::new(name))
+}
+
+fn needs(reader: &mut Reader<'_>) -> Vec<StepId> {
+    reader.strings("needs").into_iter().map(|(name, _)| StepId::new(name)).collect()
+}
+
+fn probe(block: &Block, mistakes: &mut Vec<Mistake>) -> Option<Probe> {
+    let kind = block.label(0).unwrap_or_default().to_owned();
+    let own: &[&str] = match kind.as_str() {
+        "http" => &["url", "status", "contains"],
+        "tcp" => &["address"],
+        "command" => &["run"],
+        _ => &["url", "status", "contains", "address", "run"],
+    };
+    let known = [own, &["interval", "timeout", "up_after", "down_after"]].concat();
+    let mut reader = Reader::new(block, &known, &[], mistakes);
+    let name = reader.labels(&["KIND", "NAME"])?[1].to_owned();
+    let asks = match kind.as_str() {
+        "http" => Asks::Http {
+            url: reader.required("url")?.clone(),
+            status: reader.number("status"),
+            contains: reader.expr("contains").cloned(),
+        },
+        "tcp" => Asks::Tcp(reader.required("address")?.clone()),
+        "command" => Asks::Command(reader.required("run")?.clone()),
+        other => {
+            let place = block.label_place(0).unwrap_or_else(|| block.place());
+            let message = format!("there is no probe of kind `{other}`");
+            reader.wrong(
+                Mistake::new(place, message).instead_of(other, ["http", "tcp", "command"]),
+            );
+            return None;
+        }
+    };
+    Some(Probe {
+        name,
+        asks,
+        interval: reader.duration("interval").unwrap_or(INTERVAL),
+        timeout: reader.duration("timeout").unwrap_or(TIMEOUT),
+        up_after: reader.number("up_after").unwrap_or(IN_A_ROW),
+        down_after: reader.number("down_after").unwrap_or(IN_A_ROW),
+    })
+}
+
+fn recovery_point(block: &Block, mistakes: &mut Vec<Mistake>) -> Option<RecoveryPoint> {
+    let mut reader = Reader::new(block, &["run", "timeout"], &[], mistakes);
+    Some(RecoveryPoint {
+        store: reader.labels(&["STORE"])?[0].to_owned(),
+        run: reader.required("run")?.clone(),
+        timeout: reader.duration("timeout").unwrap_or(RECOVERY_POINT_TIMEOUT),
+    })
+}

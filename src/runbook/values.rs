@@ -1,0 +1,137 @@
+//! What the expressions of a runbook can speak of, and their values.
+
+use super::Mistake;
+use crate::config::{
+    body::Attribute,
+    expression::{Expr, Scope},
+};
+use serde_json::{Map, Value, json};
+
+/// What is known when an expression is evaluated.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// The fallback region: `region`.
+    pub region: String,
+    /// The region that serves in normal times: `primary`.
+    pub primary: Option<String>,
+    /// The service's name: `service`.
+    pub service: String,
+    /// The outputs of each stack that is up, by the stack's name: `stack.NAME.outputs.OUTPUT`.
+    pub outputs: Map<String, Value>,
+}
+
+impl Known {
+    fn scope(&self) -> Scope {
+        let stacks: Map<String, Value> = self
+            .outputs
+            .iter()
+            .map(|(name, outputs)| (name.clone(), json!({ "outputs": outputs })))
+            .collect();
+        self.with_stack(Value::Object(stacks))
+    }
+
+    fn with_stack(&self, stack: Value) -> Scope {
+        let primary = self.primary.clone().map_or(Value::Null, Value::String);
+        [
+            ("region", Value::String(self.region.clone())),
+            ("primary", primary),
+            ("service", Value::String(self.service.clone())),
+            ("stack", stack),
+        ]
+        .into_iter()
+        .collect()
+    }
+
+    /// Evaluates an expression.
+    ///
+    /// # Errors
+    ///
+    /// The expression has no value; the mistake names the place.
+    pub fn value(&self, expr: &Expr) -> Result<Value, Mistake> {
+        expr.evaluate(&self.scope()).map_err(|error| Mistake::new(error.place, error.message))
+    }
+
+    /// Evaluates each of `attributes`.
+    ///
+    /// # Errors
+    ///
+    /// The first that has no value.
+    pub fn values(&self, attributes: &[Attribute]) -> Result<Map<String, Value>, Mistake> {
+        attributes
+            .iter()
+            .map(|attribute| Ok((attribute.name().to_owned(), self.value(attribute.expr())?)))
+            .collect()
+    }
+
+    /// Evaluates each of `attributes` for the stack `name`: here `stack` is just its name.
+    ///
+    /// # Errors
+    ///
+    /// The first that has no value.
+    pub fn values_for(
+        &self,
+        name: &str,
+        attributes: &[Attribute],
+    ) -> Result<Map<String, Value>, Mistake> {
+        let scope = self.with_stack(Value::String(name.to_owned()));
+        attributes
+            .iter()
+            .map(|attribute| {
+                let value = attribute.expr().evaluate(&scope);
+                let value = value.map_err(|error| Mistake::new(error.place, error.message))?;
+                Ok((attribute.name().to_owned(), value))
+            })
+            .collect()
+    }
+
+    /// Evaluates an expression that must be a string; numbers and booleans are written out.
+    ///
+    /// # Errors
+    ///
+    /// It has no value, or one of another kind.
+    pub fn string(&self, expr: &Expr) -> Result<String, Mistake> {
+        let value = self.value(expr)?;
+        text(&value).ok_or_else(|| not(expr, "a string", &value))
+    }
+}
+
+/// Evaluates a list of strings, such as a program and its arguments.
+///
+/// # Errors
+///
+/// It has no value, is no list of strings, or is empty.
+pub fn strings(known: &Known, expr: &Expr) -> Result<Vec<String>, Mistake> {
+    let value = known.value(expr)?;
+    let items: Option<Vec<String>> =
+        value.as_array().map(|items| items.iter().map(text).collect()).unwrap_or_default();
+    match items {
+        Some(items) if !items.is_empty() => Ok(items),
+        _ => Err(not(expr, "a list of strings that holds at least one", &value)),
+    }
+}
+
+fn not(expr: &Expr, what: &str, value: &Value) -> Mistake {
+    Mistake::new(expr.place(), format!("this is {}, not {what}", word(value)))
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(truth) => Some(truth.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// What kind of value it is, in words; never the value itself, which may be secret.
+pub(super) fn word(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(items) if items.is_empty() => "an empty list",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}

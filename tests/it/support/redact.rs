@@ -1,0 +1,56 @@
+//! What differs from run to run, made the same, so that output can be compared whole.
+
+use std::path::Path;
+
+/// Replaces names of runs, commits, digests, times and temporary paths.
+pub fn all(text: &str, root: &Path) -> String {
+    let text = text.replace(&root.display().to_string(), "$ENV");
+    text.lines().map(line).map(|line| line.trim_end().to_owned() + "\n").collect()
+}
+
+fn line(line: &str) -> String {
+    let mut out = String::new();
+    let mut rest = line;
+    while let Some(first) = rest.chars().next() {
+        let boundary = !out.chars().next_back().is_some_and(|c| c.is_alphanumeric() || c == '_');
+        match boundary.then(|| token(rest)).flatten() {
+            Some((len, word)) => {
+                out += word;
+                rest = &rest[len..];
+            }
+            None => {
+                out.push(first);
+                rest = &rest[first.len_utf8()..];
+            }
+        }
+    }
+    out
+}
+
+/// What `text` starts with, if it is something that changes: its length and its stand-in.
+fn token(text: &str) -> Option<(usize, &'static str)> {
+    let word: &str = &text[..text.find(|c: char| !(c.is_alphanumeric() || c == '-')).unwrap_or(text.len())];
+    if word.parse::<drctl::model::run::RunId>().is_ok() {
+        return Some((word.len(), "[RUN]"));
+    }
+    let hex = word.chars().all(|c| c.is_ascii_hexdigit());
+    match word.len() {
+        40 if hex => return Some((word.len(), "[COMMIT]")),
+        64 if hex => return Some((word.len(), "[DIGEST]")),
+        8 | 12 if hex && word.chars().any(|c| c.is_ascii_digit()) => return Some((word.len(), "[SHORT]")),
+        _ => {}
+    }
+    duration(text).map(|len| (len, "[TIME]"))
+}
+
+/// The length of a duration as drctl prints it: `0.4s`, `4m05.2s`, `1h02m03s`.
+fn duration(text: &str) -> Option<usize> {
+    let end = text.find(|c: char| !(c.is_ascii_digit() || "hms.".contains(c))).unwrap_or(text.len());
+    let word = text[..end].trim_end_matches('.');
+    let is_one = word.len() > 2
+        && word.starts_with(|c: char| c.is_ascii_digit())
+        && word.ends_with('s')
+        && (word.contains('.') || word.contains('m'))
+        && !word.ends_with("ms");
+    is_one.then_some(word.len())
+}
