@@ -6,4 +6,5 @@
 //! other: they meet in [`model::event`].
 
 pub mod model;
+pub mod probe;
 pub mod state;
