@@ -5,6 +5,7 @@
 //! engine and everything that shows or stores what it does never import each
 //! other: they meet in [`model::event`].
 
+pub mod deploy;
 pub mod model;
 pub mod probe;
 pub mod state;
