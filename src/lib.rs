@@ -6,4 +6,16 @@
 //! other: they meet in [`model::event`].
 
 pub mod catalogue;
+pub mod cli;
+pub mod config;
+pub mod deploy;
+pub mod engine;
 pub mod model;
+pub mod observe;
+pub mod probe;
+pub mod report;
+pub mod retarget;
+pub mod runbook;
+pub mod source;
+pub mod state;
+pub mod terraform;

@@ -1,3 +1,5 @@
 //! One test binary: it links once, and its modules share their helpers.
 
 mod layers;
+mod probe;
+mod state;

@@ -1,0 +1,212 @@
+//! Is the service back? Asking it, over HTTP, over TCP or through a command.
+//!
+//! "Down" is an answer and not an error: every way to be down has its word in
+//! [`Why`]. Each question is asked anew, over a new connection and with a new
+//! answer from DNS, since that is what changes while a service moves.
+
+mod command;
+mod http;
+mod recovery_point;
+#[cfg(any(test, feature = "test-fakes"))]
+mod scripted;
+mod tcp;
+mod verify;
+
+pub use command::CommandTarget;
+pub use http::{HttpTarget, HttpTargetError};
+pub use recovery_point::{RecoveryPointError, recovery_point};
+#[cfg(any(test, feature = "test-fakes"))]
+pub use scripted::ScriptedProber;
+pub use tcp::TcpTarget;
+pub use verify::{Probe, ProbeReport, Verification, until_up};
+
+use async_trait::async_trait;
+use std::{fmt, io, time::Duration};
+use tokio::time::{Instant, timeout};
+
+/// Whom to ask, and what to expect.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// A request over HTTP or HTTPS.
+    Http(HttpTarget),
+    /// A connection over TCP that is made and closed.
+    Tcp(TcpTarget),
+    /// A program that exits with 0.
+    Command(CommandTarget),
+}
+
+/// What a probe saw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The one word for it.
+    pub why: Why,
+    /// The same in one line, for people.
+    pub detail: String,
+    /// How long the answer took.
+    pub took: Duration,
+}
+
+impl Answer {
+    /// Returns true when the service answered as it should.
+    pub fn is_up(&self) -> bool {
+        self.why == Why::Ok
+    }
+}
+
+/// Why a service counts as up, which is [`Why::Ok`], or as down, which is all else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    /// It answered as it should.
+    Ok,
+    /// Nobody listens there.
+    Refused,
+    /// There is no way there.
+    Unreachable,
+    /// It did not answer in time, or not to the end.
+    Timeout,
+    /// Its name has no address.
+    Resolve,
+    /// No trusted encrypted connection could be made.
+    Tls,
+    /// The connection broke off, or the other side speaks another protocol.
+    Broken,
+    /// It answered with a status that was not expected.
+    Status,
+    /// It answered without the text that was expected.
+    Content,
+    /// It sent the question on and on.
+    Redirects,
+    /// The command exited with another code than 0.
+    Exit,
+    /// The command was killed by a signal that was not ours.
+    Killed,
+    /// The command could not be started.
+    NotFound,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Ok => "ok",
+            Self::Refused => "refused",
+            Self::Unreachable => "unreachable",
+            Self::Timeout => "timeout",
+            Self::Resolve => "resolve",
+            Self::Tls => "tls",
+            Self::Broken => "broken",
+            Self::Status => "status",
+            Self::Content => "content",
+            Self::Redirects => "redirects",
+            Self::Exit => "exit",
+            Self::Killed => "killed",
+            Self::NotFound => "not found",
+        })
+    }
+}
+
+/// Asks. The real one is [`RealProber`]; a scripted one stands in for it in tests.
+#[async_trait]
+pub trait Prober: Send + Sync {
+    /// Asks once, and has an answer after `limit` at the latest.
+    async fn ask(&self, target: &Target, limit: Duration) -> Answer;
+}
+
+/// Asks the network, and runs commands.
+pub struct RealProber {
+    http: http::Clients,
+}
+
+impl RealProber {
+    /// Makes a prober.
+    ///
+    /// # Errors
+    ///
+    /// When the system's TLS library, or its trusted certificates, cannot be loaded.
+    pub fn new() -> Result<Self, reqwest::Error> {
+        Ok(Self { http: http::Clients::new()? })
+    }
+}
+
+#[async_trait]
+impl Prober for RealProber {
+    async fn ask(&self, target: &Target, limit: Duration) -> Answer {
+        let began = Instant::now();
+        let asked = timeout(limit, async {
+            match target {
+                Target::Http(target) => self.http.ask(target).await,
+                Target::Tcp(target) => target.ask().await,
+                Target::Command(target) => target.ask().await,
+            }
+        });
+        let seen = asked.await.unwrap_or_else(|_| Seen::timeout(limit));
+        Answer { why: seen.why, detail: seen.detail, took: began.elapsed() }
+    }
+}
+
+/// An answer whose time is not taken yet.
+#[derive(Debug, PartialEq, Eq)]
+struct Seen {
+    why: Why,
+    detail: String,
+}
+
+impl Seen {
+    fn new(why: Why, detail: impl AsRef<str>) -> Self {
+        Self { why, detail: one_line(detail.as_ref()) }
+    }
+
+    fn timeout(limit: Duration) -> Self {
+        Self::new(Why::Timeout, format!("no answer within {limit:?}"))
+    }
+
+    /// What a failed connection over TCP says of the service.
+    fn of_io(error: &io::Error) -> Self {
+        use io::ErrorKind as K;
+        let why = match error.kind() {
+            K::ConnectionRefused => Why::Refused,
+            K::HostUnreachable
+            | K::NetworkUnreachable
+            | K::NetworkDown
+            | K::AddrNotAvailable
+            // A firewall that says no.
+            | K::PermissionDenied => Why::Unreachable,
+            K::TimedOut => Why::Timeout,
+            _ => Why::Broken,
+        };
+        Self::new(why, error.to_string())
+    }
+}
+
+/// Longest detail, in characters.
+const DETAIL_LIMIT: usize = 200;
+
+/// Makes one short line without control characters of whatever a service or a command said.
+fn one_line(text: &str) -> String {
+    let words: Vec<_> = text.split(|c: char| c.is_whitespace() || c.is_control()).collect();
+    let line = words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(DETAIL_LIMIT) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_way_there_is_told_from_nobody_there() {
+        let why = |kind: io::ErrorKind| Seen::of_io(&kind.into()).why;
+        assert_eq!(why(io::ErrorKind::ConnectionRefused), Why::Refused);
+        assert_eq!(why(io::ErrorKind::HostUnreachable), Why::Unreachable);
+        assert_eq!(why(io::ErrorKind::NetworkUnreachable), Why::Unreachable);
+        assert_eq!(why(io::ErrorKind::TimedOut), Why::Timeout);
+        assert_eq!(why(io::ErrorKind::ConnectionReset), Why::Broken);
+    }
+
+    #[test]
+    fn a_detail_is_one_short_line() {
+        assert_eq!(one_line("a\r\n\tb \u{1b}c"), "a b c");
+        assert_eq!(one_line(&"é".repeat(500)).chars().count(), DETAIL_LIMIT + 1);
+    }
+}
