@@ -380,3 +380,55 @@ fn listed(names: &[String]) -> String {
     let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
     quoted.join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use git2::{ErrorClass, ErrorCode};
+
+    #[test]
+    fn what_the_system_says_of_a_disk_is_told_apart() {
+        let told = [
+            "failed to write to file '/r/x': No space left on device",
+            "could not open '/r/x' for writing: Permission denied",
+            "object not found",
+        ]
+        .map(|text| local("write", "/r")(git2::Error::from_str(text)).to_string());
+        insta::assert_snapshot!(told.join("\n"), @r"
+        no space left to write `/r`
+        no permission for `/r`
+        failed to write `/r`
+        ");
+        let full = io("write", "/r")(io::ErrorKind::StorageFull.into());
+        assert!(matches!(full, SourceError::DiskFull { .. }), "{full:?}");
+    }
+
+    #[test]
+    fn what_a_server_says_is_told_apart_and_has_a_hint() {
+        let ssh = |code, text| git2::Error::new(code, ErrorClass::Ssh, text);
+        let cases = [
+            ("git@h:r", ssh(ErrorCode::Certificate, "invalid or unknown remote ssh hostkey"), None),
+            ("https://h/r", ssh(ErrorCode::Certificate, "the SSL certificate is invalid"), None),
+            ("git@h:r", ssh(ErrorCode::GenericError, "ERROR: Repository not found."), None),
+            (
+                "git@h:r",
+                ssh(ErrorCode::Auth, "no credentials were accepted"),
+                Some(vec![Method::Agent, Method::KeyFile("id_ed25519")]),
+            ),
+        ];
+        let told = cases.map(|(origin, error, tried)| {
+            let error = remote(origin, &error, tried);
+            format!("{error}\n  {}", error.hint().unwrap())
+        });
+        insta::assert_snapshot!(told.join("\n"), @r"
+        the server of `git@h:r` could not prove who it is
+          Compare the key with the one that the host publishes, then run `git ls-remote git@h:r` once to trust it
+        the server of `https://h/r` could not prove who it is
+          Install the certificate of its authority, or name it in `SSL_CERT_FILE`
+        the server has no repository `git@h:r`
+          Check the address with `git ls-remote git@h:r`
+        `git@h:r` refused access (tried the ssh agent, `~/.ssh/id_ed25519`)
+          Load a key with `ssh-add`, and check that the server knows it
+        ");
+    }
+}

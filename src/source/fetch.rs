@@ -233,7 +233,8 @@ impl Conversation {
         callbacks.sideband_progress(|_| self.say(None));
         let mut last = None::<Instant>;
         callbacks.transfer_progress(move |stats| {
-            if last.is_some_and(|last| last.elapsed() < TELL_EVERY) {
+            let whole = stats.received_objects() == stats.total_objects();
+            if !whole && last.is_some_and(|last| last.elapsed() < TELL_EVERY) {
                 return self.go_on().is_ok();
             }
             last = Some(Instant::now());

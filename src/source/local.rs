@@ -4,7 +4,7 @@ use super::{
     FetchedFrom, Found, SourceError, Watch,
     error::{io, local},
     mirror::{self, Mirror},
-    reference::{Refs, Wanted},
+    reference::{Reference, Refs, Wanted},
 };
 use git2::{ErrorCode, Oid, Repository, StatusOptions};
 use std::{
@@ -39,8 +39,12 @@ pub(super) fn take(
     };
 
     let (repo, _lock) = mirror.prepare(|| watch.go_on())?;
-    link_repository(&origin, mirror, commit, watch)?;
     let seen = if let Wanted::Reference(reference) = wanted { vec![reference] } else { vec![] };
+    // A reference is written down last, so where it is up to date all objects are there.
+    let is_known = |r: &Reference| repo.refname_to_id(&r.name).is_ok_and(|id| id == r.target);
+    if !seen.iter().any(is_known) {
+        link_repository(&origin, mirror, commit, watch)?;
+    }
     mirror::record(&repo, &seen, refs.head.as_ref(), false)
         .map_err(local("write", mirror.dir()))?;
 
@@ -111,6 +115,7 @@ fn link_repository(
     let (from, to) = (origin.commondir().join("shallow"), mirror.dir().join("shallow"));
     match fs::copy(&from, &to) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
+            // Mostly there is none, and then there is nothing to remove.
             let _ = fs::remove_file(&to);
             Ok(())
         }
@@ -274,6 +279,20 @@ mod tests {
         there is nothing at `/nowhere`
         Check the path, or give the URL of the repository
         ");
+    }
+
+    #[test]
+    fn runs_at_the_same_time_share_one_mirror() {
+        let sample = Sample::new();
+        let requests = ["a", "b", "c", "d"].map(|dest| sample.request(dest));
+        std::thread::scope(|scope| {
+            let checkouts = requests.each_ref().map(|request| {
+                scope.spawn(|| checkout(request, &AtomicBool::new(false), &mut |_| {}))
+            });
+            for checkout in checkouts {
+                assert!(checkout.join().unwrap().unwrap().dir.join("main.tf").exists());
+            }
+        });
     }
 
     #[test]

@@ -615,6 +615,27 @@ fn submodules_come_along_at_their_commits() {
 }
 
 #[test]
+fn a_relative_submodule_of_a_clone_is_a_neighbour_of_what_was_cloned() {
+    let mut place = Place::new();
+    place.repo("lib");
+    place.repo("app");
+    place.git("app", &["submodule", "--quiet", "add", "../lib", "modules/lib"]);
+    place.git("app", &["submodule", "--quiet", "add", "../lib", "modules/none"]);
+    place.git("app", &["config", "-f", ".gitmodules", "submodule.modules/none.update", "none"]);
+    place.commit("app", "app.tf", "");
+    let daemon = Daemon::serve(&place);
+    fs::create_dir(place.path("home")).unwrap();
+    place.git("home", &["clone", "-q", &daemon.url("app"), "app"]);
+    let origin = place.path("home/app").display().to_string();
+
+    let found = place.checkout(&origin, None).unwrap();
+
+    assert!(found.dir.join("modules/lib/main.tf").exists());
+    let skipped = Warning::SubmoduleSkipped { path: "modules/none".into() };
+    assert_eq!(found.warnings, [skipped]);
+}
+
+#[test]
 fn a_submodule_that_fails_is_named_and_one_that_points_into_this_machine_is_refused() {
     let mut place = Place::new();
     place.repo("lib");
