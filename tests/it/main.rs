@@ -2,4 +2,5 @@
 
 mod layers;
 mod probe;
+mod source;
 mod state;
