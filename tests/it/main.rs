@@ -1,1 +1,3 @@
 //! One test binary: it links once, and its modules share their helpers.
+
+mod report;
