@@ -7,7 +7,7 @@ use std::fmt;
 
 /// Whether an objective was met.
 ///
-/// Ordered from good to bad, so that the worst of several is their maximum.
+/// From good to bad: met, unproven, missed; see [`Verdict::worse`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum Verdict {
