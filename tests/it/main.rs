@@ -2,5 +2,6 @@
 
 mod layers;
 mod probe;
+mod report;
 mod source;
 mod state;

@@ -1,0 +1,100 @@
+//! One line of words an event, for pipes, logs and CI.
+
+use super::words::Narrator;
+use crate::model::event::{Event, Sink};
+use std::io::{self, Write};
+
+/// Writes every event as one line of text: when, what, to which step, the rest.
+pub struct Lines<W> {
+    out: W,
+    narrator: Narrator,
+}
+
+impl<W: Write> Lines<W> {
+    /// Writes to `out`.
+    pub fn new(out: W) -> Self {
+        Self { out, narrator: Narrator::default() }
+    }
+}
+
+impl<W: Write + Send> Sink for Lines<W> {
+    fn take(&mut self, event: &Event) -> io::Result<()> {
+        let mut line = self.narrator.line(event);
+        line.push('\n');
+        // In one piece, so that lines of other writers do not fall in between.
+        self.out.write_all(line.as_bytes())?;
+        self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::samples;
+
+    #[test]
+    fn every_event_has_words() {
+        let mut out = Vec::new();
+        let mut lines = Lines::new(&mut out);
+        for event in samples::every_variant() {
+            lines.take(&event).unwrap();
+        }
+        insta::assert_snapshot!(String::from_utf8(out).unwrap(), @"
+        [     0.0s]   Started  failover 20260314-025907-4f1c of https://git.example.com/shop.git into ap-northeast-2; the outage began 4m00.0s before
+        [    12.3s]   Started  failover 20260314-025907-4f1c of https://git.example.com/shop.git into ap-northeast-2; outage start not given: counted from the start of the run
+        [    24.6s]   Started  failover 20260314-025907-4f1c of https://git.example.com/shop.git into ap-northeast-2; the outage began 4m00.0s before, as a newer drctl found out
+        [    37.0s]   Fetched  commit 4f1c2d3e4f5a (main)
+        [    49.3s]   Fetched  commit 4f1c2d3e4f5a from a mirror of 2h00m00s ago: the origin could not be reached
+        [  1m01.7s]   Planned  shop: 3 steps, away from ap-northeast-1, RTO 30m00.0s, RPO 5m00.0s, digest 9f86d081884c
+        [  1m14.0s]  Declared  by the operator, who typed the service's name
+        [  1m26.4s]  Declared  by the digest of this very plan
+        [  1m38.7s]  Declared  in a way that only a newer drctl knows
+        [  1m51.1s]     Began  data     init
+        [  2m03.4s]     Ended  data     init (12.3s)
+        [  2m15.7s]     Began  data     plan
+        [  2m28.1s]    Failed  data     plan (12.3s)
+        [  2m40.4s]      Plan  data     12 to create, 3 to read, 1 unchanged
+        [  2m52.8s]      Plan  network  nothing to do
+        [  3m05.1s]  Accepted  data     the plan may be applied
+        [  3m17.5s]   Refused  data     1 reason: `aws_vpc.main`: would be deleted
+        [  3m29.8s]   Refused  data     5 reasons: the plan is not complete; the plan is not complete; the plan is not complete; and 2 more
+        [  3m42.2s]  Creating  data     aws_db_instance.main
+        [  3m54.5s]   Created  data     aws_db_instance.main (3m41.0s)
+        [  4m06.9s]    Failed  data     create aws_db_instance.replica (3.0s)
+        [  4m19.2s]   Outputs  data     endpoint, arn
+        [  4m31.5s]   Outputs  data     none
+        [  4m43.9s]      Note  data     tried again after a timeout
+        [  4m56.2s]      Note  no probe in the runbook
+        [  5m08.6s]      Done  data     up (3m17.5s)
+        [  5m20.9s]    Failed  data     `terraform apply` failed: quota exceeded
+        [  5m33.3s]   Refused  data     its plan was refused; nothing was changed
+        [  5m45.6s]   Skipped  cutover  needs data, which did not end well
+        [  5m58.0s]   Stopped  network  the run was stopped
+        [  6m10.3s]        Up  front    2 of 3 in a row: 200 in 45ms
+        [  6m22.6s]      Down  front    503 Service Unavailable
+        [  6m35.0s]  Verified  every probe passed as often in a row as it must
+        [  6m47.3s]      Down  front    did not pass in the time it was given; the last answer: connection refused
+        [  6m59.7s]      Data  orders   can be restored to 2m10.0s before the outage
+        [  7m12.0s]      Data  carts    can be restored to 10.0s after the outage began: nothing is lost
+        [  7m24.4s]      Data  invoices  recovery point unknown: `./bin/latest` exited with 1
+        [  7m36.7s]      Data  ledger   recovery point unknown: no reason was given
+        [  7m49.1s]  Stopping  SIGINT received: nothing new is begun, what runs may end
+        [  8m01.4s]  Finished  the service is back
+        [  8m13.8s]  Finished  every step is done; without a probe, nobody knows whether the service is back
+        [  8m26.1s]  Finished  the service is not back
+        [  8m38.4s]  Finished  a plan was refused; the service is not back
+        [  8m50.8s]  Finished  stopped before the service was back
+        [  9m03.1s]  Finished  in a way that only a newer drctl knows
+        [  9m15.5s]   Unknown  something that only a newer drctl can show
+        ");
+    }
+
+    #[test]
+    fn a_name_from_outside_cannot_steer_the_terminal() {
+        let mut out = Vec::new();
+        Lines::new(&mut out).take(&samples::hostile()).unwrap();
+        insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r#"
+        [     0.0s]  Creating  da\u{1b}[31mta  aws_instance.web["\u{1b}[2J [  9m00.0s]  Finished  the service is back"]
+        "#);
+    }
+}

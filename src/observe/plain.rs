@@ -1,0 +1,55 @@
+//! Text from outside made safe to show.
+
+use std::borrow::Cow;
+
+/// Returns `text` on one line and without anything that a terminal would obey.
+///
+/// Line breaks and tabs become spaces. Other control characters (escape
+/// sequences begin with one) and the marks that turn the direction of writing,
+/// which can make a name look like another, are written out, as in `\u{1b}`.
+pub(super) fn plain(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_harmful) {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        match c {
+            '\n' | '\t' | '\u{2028}' | '\u{2029}' => safe.push(' '),
+            '\r' => {}
+            c if is_harmful(c) => safe.extend(c.escape_unicode()),
+            c => safe.push(c),
+        }
+    }
+    Cow::Owned(safe)
+}
+
+fn is_harmful(c: char) -> bool {
+    // The directional marks of Unicode's bidirectional algorithm (UAX #9), and the line separators.
+    c.is_control()
+        || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}')
+        || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_is_left() {
+        let shown = [
+            "aws_instance.web[\"서울\"]",
+            "\u{1b}[2Jgone\u{7}",
+            "two\r\nlines\tand a tab",
+            "\u{9b}31mC1",
+            "abc\u{202e}fed",
+        ]
+        .map(plain);
+        insta::assert_snapshot!(shown.join("\n"), @r#"
+        aws_instance.web["서울"]
+        \u{1b}[2Jgone\u{7}
+        two lines and a tab
+        \u{9b}31mC1
+        abc\u{202e}fed
+        "#);
+    }
+}

@@ -1,0 +1,313 @@
+//! The words for every event: said the same on a terminal, in a pipe and in CI.
+
+use super::plain::plain;
+use crate::model::{
+    event::{Event, EventKind},
+    gate::GateAnswer,
+    resource::ResourceAction,
+    run::{DeclaredBy, OutageSource, RunKind, RunOutcome},
+    step::{Phase, StepId, StepOutcome},
+    time::Pretty,
+};
+use std::{collections::BTreeMap, fmt::Write};
+
+/// The widest that the column of step names gets.
+const WIDEST_NAME: usize = 24;
+/// How many reasons of a refused plan stand in one line; the report has them all.
+const REASONS_SHOWN: usize = 3;
+
+/// One event in words.
+#[derive(Debug)]
+pub(super) struct Said {
+    at_ms: u64,
+    /// One word for what happened.
+    pub(super) head: &'static str,
+    /// The step, probe or store it happened to.
+    pub(super) subject: Option<String>,
+    /// The rest of the line.
+    pub(super) text: String,
+}
+
+/// Puts events into words.
+///
+/// Remembers when phases and steps began, so that their ends can say how long
+/// they took, and how wide the names are, so that columns hold.
+#[derive(Debug, Default)]
+pub(super) struct Narrator {
+    column: usize,
+    phases: BTreeMap<(StepId, Phase), u64>,
+    steps: BTreeMap<StepId, u64>,
+}
+
+impl Narrator {
+    /// Returns the width of the column of names, in characters.
+    pub(super) fn column(&self) -> usize {
+        self.column
+    }
+
+    /// Returns the event as one line, without a newline and safe to show.
+    pub(super) fn line(&mut self, event: &Event) -> String {
+        let said = self.tell(event);
+        let mut line = format!("[{:>9}] {:>9}  ", Pretty::ms(said.at_ms).to_string(), said.head);
+        if let Some(subject) = said.subject {
+            let _ = write!(line, "{:<width$}  ", plain(&subject), width = self.column);
+        }
+        line.push_str(&plain(&said.text));
+        line.truncate(line.trim_end().len());
+        line
+    }
+
+    /// Puts one event into words. They may hold anything that came from outside.
+    pub(super) fn tell(&mut self, event: &Event) -> Said {
+        let (head, subject, text) = self.words(event);
+        Said { at_ms: event.elapsed_ms, head, subject, text }
+    }
+
+    fn words(&mut self, event: &Event) -> (&'static str, Option<String>, String) {
+        let on = |subject: &dyn ToString| Some(subject.to_string());
+        match &event.kind {
+            EventKind::RunStarted {
+                run,
+                run_kind,
+                drctl: _,
+                began_at: _,
+                repo,
+                region,
+                outage,
+            } => {
+                let began = match outage.known_by {
+                    OutageSource::Declared => {
+                        format!("the outage began {} before", Pretty::ms(outage.before_ms))
+                    }
+                    OutageSource::Assumed => {
+                        "outage start not given: counted from the start of the run".to_owned()
+                    }
+                    OutageSource::Unknown => format!(
+                        "the outage began {} before, as a newer drctl found out",
+                        Pretty::ms(outage.before_ms)
+                    ),
+                };
+                let what = run_word(*run_kind);
+                ("Started", None, format!("{what} {run} of {repo} into {region}; {began}"))
+            }
+            EventKind::CheckoutReady { commit, reference, mirror_age_ms } => {
+                let mut text = format!("commit {}", commit.get(..12).unwrap_or(commit));
+                if let Some(reference) = reference {
+                    let _ = write!(text, " ({reference})");
+                }
+                if let Some(age) = mirror_age_ms {
+                    let _ = write!(
+                        text,
+                        " from a mirror of {} ago: the origin could not be reached",
+                        Pretty::ms(*age)
+                    );
+                }
+                ("Fetched", None, text)
+            }
+            EventKind::RunPlanned { service, primary, rto_ms, rpo_ms, digest, steps } => {
+                self.column = steps
+                    .iter()
+                    .map(|step| step.id.as_str().chars().count().min(WIDEST_NAME))
+                    .max()
+                    .unwrap_or(0);
+                let mut text = format!("{service}: {}", count(steps.len(), "step"));
+                if let Some(primary) = primary {
+                    let _ = write!(text, ", away from {primary}");
+                }
+                for (name, objective) in [("RTO", rto_ms), ("RPO", rpo_ms)] {
+                    if let Some(ms) = objective {
+                        let _ = write!(text, ", {name} {}", Pretty::ms(*ms));
+                    }
+                }
+                let _ = write!(text, ", digest {}", digest.get(..12).unwrap_or(digest));
+                ("Planned", None, text)
+            }
+            EventKind::Declared { by } => {
+                let by = match by {
+                    DeclaredBy::Typed => "by the operator, who typed the service's name",
+                    DeclaredBy::Digest => "by the digest of this very plan",
+                    DeclaredBy::Unknown => "in a way that only a newer drctl knows",
+                };
+                ("Declared", None, by.to_owned())
+            }
+            EventKind::PhaseStarted { step, phase } => {
+                self.steps.entry(step.clone()).or_insert(event.elapsed_ms);
+                self.phases.insert((step.clone(), *phase), event.elapsed_ms);
+                ("Began", on(step), phase.word().to_owned())
+            }
+            EventKind::PhaseFinished { step, phase, ok } => {
+                let began = self.phases.remove(&(step.clone(), *phase));
+                let head = if *ok { "Ended" } else { "Failed" };
+                (head, on(step), format!("{}{}", phase.word(), took(began, event.elapsed_ms)))
+            }
+            EventKind::PlanMade { step, actions } => ("Plan", on(step), plan_words(actions)),
+            EventKind::GateAnswered { step, answer } if answer.accepted() => {
+                ("Accepted", on(step), "the plan may be applied".to_owned())
+            }
+            EventKind::GateAnswered { step, answer } => ("Refused", on(step), refusals(answer)),
+            EventKind::ResourceStarted { step, address, action } => {
+                (doing(*action), on(step), address.clone())
+            }
+            EventKind::ResourceFinished { step, address, action, took_ms, ok: true } => {
+                (did(*action), on(step), format!("{address} ({})", Pretty::ms(*took_ms)))
+            }
+            EventKind::ResourceFinished { step, address, action, took_ms, ok: false } => {
+                ("Failed", on(step), format!("{action} {address} ({})", Pretty::ms(*took_ms)))
+            }
+            EventKind::OutputsReady { step, names } => {
+                let text = match names.as_slice() {
+                    [] => "none".to_owned(),
+                    names => names.join(", "),
+                };
+                ("Outputs", on(step), text)
+            }
+            EventKind::Noted { step, message } => {
+                ("Note", step.as_ref().map(ToString::to_string), message.clone())
+            }
+            EventKind::StepFinished { step, outcome } => {
+                let took = took(self.steps.remove(step), event.elapsed_ms);
+                let (head, text) = ending(outcome, &took);
+                (head, on(step), text)
+            }
+            EventKind::ProbeAnswered { probe, up: true, detail, passes, needed } => {
+                ("Up", on(probe), format!("{passes} of {needed} in a row: {detail}"))
+            }
+            EventKind::ProbeAnswered { probe, up: false, detail, passes: _, needed: _ } => {
+                ("Down", on(probe), detail.clone())
+            }
+            EventKind::ServiceVerified => {
+                ("Verified", None, "every probe passed as often in a row as it must".to_owned())
+            }
+            EventKind::VerificationFailed { probe, detail } => (
+                "Down",
+                on(probe),
+                format!("did not pass in the time it was given; the last answer: {detail}"),
+            ),
+            EventKind::RecoveryPointFound { store, before_outage_ms, cause } => {
+                ("Data", on(store), recovery_point(*before_outage_ms, cause.as_deref()))
+            }
+            EventKind::InterruptReceived { signal } => {
+                let text = format!("{signal} received: nothing new is begun, what runs may end");
+                ("Stopping", None, text)
+            }
+            EventKind::RunFinished { outcome } => {
+                ("Finished", None, run_ending(*outcome).to_owned())
+            }
+            EventKind::Unknown => {
+                ("Unknown", None, "something that only a newer drctl can show".to_owned())
+            }
+        }
+    }
+}
+
+fn run_word(kind: RunKind) -> &'static str {
+    match kind {
+        RunKind::Failover => "failover",
+        RunKind::Unknown => "run",
+    }
+}
+
+/// Returns `1 step`, `2 steps`.
+fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Returns ` (4m05.2s)`, or nothing when the beginning was not seen.
+fn took(began_ms: Option<u64>, ended_ms: u64) -> String {
+    began_ms
+        .map(|began| format!(" ({})", Pretty::ms(ended_ms.saturating_sub(began))))
+        .unwrap_or_default()
+}
+
+fn plan_words(actions: &BTreeMap<ResourceAction, u64>) -> String {
+    let words: Vec<_> = actions
+        .iter()
+        .filter(|(_, number)| **number > 0)
+        .map(|(action, number)| match action {
+            ResourceAction::NoOp => format!("{number} unchanged"),
+            ResourceAction::Unknown => format!("{number} with an unknown action"),
+            action => format!("{number} to {action}"),
+        })
+        .collect();
+    if words.is_empty() { "nothing to do".to_owned() } else { words.join(", ") }
+}
+
+fn refusals(answer: &GateAnswer) -> String {
+    let mut text = count(answer.refusals.len(), "reason") + ": ";
+    let shown = answer.refusals.iter().take(REASONS_SHOWN).map(ToString::to_string);
+    text.push_str(&shown.collect::<Vec<_>>().join("; "));
+    if let Some(more @ 1..) = answer.refusals.len().checked_sub(REASONS_SHOWN) {
+        let _ = write!(text, "; and {more} more");
+    }
+    text
+}
+
+fn ending(outcome: &StepOutcome, took: &str) -> (&'static str, String) {
+    match outcome {
+        StepOutcome::Done => ("Done", format!("up{took}")),
+        StepOutcome::Failed { cause, hints: _ } => {
+            ("Failed", format!("{}{took}", cause.join(": ")))
+        }
+        StepOutcome::Refused => ("Refused", "its plan was refused; nothing was changed".to_owned()),
+        StepOutcome::Skipped { blocked_by } => {
+            ("Skipped", format!("needs {blocked_by}, which did not end well"))
+        }
+        StepOutcome::Interrupted => ("Stopped", format!("the run was stopped{took}")),
+    }
+}
+
+fn recovery_point(before_outage_ms: Option<i64>, cause: Option<&str>) -> String {
+    match before_outage_ms {
+        Some(before @ 0..) => {
+            format!("can be restored to {} before the outage", Pretty::ms(before.unsigned_abs()))
+        }
+        Some(after) => format!(
+            "can be restored to {} after the outage began: nothing is lost",
+            Pretty::ms(after.unsigned_abs())
+        ),
+        None => format!("recovery point unknown: {}", cause.unwrap_or("no reason was given")),
+    }
+}
+
+fn run_ending(outcome: RunOutcome) -> &'static str {
+    match outcome {
+        RunOutcome::Recovered => "the service is back",
+        RunOutcome::Unverified => {
+            "every step is done; without a probe, nobody knows whether the service is back"
+        }
+        RunOutcome::Failed => "the service is not back",
+        RunOutcome::Refused => "a plan was refused; the service is not back",
+        RunOutcome::Interrupted => "stopped before the service was back",
+        RunOutcome::Unknown => "in a way that only a newer drctl knows",
+    }
+}
+
+fn doing(action: ResourceAction) -> &'static str {
+    match action {
+        ResourceAction::Create => "Creating",
+        ResourceAction::Read => "Reading",
+        ResourceAction::Update => "Updating",
+        ResourceAction::Delete => "Deleting",
+        ResourceAction::Replace => "Replacing",
+        ResourceAction::Import => "Importing",
+        ResourceAction::Move => "Moving",
+        ResourceAction::Forget => "Dropping",
+        ResourceAction::NoOp => "Leaving",
+        ResourceAction::Unknown => "Working",
+    }
+}
+
+fn did(action: ResourceAction) -> &'static str {
+    match action {
+        ResourceAction::Create => "Created",
+        ResourceAction::Read => "Read",
+        ResourceAction::Update => "Updated",
+        ResourceAction::Delete => "Deleted",
+        ResourceAction::Replace => "Replaced",
+        ResourceAction::Import => "Imported",
+        ResourceAction::Move => "Moved",
+        ResourceAction::Forget => "Dropped",
+        ResourceAction::NoOp => "Left",
+        ResourceAction::Unknown => "Worked",
+    }
+}

@@ -1,0 +1,521 @@
+//! The whole report as one value, which is also one JSON document.
+//!
+//! The text is made from the same value, so the two cannot disagree.
+
+use super::{
+    milestones::{Milestone, RunPhase},
+    timeline::{
+        Checkout, InFlight, Note, PlanFacts, ProbeDown, RecoveryPoint, ResourceTime, RunFacts,
+        StepTime, Timeline,
+    },
+    verdict::{Doubt, Summary, Verdict, Verdicts},
+};
+use crate::model::run::{OutageSource, RunOutcome};
+use serde::Serialize;
+use std::{collections::BTreeMap, path::PathBuf};
+
+/// The name of the form of the document. Keys are added under it, never changed.
+pub const SCHEMA: &str = "drctl/report/v1";
+
+/// What a run came to.
+///
+/// Every duration is in whole milliseconds. Times of steps, resources and notes
+/// are on the clock of the run, which stands at zero when the run begins;
+/// milestones are counted from `t0`, the beginning of the outage.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// Always [`SCHEMA`].
+    pub schema: &'static str,
+    /// The run in one word.
+    pub summary: Summary,
+    /// The objectives and how they were met.
+    pub verdicts: Verdicts,
+    /// What must be known to read the figures right, as sentences.
+    pub caveats: Vec<String>,
+    /// What the run is.
+    pub run: Option<RunFacts>,
+    /// What was checked out.
+    pub checkout: Option<Checkout>,
+    /// What was going to be done.
+    pub plan: Option<PlanFacts>,
+    /// How the run ended; `None` when its end was not seen.
+    pub outcome: Option<RunOutcome>,
+    /// `t8 − t0`; `None` when the service was not verified.
+    pub recovery_time_ms: Option<u64>,
+    /// `t8 − t2`; `None` when the service was not verified.
+    pub execution_ms: Option<u64>,
+    /// How old the oldest of the recovery points was at `t0`; below zero when
+    /// all are newer. `None` when one is unknown or there is none.
+    pub recovery_point_ms: Option<i64>,
+    /// From `t0` to the last event.
+    pub out_for_ms: u64,
+    /// Every milestone, in order.
+    pub milestones: Vec<MilestoneTime>,
+    /// Every phase, in order; they add up to the recovery time.
+    pub phases: Vec<RunPhase>,
+    /// Every step, in the runbook's order.
+    pub steps: Vec<StepReport>,
+    /// Every resource that ended, in the order of their ends.
+    pub resources: Vec<ResourceTime>,
+    /// Resources that began and did not end, the longest first.
+    pub in_flight: Vec<InFlight>,
+    /// Recovery points by store.
+    pub recovery_points: BTreeMap<String, RecoveryPoint>,
+    /// The probe that did not pass.
+    pub down: Option<ProbeDown>,
+    /// What was worth knowing.
+    pub notes: Vec<Note>,
+    /// The signal that asked the run to stop.
+    pub interrupted_by: Option<String>,
+    /// Where things are kept.
+    pub kept: Kept,
+    /// What to do now, as sentences that start with a verb.
+    pub next: Vec<String>,
+}
+
+/// When a milestone was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct MilestoneTime {
+    /// Which.
+    pub name: Milestone,
+    /// When; `None` when it was not reached.
+    pub since_outage_ms: Option<u64>,
+}
+
+/// A step and what follows from its times.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StepReport {
+    /// The step.
+    #[serde(flatten)]
+    pub step: StepTime,
+    /// From its first phase to its end.
+    pub took_ms: Option<u64>,
+    /// How long it waited before and between its phases.
+    pub waited_ms: u64,
+}
+
+/// What the events do not know: where the run is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Kept {
+    /// The journal.
+    pub journal: Option<PathBuf>,
+    /// The private copy of the checkout, when it was not removed.
+    pub work_copy: Option<PathBuf>,
+    /// True when the journal's last line was written only in part and was left out.
+    pub torn: bool,
+}
+
+impl Report {
+    /// Makes the report of a run.
+    pub fn new(timeline: Timeline, kept: Kept) -> Self {
+        let milestones = timeline.milestones();
+        let verdicts = Verdicts::from(&timeline);
+        let summary = Summary::from(&timeline);
+        let since = |name| MilestoneTime { name, since_outage_ms: milestones.get(name) };
+        Self {
+            schema: SCHEMA,
+            summary,
+            verdicts,
+            caveats: caveats(&timeline, &kept),
+            recovery_time_ms: milestones.recovery_ms(),
+            execution_ms: milestones.execution_ms(),
+            recovery_point_ms: worst_point(&timeline.recovery_points),
+            out_for_ms: timeline.out_for_ms(),
+            milestones: Milestone::ALL.map(since).into(),
+            phases: milestones.phases(),
+            in_flight: timeline.in_flight(),
+            next: next(&timeline, summary, verdicts),
+            outcome: timeline.outcome,
+            run: timeline.run,
+            checkout: timeline.checkout,
+            plan: timeline.plan,
+            steps: timeline.steps.into_iter().map(StepReport::from).collect(),
+            resources: timeline.resources,
+            recovery_points: timeline.recovery_points,
+            down: timeline.down,
+            notes: timeline.notes,
+            interrupted_by: timeline.interrupted_by,
+            kept,
+        }
+    }
+
+    /// Returns the report as one indented JSON document that ends with a newline.
+    ///
+    /// # Errors
+    ///
+    /// When a path is not Unicode.
+    pub fn to_json(&self) -> serde_json::Result<String> {
+        serde_json::to_string_pretty(self).map(|text| text + "\n")
+    }
+}
+
+impl From<StepTime> for StepReport {
+    fn from(step: StepTime) -> Self {
+        Self { took_ms: step.took_ms(), waited_ms: step.waited_ms(), step }
+    }
+}
+
+fn worst_point(points: &BTreeMap<String, RecoveryPoint>) -> Option<i64> {
+    let known = points.values().map(|point| point.before_outage_ms);
+    known.collect::<Option<Vec<_>>>()?.into_iter().max()
+}
+
+fn caveats(timeline: &Timeline, kept: &Kept) -> Vec<String> {
+    let mut all = Vec::new();
+    match timeline.run.as_ref().map(|run| run.outage.known_by) {
+        Some(OutageSource::Declared) => {}
+        Some(OutageSource::Assumed) => {
+            all.push("outage start not given: counted from the start of the run".to_owned());
+        }
+        Some(OutageSource::Unknown) => {
+            all.push("how the outage start is known, only a newer drctl can say".to_owned());
+        }
+        None => all.push("the beginning of the run is missing from its journal".to_owned()),
+    }
+    if timeline.checkout.as_ref().is_some_and(|checkout| checkout.mirror_age_ms.is_some()) {
+        all.push("the origin could not be reached: built from a mirror".to_owned());
+    }
+    if kept.torn {
+        all.push("the journal's last line was written only in part and was left out".to_owned());
+    }
+    all
+}
+
+fn next(timeline: &Timeline, summary: Summary, verdicts: Verdicts) -> Vec<String> {
+    let mut all = Vec::new();
+    let in_flight = timeline.in_flight().len();
+    if in_flight > 0 {
+        let (what, they) =
+            if in_flight == 1 { ("the resource", "it") } else { ("the resources", "they") };
+        all.push(format!(
+            "Look in the cloud for {what} in flight: Terraform may not know how {they} ended"
+        ));
+    }
+    if summary == Summary::Refused {
+        all.push("Read why the gate refused: what it refused was not changed".to_owned());
+    }
+    if timeline.outcome == Some(RunOutcome::Unverified) {
+        all.push(
+            "See for yourself whether the service answers, and give the runbook a `probe`"
+                .to_owned(),
+        );
+    }
+    if verdicts.rto == (Verdict::Unproven { why: Doubt::NoObjective }) {
+        all.push("Declare what is promised: `rto` in the runbook, or `--rto 30m`".to_owned());
+    }
+    if verdicts.rpo == Some(Verdict::Unproven { why: Doubt::NoRecoveryPoint }) {
+        all.push("Give the runbook a `recovery_point` for every data store".to_owned());
+    }
+    if let Some(run) = &timeline.run {
+        all.push(format!("Show this again with `drctl report {}`", run.id));
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples;
+
+    #[test]
+    fn a_run_computed_by_hand_is_reported_to_the_millisecond() {
+        let kept = Kept { journal: Some("/runs/1/journal.jsonl".into()), ..Kept::default() };
+        let report = Report::new(samples::by_hand().iter().collect(), kept);
+        insta::assert_snapshot!(report.to_json().unwrap(), @r#"
+        {
+          "schema": "drctl/report/v1",
+          "summary": "met",
+          "verdicts": {
+            "overall": {
+              "is": "met",
+              "spare_ms": 988000
+            },
+            "rto": {
+              "is": "met",
+              "spare_ms": 988000
+            },
+            "rpo": {
+              "is": "met",
+              "spare_ms": 170000
+            }
+          },
+          "caveats": [],
+          "run": {
+            "id": "20260314-025907-4f1c",
+            "kind": "failover",
+            "drctl": "0.1.0",
+            "began_at": "2026-03-14T02:59:07Z",
+            "repo": "https://git.example.com/shop.git",
+            "region": "ap-northeast-2",
+            "outage": {
+              "before_ms": 240000,
+              "known_by": "declared"
+            }
+          },
+          "checkout": {
+            "commit": "4f1c2d3e4f5a6b7c8d9e0f1a2b3c4d5e6f7a8b9c",
+            "reference": "main",
+            "mirror_age_ms": null
+          },
+          "plan": {
+            "service": "shop",
+            "primary": "ap-northeast-1",
+            "rto_ms": 1800000,
+            "rpo_ms": 300000,
+            "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+          },
+          "outcome": "recovered",
+          "recovery_time_ms": 812000,
+          "execution_ms": 560000,
+          "recovery_point_ms": 130000,
+          "out_for_ms": 812100,
+          "milestones": [
+            {
+              "name": "outage_began",
+              "since_outage_ms": 0
+            },
+            {
+              "name": "detected",
+              "since_outage_ms": 240000
+            },
+            {
+              "name": "declared",
+              "since_outage_ms": 252000
+            },
+            {
+              "name": "workspace_ready",
+              "since_outage_ms": 260100
+            },
+            {
+              "name": "plan_accepted",
+              "since_outage_ms": 263400
+            },
+            {
+              "name": "applied",
+              "since_outage_ms": 480600
+            },
+            {
+              "name": "deployed",
+              "since_outage_ms": 782100
+            },
+            {
+              "name": "cut_over",
+              "since_outage_ms": 790300
+            },
+            {
+              "name": "verified",
+              "since_outage_ms": 812000
+            }
+          ],
+          "phases": [
+            {
+              "name": "detection",
+              "took_ms": 240000
+            },
+            {
+              "name": "decision",
+              "took_ms": 12000
+            },
+            {
+              "name": "workspace",
+              "took_ms": 8100
+            },
+            {
+              "name": "plan",
+              "took_ms": 3300
+            },
+            {
+              "name": "apply",
+              "took_ms": 217200
+            },
+            {
+              "name": "deploy",
+              "took_ms": 301500
+            },
+            {
+              "name": "cutover",
+              "took_ms": 8200
+            },
+            {
+              "name": "verify",
+              "took_ms": 21700
+            }
+          ],
+          "steps": [
+            {
+              "id": "network",
+              "kind": "stack",
+              "needs": [],
+              "began_ms": 12100,
+              "ended_ms": 240600,
+              "outcome": {
+                "is": "done"
+              },
+              "phases": [
+                {
+                  "phase": "init",
+                  "began_ms": 12100,
+                  "waited_ms": 100,
+                  "took_ms": 8000,
+                  "ok": true
+                },
+                {
+                  "phase": "plan",
+                  "began_ms": 20100,
+                  "waited_ms": 0,
+                  "took_ms": 3200,
+                  "ok": true
+                },
+                {
+                  "phase": "gate",
+                  "began_ms": 23300,
+                  "waited_ms": 0,
+                  "took_ms": 200,
+                  "ok": true
+                },
+                {
+                  "phase": "apply",
+                  "began_ms": 23600,
+                  "waited_ms": 100,
+                  "took_ms": 216900,
+                  "ok": true
+                }
+              ],
+              "accepted_ms": 23400,
+              "planned": {
+                "create": 2
+              },
+              "refusals": [],
+              "outputs": [
+                "vpc_id"
+              ],
+              "took_ms": 228500,
+              "waited_ms": 200
+            },
+            {
+              "id": "app",
+              "kind": "deploy",
+              "needs": [
+                "network"
+              ],
+              "began_ms": 242000,
+              "ended_ms": 542100,
+              "outcome": {
+                "is": "done"
+              },
+              "phases": [
+                {
+                  "phase": "run",
+                  "began_ms": 242000,
+                  "waited_ms": 230000,
+                  "took_ms": 300000,
+                  "ok": true
+                }
+              ],
+              "accepted_ms": null,
+              "planned": {},
+              "refusals": [],
+              "outputs": [],
+              "took_ms": 300100,
+              "waited_ms": 230000
+            },
+            {
+              "id": "cutover",
+              "kind": "cutover",
+              "needs": [
+                "app"
+              ],
+              "began_ms": 542200,
+              "ended_ms": 550300,
+              "outcome": {
+                "is": "done"
+              },
+              "phases": [
+                {
+                  "phase": "run",
+                  "began_ms": 542200,
+                  "waited_ms": 530200,
+                  "took_ms": 8000,
+                  "ok": true
+                }
+              ],
+              "accepted_ms": null,
+              "planned": {},
+              "refusals": [],
+              "outputs": [],
+              "took_ms": 8100,
+              "waited_ms": 530200
+            }
+          ],
+          "resources": [
+            {
+              "step": "network",
+              "address": "aws_vpc.main",
+              "action": "create",
+              "began_ms": 24100,
+              "took_ms": 2900,
+              "ok": true
+            },
+            {
+              "step": "network",
+              "address": "aws_nat_gateway.main",
+              "action": "create",
+              "began_ms": 24000,
+              "took_ms": 216000,
+              "ok": true
+            }
+          ],
+          "in_flight": [],
+          "recovery_points": {
+            "orders": {
+              "before_outage_ms": 130000,
+              "cause": null
+            }
+          },
+          "down": null,
+          "notes": [],
+          "interrupted_by": null,
+          "kept": {
+            "journal": "/runs/1/journal.jsonl",
+            "work_copy": null,
+            "torn": false
+          },
+          "next": [
+            "Show this again with `drctl report 20260314-025907-4f1c`"
+          ]
+        }
+        "#);
+    }
+
+    #[test]
+    fn every_duration_is_a_whole_number_of_milliseconds() {
+        fn walk(key: &str, value: &serde_json::Value, wrong: &mut Vec<String>) {
+            match value {
+                serde_json::Value::Object(map) => {
+                    map.iter().for_each(|(key, value)| walk(key, value, wrong));
+                }
+                serde_json::Value::Array(all) => {
+                    all.iter().for_each(|value| walk(key, value, wrong))
+                }
+                serde_json::Value::Number(number)
+                    if number.is_f64() || !key.ends_with("_ms") && key != "create" =>
+                {
+                    wrong.push(format!("{key}: {number}"));
+                }
+                _ => {}
+            }
+        }
+        let mut wrong = Vec::new();
+        for events in [samples::by_hand(), samples::gone_wrong()] {
+            let report = Report::new(events.iter().collect(), Kept::default());
+            walk("", &serde_json::to_value(report).unwrap(), &mut wrong);
+        }
+        assert_eq!(wrong, Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_assumed_beginning_is_said() {
+        let report = Report::new(samples::gone_wrong().iter().collect(), Kept::default());
+        assert_eq!(report.caveats[0], "outage start not given: counted from the start of the run");
+    }
+}

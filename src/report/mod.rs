@@ -1,0 +1,23 @@
+//! What a run took: a fold over its events, so a live run and its journal give the same.
+//!
+//! * [`timeline`]: the fold: milestones, steps, resources, and what else was said.
+//! * [`milestones`]: `t0` to `t8`, and the phases between them.
+//! * [`verdict`]: the times held against the objectives.
+//! * [`json`]: [`Report`], the whole of it as one value and one JSON document.
+//! * [`text`]: the same value for a person.
+
+pub mod json;
+pub mod milestones;
+pub mod text;
+pub mod timeline;
+pub mod verdict;
+
+mod layout;
+
+pub use json::{Kept, Report};
+pub use layout::Style;
+pub use timeline::Timeline;
+pub use verdict::{Summary, Verdict};
+
+#[cfg(test)]
+mod samples;

@@ -1,0 +1,489 @@
+//! The fold over the events of a run: what was said, sorted by what it is about.
+//!
+//! Times are milliseconds on the clock of the run unless a name says otherwise.
+
+use super::milestones::Milestones;
+use crate::model::{
+    event::{Event, EventKind},
+    gate::Refusal,
+    resource::ResourceAction,
+    run::{Outage, RunId, RunKind, RunOutcome},
+    step::{Phase, StepId, StepKind, StepOutcome},
+};
+use jiff::Timestamp;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Everything that the events of one run say.
+///
+/// Built event by event with [`Timeline::add`], or from a whole stream with
+/// `collect`. Grows with the steps and resources of the run, not with its events.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Timeline {
+    /// What the first event said.
+    pub run: Option<RunFacts>,
+    /// The commit, and how it was come by.
+    pub checkout: Option<Checkout>,
+    /// When the repository was there.
+    pub checkout_ready_ms: Option<u64>,
+    /// What was going to be done.
+    pub plan: Option<PlanFacts>,
+    /// When it was declared.
+    pub declared_ms: Option<u64>,
+    /// When the service was verified.
+    pub verified_ms: Option<u64>,
+    /// The probe that did not pass, when one did not.
+    pub down: Option<ProbeDown>,
+    /// Every step, in the runbook's order.
+    pub steps: Vec<StepTime>,
+    /// Every resource that ended, in the order of their ends.
+    pub resources: Vec<ResourceTime>,
+    /// Recovery points by store: how long before `t0`, or why that is not known.
+    pub recovery_points: BTreeMap<String, RecoveryPoint>,
+    /// What was worth knowing.
+    pub notes: Vec<Note>,
+    /// The signal that asked the run to stop.
+    pub interrupted_by: Option<String>,
+    /// How the run ended; `None` while it runs, and when drctl was killed.
+    pub outcome: Option<RunOutcome>,
+    /// When the last event was.
+    pub last_ms: u64,
+    /// Resources that began and have not ended, with the times at which they began.
+    open: BTreeMap<(StepId, String, ResourceAction), Vec<u64>>,
+}
+
+/// What a run is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RunFacts {
+    /// Its name.
+    pub id: RunId,
+    /// What it is for.
+    pub kind: RunKind,
+    /// The version of drctl that did it.
+    pub drctl: String,
+    /// The wall clock at its start.
+    pub began_at: Timestamp,
+    /// Where the repository comes from.
+    pub repo: String,
+    /// The fallback region.
+    pub region: String,
+    /// When the outage began.
+    pub outage: Outage,
+}
+
+/// What was checked out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Checkout {
+    /// The commit.
+    pub commit: String,
+    /// The branch, tag or commit that was asked for.
+    pub reference: Option<String>,
+    /// How old the mirror was that stood in for the origin.
+    pub mirror_age_ms: Option<u64>,
+}
+
+/// What a run was going to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PlanFacts {
+    /// The service's name.
+    pub service: String,
+    /// The region that serves in normal times.
+    pub primary: Option<String>,
+    /// The recovery time objective.
+    pub rto_ms: Option<u64>,
+    /// The recovery point objective.
+    pub rpo_ms: Option<u64>,
+    /// The digest over all that decided what would be done.
+    pub digest: String,
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StepTime {
+    /// Its name.
+    pub id: StepId,
+    /// What it brings up.
+    pub kind: StepKind,
+    /// Steps that had to be done first.
+    pub needs: Vec<StepId>,
+    /// When its first phase began; `None` when it never did.
+    pub began_ms: Option<u64>,
+    /// When it ended; `None` when that was not seen.
+    pub ended_ms: Option<u64>,
+    /// How it ended; `None` when that was not seen.
+    pub outcome: Option<StepOutcome>,
+    /// What it spent its time on, in order.
+    pub phases: Vec<PhaseTime>,
+    /// When the gate last accepted its plan.
+    pub accepted_ms: Option<u64>,
+    /// How many resource instances each action was planned for.
+    pub planned: BTreeMap<ResourceAction, u64>,
+    /// Why the gate refused its plan.
+    pub refusals: Vec<Refusal>,
+    /// The names of its outputs.
+    pub outputs: Vec<String>,
+}
+
+/// A part of a step's work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct PhaseTime {
+    /// Which.
+    pub phase: Phase,
+    /// When it began.
+    pub began_ms: u64,
+    /// How long nothing was done for the step before it: since its phase before,
+    /// or since the run was declared.
+    pub waited_ms: u64,
+    /// How long it took; `None` when its end was not seen.
+    pub took_ms: Option<u64>,
+    /// Whether it went well; `None` when its end was not seen.
+    pub ok: Option<bool>,
+}
+
+/// One resource instance that ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ResourceTime {
+    /// In which stack.
+    pub step: StepId,
+    /// Its address, as Terraform writes it.
+    pub address: String,
+    /// What was done to it.
+    pub action: ResourceAction,
+    /// When it began.
+    pub began_ms: u64,
+    /// From Terraform's own start to its own end.
+    pub took_ms: u64,
+    /// True when it went well.
+    pub ok: bool,
+}
+
+/// One resource instance that began and did not end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct InFlight {
+    /// In which stack.
+    pub step: StepId,
+    /// Its address, as Terraform writes it.
+    pub address: String,
+    /// What was being done to it.
+    pub action: ResourceAction,
+    /// When it began.
+    pub began_ms: u64,
+    /// How long it had been in flight at the last event.
+    pub for_ms: u64,
+}
+
+/// The newest data of one store that could be restored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RecoveryPoint {
+    /// How long before `t0` it is; below zero when it is newer. `None` when not known.
+    pub before_outage_ms: Option<i64>,
+    /// Why it is not known.
+    pub cause: Option<String>,
+}
+
+/// A probe that did not pass in the time it was given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ProbeDown {
+    /// Which.
+    pub probe: String,
+    /// What it saw last.
+    pub detail: String,
+}
+
+/// Something worth knowing that stopped nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Note {
+    /// When it was said.
+    pub at_ms: u64,
+    /// The step that it is about.
+    pub step: Option<StepId>,
+    /// One sentence.
+    pub message: String,
+}
+
+impl Timeline {
+    /// Takes the next event in.
+    pub fn add(&mut self, event: &Event) {
+        let now = event.elapsed_ms;
+        self.last_ms = self.last_ms.max(now);
+        match &event.kind {
+            EventKind::RunStarted { run, run_kind, drctl, began_at, repo, region, outage } => {
+                self.run = Some(RunFacts {
+                    id: run.clone(),
+                    kind: *run_kind,
+                    drctl: drctl.clone(),
+                    began_at: *began_at,
+                    repo: repo.clone(),
+                    region: region.clone(),
+                    outage: *outage,
+                });
+            }
+            EventKind::CheckoutReady { commit, reference, mirror_age_ms } => {
+                self.checkout_ready_ms = Some(now);
+                self.checkout = Some(Checkout {
+                    commit: commit.clone(),
+                    reference: reference.clone(),
+                    mirror_age_ms: *mirror_age_ms,
+                });
+            }
+            EventKind::RunPlanned { service, primary, rto_ms, rpo_ms, digest, steps } => {
+                self.plan = Some(PlanFacts {
+                    service: service.clone(),
+                    primary: primary.clone(),
+                    rto_ms: *rto_ms,
+                    rpo_ms: *rpo_ms,
+                    digest: digest.clone(),
+                });
+                for summary in steps {
+                    let step = self.step(&summary.id);
+                    step.kind = summary.kind;
+                    step.needs.clone_from(&summary.needs);
+                }
+            }
+            EventKind::Declared { by: _ } => self.declared_ms = Some(now),
+            EventKind::PhaseStarted { step, phase } => {
+                let declared_ms = self.declared_ms.unwrap_or(now);
+                self.step(step).begin(*phase, now, declared_ms);
+            }
+            EventKind::PhaseFinished { step, phase, ok } => self.step(step).end(*phase, now, *ok),
+            EventKind::PlanMade { step, actions } => self.step(step).planned.clone_from(actions),
+            EventKind::GateAnswered { step, answer } => {
+                let step = self.step(step);
+                step.refusals.clone_from(&answer.refusals);
+                step.accepted_ms = answer.accepted().then_some(now);
+            }
+            EventKind::ResourceStarted { step, address, action } => {
+                let key = (step.clone(), address.clone(), *action);
+                self.open.entry(key).or_default().push(now);
+            }
+            EventKind::ResourceFinished { step, address, action, took_ms, ok } => {
+                self.close(&(step.clone(), address.clone(), *action));
+                self.resources.push(ResourceTime {
+                    step: step.clone(),
+                    address: address.clone(),
+                    action: *action,
+                    began_ms: now.saturating_sub(*took_ms),
+                    took_ms: *took_ms,
+                    ok: *ok,
+                });
+            }
+            EventKind::OutputsReady { step, names } => self.step(step).outputs.clone_from(names),
+            EventKind::Noted { step, message } => {
+                let (step, message) = (step.clone(), message.clone());
+                self.notes.push(Note { at_ms: now, step, message });
+            }
+            EventKind::StepFinished { step, outcome } => {
+                let step = self.step(step);
+                step.ended_ms = Some(now);
+                step.outcome = Some(outcome.clone());
+            }
+            EventKind::ServiceVerified => self.verified_ms = Some(now),
+            EventKind::VerificationFailed { probe, detail } => {
+                self.verified_ms = None;
+                self.down = Some(ProbeDown { probe: probe.clone(), detail: detail.clone() });
+            }
+            EventKind::RecoveryPointFound { store, before_outage_ms, cause } => {
+                let (before_outage_ms, cause) = (*before_outage_ms, cause.clone());
+                let point = RecoveryPoint { before_outage_ms, cause };
+                self.recovery_points.insert(store.clone(), point);
+            }
+            EventKind::InterruptReceived { signal } => self.interrupted_by = Some(signal.clone()),
+            EventKind::RunFinished { outcome } => self.outcome = Some(*outcome),
+            EventKind::ProbeAnswered { .. } | EventKind::Unknown => {}
+        }
+    }
+
+    /// Returns the milestones reached so far.
+    pub fn milestones(&self) -> Milestones {
+        Milestones::from(self)
+    }
+
+    /// Returns the resources that began and did not end, the longest first.
+    pub fn in_flight(&self) -> Vec<InFlight> {
+        let mut all: Vec<_> = self
+            .open
+            .iter()
+            .flat_map(|(key, began)| began.iter().map(move |began_ms| (key, *began_ms)))
+            .map(|((step, address, action), began_ms)| InFlight {
+                step: step.clone(),
+                address: address.clone(),
+                action: *action,
+                began_ms,
+                for_ms: self.last_ms - began_ms,
+            })
+            .collect();
+        // Stable, so that equals stay in the order of their names.
+        all.sort_by_key(|resource| resource.began_ms);
+        all
+    }
+
+    /// Returns the time since `t0` at the last event, in milliseconds.
+    pub fn out_for_ms(&self) -> u64 {
+        let before_ms = self.run.as_ref().map_or(0, |run| run.outage.before_ms);
+        before_ms.saturating_add(self.last_ms)
+    }
+
+    /// Returns the step of that name, made anew when no plan spoke of it.
+    fn step(&mut self, id: &StepId) -> &mut StepTime {
+        let place = self.steps.iter().position(|step| step.id == *id).unwrap_or_else(|| {
+            self.steps.push(StepTime::new(id.clone()));
+            self.steps.len() - 1
+        });
+        &mut self.steps[place]
+    }
+
+    /// Ends the earliest of the resources in flight that have this key.
+    fn close(&mut self, key: &(StepId, String, ResourceAction)) {
+        if let Some(began) = self.open.get_mut(key) {
+            began.remove(0);
+            if began.is_empty() {
+                self.open.remove(key);
+            }
+        }
+    }
+}
+
+impl StepTime {
+    fn new(id: StepId) -> Self {
+        Self {
+            id,
+            kind: StepKind::Unknown,
+            needs: Vec::new(),
+            began_ms: None,
+            ended_ms: None,
+            outcome: None,
+            phases: Vec::new(),
+            accepted_ms: None,
+            planned: BTreeMap::new(),
+            refusals: Vec::new(),
+            outputs: Vec::new(),
+        }
+    }
+
+    fn begin(&mut self, phase: Phase, now: u64, declared_ms: u64) {
+        self.began_ms.get_or_insert(now);
+        let free_since = self
+            .phases
+            .last()
+            .map_or(declared_ms, |before| before.began_ms + before.took_ms.unwrap_or_default());
+        let waited_ms = now.saturating_sub(free_since);
+        self.phases.push(PhaseTime { phase, began_ms: now, waited_ms, took_ms: None, ok: None });
+    }
+
+    fn end(&mut self, phase: Phase, now: u64, ok: bool) {
+        let open = |spent: &&mut PhaseTime| spent.phase == phase && spent.took_ms.is_none();
+        if let Some(spent) = self.phases.iter_mut().rev().find(open) {
+            spent.took_ms = Some(now.saturating_sub(spent.began_ms));
+            spent.ok = Some(ok);
+        }
+    }
+
+    /// Returns how long it took from its first phase to its end, in milliseconds.
+    pub fn took_ms(&self) -> Option<u64> {
+        Some(self.ended_ms?.saturating_sub(self.began_ms?))
+    }
+
+    /// Returns how long it waited before and between its phases, in milliseconds.
+    pub fn waited_ms(&self) -> u64 {
+        self.phases.iter().map(|spent| spent.waited_ms).sum()
+    }
+}
+
+impl<'a> FromIterator<&'a Event> for Timeline {
+    fn from_iter<I: IntoIterator<Item = &'a Event>>(events: I) -> Self {
+        let mut timeline = Self::default();
+        events.into_iter().for_each(|event| timeline.add(event));
+        timeline
+    }
+}
+
+impl FromIterator<Event> for Timeline {
+    fn from_iter<I: IntoIterator<Item = Event>>(events: I) -> Self {
+        let mut timeline = Self::default();
+        events.into_iter().for_each(|event| timeline.add(&event));
+        timeline
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples::{self, begins, created, creating, ends};
+
+    fn fold(happened: Vec<(u64, EventKind)>) -> Timeline {
+        samples::stamped(happened).iter().collect()
+    }
+
+    #[test]
+    fn a_step_knows_its_phases_and_the_waiting_between() {
+        let timeline: Timeline = samples::by_hand().into_iter().collect();
+        let network = &timeline.steps[0];
+        let spent = |phase, began_ms, waited_ms, took_ms| PhaseTime {
+            phase,
+            began_ms,
+            waited_ms,
+            took_ms: Some(took_ms),
+            ok: Some(true),
+        };
+        assert_eq!(
+            network.phases,
+            [
+                spent(Phase::Init, 12_100, 100, 8_000),
+                spent(Phase::Plan, 20_100, 0, 3_200),
+                spent(Phase::Gate, 23_300, 0, 200),
+                spent(Phase::Apply, 23_600, 100, 216_900),
+            ]
+        );
+        assert_eq!((network.took_ms(), network.waited_ms()), (Some(228_500), 200));
+        assert_eq!(timeline.steps[1].phases[0].waited_ms, 230_000, "for its needs");
+    }
+
+    #[test]
+    fn a_resource_began_before_it_ended_by_what_terraform_says_it_took() {
+        let timeline: Timeline = samples::by_hand().iter().collect();
+        let began: Vec<_> = timeline.resources.iter().map(|resource| resource.began_ms).collect();
+        assert_eq!(began, [24_100, 24_000]);
+        assert_eq!(timeline.in_flight(), []);
+    }
+
+    #[test]
+    fn what_began_twice_and_ended_once_is_in_flight_once() {
+        let timeline = fold(vec![
+            (10, creating("data", "a.a")),
+            (20, creating("data", "a.b")),
+            (30, created("data", "a.a", 20, false)),
+            (40, creating("data", "a.a")),
+            (50, created("app", "a.b", 1, true)),
+        ]);
+        let open: Vec<_> = timeline
+            .in_flight()
+            .into_iter()
+            .map(|open| (open.address, open.began_ms, open.for_ms))
+            .collect();
+        assert_eq!(open, [("a.b".to_owned(), 20, 30), ("a.a".to_owned(), 40, 10)]);
+    }
+
+    #[test]
+    fn a_phase_that_is_tried_again_is_two_phases() {
+        let timeline = fold(vec![
+            (10, begins("data", Phase::Init)),
+            (20, ends("data", Phase::Init, false)),
+            (50, begins("data", Phase::Init)),
+        ]);
+        let step = &timeline.steps[0];
+        let seen: Vec<_> = step.phases.iter().map(|p| (p.waited_ms, p.took_ms, p.ok)).collect();
+        assert_eq!(seen, [(0, Some(10), Some(false)), (30, None, None)]);
+        assert_eq!(step.took_ms(), None);
+    }
+
+    #[test]
+    fn a_fold_may_be_cut_anywhere_and_taken_up_again() {
+        for seed in 1..200 {
+            let events = samples::by_chance(seed);
+            let (before, after) = events.split_at(events.len() / 2);
+            let mut halves: Timeline = before.iter().collect();
+            after.iter().for_each(|event| halves.add(event));
+            assert_eq!(halves, events.iter().collect(), "seed {seed}");
+        }
+    }
+}
