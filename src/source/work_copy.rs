@@ -6,7 +6,10 @@ use super::{
     local as machine,
     mirror::Mirror,
 };
-use git2::{IndexEntry, Oid, Repository, RepositoryInitOptions, build::CheckoutBuilder};
+use git2::{
+    IndexEntry, Oid, Repository, RepositoryInitOptions, Tree, TreeWalkMode, TreeWalkResult,
+    build::CheckoutBuilder,
+};
 use std::{
     fmt,
     fs::{self, DirBuilder, File, Permissions},
@@ -119,9 +122,11 @@ pub(super) fn make(
     let repo = borrow(dest, origin, mirror)?;
     let fail = || local("check out into", dest);
     let object = repo.find_object(commit, None).map_err(fail())?;
+    let tree = object.peel_to_tree().map_err(fail())?;
 
     let mut options = CheckoutBuilder::new();
-    options.force();
+    // Without attributes there is nothing to filter, and libgit2 looks for them once a file.
+    options.force().disable_filters(!has_attributes(&tree));
     options.progress(|_, done, total| (watch.progress)(Progress::Writing { done, total }));
     repo.checkout_tree(&object, Some(&mut options)).map_err(fail())?;
     drop(options);
@@ -129,8 +134,19 @@ pub(super) fn make(
     watch.go_on()?;
 
     repo.set_head_detached(commit).map_err(fail())?;
-    drop(object);
+    drop((tree, object));
     Ok(repo)
+}
+
+/// Returns true when a `.gitattributes` says how files are to be written, such as their line ends.
+fn has_attributes(tree: &Tree<'_>) -> bool {
+    let mut found = false;
+    let walked = tree.walk(TreeWalkMode::PreOrder, |_, entry| {
+        found |= entry.name_bytes() == b".gitattributes";
+        if found { TreeWalkResult::Abort } else { TreeWalkResult::Ok }
+    });
+    // A walk that was broken off, by us or by a missing object, has not shown that there are none.
+    found || walked.is_err()
 }
 
 fn borrow(dest: &Path, origin: &Origin, mirror: &Mirror) -> Result<Repository, SourceError> {
