@@ -55,7 +55,7 @@ impl Home {
 
     /// Returns the folder of `run`, which may not be there.
     pub fn run(&self, run: &RunId) -> RunFolder {
-        RunFolder { root: self.root.join("runs").join(run.as_str()) }
+        RunFolder { id: run.clone(), root: self.root.join("runs").join(run.as_str()) }
     }
 
     /// Returns every run that has a folder, the oldest first.
@@ -108,6 +108,7 @@ impl Home {
 /// The folder of one run: 0700, since it holds state.
 #[derive(Clone, Debug)]
 pub struct RunFolder {
+    id: RunId,
     root: PathBuf,
 }
 
@@ -127,13 +128,14 @@ impl RunFolder {
             .with_context(|| format!("failed to make the run's folder `{}`", self.root.display()))
             .or_exit(Exit::Failed)
             .map_err(|error| {
-                error.hint("Set `DRCTL_HOME` to a folder that can be written, with room on its disk")
+                error
+                    .hint("Set `DRCTL_HOME` to a folder that can be written, with room on its disk")
             })
     }
 
-    /// Returns the folder itself.
-    pub fn root(&self) -> &Path {
-        &self.root
+    /// Returns the run's name.
+    pub fn id(&self) -> &RunId {
+        &self.id
     }
 
     /// Returns the journal's path.

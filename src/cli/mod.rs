@@ -1,10 +1,13 @@
 //! Flags, words and exit codes: builds the real parts, and is the only place that prints.
 
+mod after_go;
 mod cmd;
 mod confirm;
 mod error;
 mod exit;
 mod home;
+mod prepared;
+mod recover;
 mod stop;
 mod ui;
 

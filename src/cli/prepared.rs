@@ -18,16 +18,21 @@ use crate::{
     model::{event::EventKind, finding::Place, nearest, step::StepKind, time::Objective},
     retarget::Redirection,
     runbook::Runbook,
-    source::{self, Checkout, FetchedFrom, Origin, PATIENCE, Progress, Request},
-    terraform::{self, Action, Detected, Invocation, LogFiles, Terraform, TerraformBinary},
+    source::{self, Checkout, FetchedFrom, Origin, PATIENCE, Progress, Request, SourceError},
+    terraform::{
+        self, Action, Detected, Invocation, LogFiles, Terraform, TerraformBinary, TerraformError,
+    },
 };
 use anyhow::{Context, anyhow};
 use serde_json::{Value, json};
 use std::{
     fmt::Write as _,
     fs,
-    path::{Path, PathBuf},
-    sync::{Arc, atomic::{AtomicBool, Ordering}},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::task::spawn_blocking;
@@ -50,13 +55,22 @@ pub(super) fn origin(repo: &str) -> Result<Origin, CliError> {
     Origin::parse(repo).map_err(from_source)
 }
 
-fn from_source(error: source::SourceError) -> CliError {
-    let exit = if error.is_usage() { Exit::Usage } else { Exit::Failed };
+fn from_source(error: SourceError) -> CliError {
+    let exit = match &error {
+        // What was asked for is not there; asking for something else mends it.
+        SourceError::NotAnOrigin { .. }
+        | SourceError::PathMissing { .. }
+        | SourceError::NotARepository { .. }
+        | SourceError::NoSuchReference { .. }
+        | SourceError::AmbiguousReference { .. } => Exit::Usage,
+        SourceError::Cancelled => Exit::Interrupted,
+        _ => Exit::Failed,
+    };
     let hint = error.hint();
     CliError::new(exit, error).hints(hint)
 }
 
-fn from_terraform(error: terraform::TerraformError) -> CliError {
+fn from_terraform(error: TerraformError) -> CliError {
     let hint = error.hint();
     CliError::new(Exit::Failed, error).hints(hint)
 }
@@ -93,7 +107,7 @@ async fn check_out(request: Request, stop: &Stop, ui: &Ui) -> Result<Checkout, C
         token.cancelled().await;
         cancelled.store(true, Ordering::Relaxed);
     });
-    let meter = ui.meter();
+    let mut meter = ui.meter();
     let checkout = spawn_blocking(move || {
         let mut progress = |progress: Progress| meter.show(|| words(&progress));
         let checkout = source::checkout(&request, &cancel, &mut progress);
@@ -117,7 +131,11 @@ fn words(progress: &Progress) -> String {
 }
 
 /// Reads what is checked out, and decides.
-async fn decide(asked: &Asked, checkout: Checkout, detected: Detected) -> Result<Prepared, CliError> {
+async fn decide(
+    asked: &Asked,
+    checkout: Checkout,
+    detected: Detected,
+) -> Result<Prepared, CliError> {
     let judge = FmtJudge {
         terraform: TerraformBinary {
             path: detected.path.clone(),
@@ -138,9 +156,12 @@ async fn decide(asked: &Asked, checkout: Checkout, detected: Detected) -> Result
     known_region(&asked.region, &runbook, primary.as_deref())?;
     let rto = asked.rto.or(runbook.service.rto);
     if rto.is_none() {
-        let error = anyhow!("no recovery time objective is declared, so there is nothing to measure against");
-        return Err(CliError::new(Exit::Usage, error)
-            .hint("Give `--rto 30m`, or write `rto = \"30m\"` into the runbook's `service` block"));
+        let error = anyhow!(
+            "no recovery time objective is declared, so there is nothing to measure against"
+        );
+        return Err(CliError::new(Exit::Usage, error).hint(
+            "Give `--rto 30m`, or write `rto = \"30m\"` into the runbook's `service` block",
+        ));
     }
     parsed_stacks(&runbook, &repository)?;
     let sources = Sources {
@@ -166,14 +187,19 @@ async fn decide(asked: &Asked, checkout: Checkout, detected: Detected) -> Result
 }
 
 /// Reads the runbook, or makes one for the only stack there is.
-fn runbook(asked: &Asked, checkout: &Checkout, repository: &Repository) -> Result<Runbook, CliError> {
+fn runbook(
+    asked: &Asked,
+    checkout: &Checkout,
+    repository: &Repository,
+) -> Result<Runbook, CliError> {
     let name = service_name(&asked.repo);
     if let Some(stack) = &asked.stack {
         return Ok(Runbook::of_one_stack(&name, stack.clone()));
     }
     match fs::read(checkout.dir.join(&asked.runbook)) {
         Ok(text) => Runbook::read(&asked.runbook, &text).map_err(|mistakes| {
-            let error = anyhow!("the runbook has {} mistake(s):\n{}", mistakes.len(), lines(&mistakes));
+            let error =
+                anyhow!("the runbook has {} mistake(s):\n{}", mistakes.len(), lines(&mistakes));
             CliError::new(Exit::Usage, error)
         }),
         Err(_) if asked.runbook == Path::new(crate::runbook::FILE_NAME) => {
@@ -198,13 +224,20 @@ fn only_stack(repository: &Repository, name: &str) -> Result<Runbook, CliError> 
     let all: Vec<&Path> = repository.roots().iter().map(|root| root.dir.as_path()).collect();
     let candidates = if live.is_empty() { all } else { live };
     match candidates[..] {
-        [] => Err(CliError::new(Exit::Usage, anyhow!("there is no runbook and no root module in the repository"))
-            .hint("Commit `.tf` files, or a `drctl.hcl` that says what to do")),
+        [] => Err(CliError::new(
+            Exit::Usage,
+            anyhow!("there is no runbook and no root module in the repository"),
+        )
+        .hint("Commit `.tf` files, or a `drctl.hcl` that says what to do")),
         [one] => Ok(Runbook::of_one_stack(name, one.to_owned())),
         ref several => {
-            let error = anyhow!("there is no runbook, and {} root modules to choose from", several.len());
+            let error =
+                anyhow!("there is no runbook, and {} root modules to choose from", several.len());
             Err(CliError::new(Exit::Usage, error)
-                .hint(format!("Commit a `drctl.hcl` such as this one:\n\n{}", skeleton(name, several)))
+                .hint(format!(
+                    "Commit a `drctl.hcl` such as this one:\n\n{}",
+                    skeleton(name, several)
+                ))
                 .hint(format!("Or take one alone: `--stack {}`", several[0].display())))
         }
     }
@@ -214,7 +247,8 @@ fn only_stack(repository: &Repository, name: &str) -> Result<Runbook, CliError> 
 fn skeleton(name: &str, stacks: &[&Path]) -> String {
     let mut text = format!("service \"{name}\" {{\n  rto = \"30m\"\n}}\n");
     for stack in stacks {
-        let label = stack.file_name().map_or_else(|| name.to_owned(), |n| n.to_string_lossy().into_owned());
+        let label =
+            stack.file_name().map_or_else(|| name.to_owned(), |n| n.to_string_lossy().into_owned());
         let _ = write!(text, "\nstack \"{label}\" {{\n  path = \"{}\"\n}}\n", stack.display());
     }
     text
@@ -234,7 +268,9 @@ fn service_name(repo: &str) -> String {
 fn known_region(region: &str, runbook: &Runbook, primary: Option<&str>) -> Result<(), CliError> {
     if primary == Some(region) {
         let error = anyhow!("`{region}` is the primary region, which is the one to leave");
-        return Err(CliError::new(Exit::Usage, error).hint("Name the fallback region with `--region`"));
+        return Err(
+            CliError::new(Exit::Usage, error).hint("Name the fallback region with `--region`")
+        );
     }
     let declared = || runbook.regions.iter().map(|r| r.name.as_str());
     if Regions::known().find(region).is_some() || declared().any(|name| name == region) {
@@ -242,7 +278,9 @@ fn known_region(region: &str, runbook: &Runbook, primary: Option<&str>) -> Resul
     }
     let error = anyhow!("there is no region `{region}` that drctl knows");
     let hint = match nearest(region, declared().chain(Regions::known().names())) {
-        Some(meant) => format!("Did you mean `{meant}`? If `{region}` is right, declare it: `region \"{region}\" {{}}` in the runbook"),
+        Some(meant) => format!(
+            "Did you mean `{meant}`? If `{region}` is right, declare it: `region \"{region}\" {{}}` in the runbook"
+        ),
         None => format!("If it is right, declare it: `region \"{region}\" {{}}` in the runbook"),
     };
     Err(CliError::new(Exit::Usage, error).hint(hint))
@@ -264,7 +302,8 @@ fn parsed_stacks(runbook: &Runbook, repository: &Repository) -> Result<(), CliEr
     }
     let said: Vec<_> = unparsed.iter().map(ToString::to_string).collect();
     let hints: Vec<_> = unparsed.iter().filter_map(|u| u.hint()).collect();
-    let error = anyhow!("{} file(s) of the stacks cannot be read:\n{}", said.len(), said.join("\n"));
+    let error =
+        anyhow!("{} file(s) of the stacks cannot be read:\n{}", said.len(), said.join("\n"));
     Err(CliError::new(Exit::Usage, error).hints(hints))
 }
 
@@ -286,7 +325,10 @@ fn notes(checkout: &Checkout, assembled: &Assembled, primary: Option<&str>) -> V
         ));
     }
     if let FetchedFrom::Mirror { because, .. } = &checkout.from {
-        notes.push(format!("the origin could not be used ({}), so a local mirror stood in", because.join(": ")));
+        notes.push(format!(
+            "the origin could not be used ({}), so a local mirror stood in",
+            because.join(": ")
+        ));
     }
     notes.extend(checkout.warnings.iter().map(ToString::to_string));
     if primary.is_none() {
@@ -347,12 +389,21 @@ impl Prepared {
         let _ = writeln!(text, "Failover of `{}` to {}{from}", self.service, known.region);
         let _ = writeln!(text, "  repository  {}", self.repo);
         let _ = writeln!(text, "  commit      {}", self.checkout.commit);
-        let _ = writeln!(text, "  objectives  RTO {}, RPO {}", objective(self.rto), objective(self.rpo));
+        let _ = writeln!(
+            text,
+            "  objectives  RTO {}, RPO {}",
+            objective(self.rto),
+            objective(self.rpo)
+        );
         let _ = writeln!(text, "  runs        {}", self.detected.release);
         let _ = writeln!(text, "\nSteps");
         for step in &self.assembled.recovery.steps {
             let needs: Vec<_> = step.needs.iter().map(ToString::to_string).collect();
-            let after = if needs.is_empty() { String::new() } else { format!(", after {}", needs.join(", ")) };
+            let after = if needs.is_empty() {
+                String::new()
+            } else {
+                format!(", after {}", needs.join(", "))
+            };
             match &step.work {
                 Work::Stack(stack) => {
                     let dir = stack.dir.strip_prefix(&self.checkout.dir).unwrap_or(&stack.dir);
@@ -379,7 +430,11 @@ impl Prepared {
 
 /// The root of the repository has a name, too.
 fn shown(dir: &Path) -> String {
-    if dir.as_os_str().is_empty() { "the root of the repository".to_owned() } else { dir.display().to_string() }
+    if dir.as_os_str().is_empty() {
+        "the root of the repository".to_owned()
+    } else {
+        dir.display().to_string()
+    }
 }
 
 fn redirected(text: &mut String, redirection: &Redirection, backend: &str) {
@@ -391,7 +446,11 @@ fn redirected(text: &mut String, redirection: &Redirection, backend: &str) {
             for block in blocks.as_array().into_iter().flatten() {
                 let alias = block["alias"].as_str().map(|a| format!(".{a}")).unwrap_or_default();
                 let region = block["region"].as_str().unwrap_or_default();
-                let _ = writeln!(text, "      provider {provider}{alias} in {}: region = {region}", shown(dir));
+                let _ = writeln!(
+                    text,
+                    "      provider {provider}{alias} in {}: region = {region}",
+                    shown(dir)
+                );
             }
         }
     }
@@ -414,9 +473,11 @@ impl Judge for FmtJudge {
         match self.runtime.block_on(self.terraform.read(&call, &log, &never)) {
             Ok(_) => Some(Judgement::Valid),
             Err(error) => {
-                let diagnostic = error.diagnostic()?;
-                let Place { line, column, .. } = diagnostic.place.clone()?;
-                Some(Judgement::SyntaxError { line, column, message: diagnostic.summary.clone() })
+                let TerraformError::Failed { diagnostic: Some(said), .. } = error else {
+                    return None;
+                };
+                let Place { line, column, .. } = said.place.clone()?;
+                Some(Judgement::SyntaxError { line, column, message: said.summary.clone() })
             }
         }
     }

@@ -1,6 +1,7 @@
 //! A recovery from the first flag to the last line of its report.
 
 use super::{
+    after_go::AfterGo,
     error::{CliError, OrExit},
     exit::Exit,
     home::{Home, RunFolder},
@@ -15,15 +16,22 @@ use crate::{
         run::{DeclaredBy, Outage, OutageSource, RunId, RunKind, RunOutcome},
         time::Objective,
     },
-    observe::{Fanout, Journal, JsonLines, Lines, Progress},
+    observe::{
+        Apart, Fanout, journal::JournalWriter, json::JsonLines, lines::Lines, progress::Progress,
+    },
     probe::{RealProber, Verification},
     source::WorkCopy,
     state::{StateServer, StateStore},
     terraform::TerraformBinary,
 };
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use jiff::Timestamp;
-use std::{fs, path::{Path, PathBuf}, sync::Arc, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::time::Instant;
 
 /// How long an interrupted process may take to end, unless the runbook says: a
@@ -52,15 +60,17 @@ pub(super) struct Asked {
     pub(super) terraform: Option<String>,
     pub(super) keep: bool,
     pub(super) json: bool,
+    /// True when the digest stands for a person's word.
+    pub(super) confirmed: bool,
 }
 
 /// Asks who says go, once it is known what would be done.
-pub(super) type Confirm<'a> =
-    dyn Fn(&Prepared) -> Result<DeclaredBy, CliError> + Send + Sync + 'a;
+pub(super) type Confirm<'a> = dyn Fn(&Prepared) -> Result<DeclaredBy, CliError> + Send + Sync + 'a;
 
 /// Shows what would be done, and does nothing.
 pub(super) async fn show(asked: &Asked, home: &Home, ui: &Ui) -> Result<Exit, CliError> {
-    let scratch = tempfile::tempdir().context("failed to make a temporary folder").or_exit(Exit::Failed)?;
+    let scratch =
+        tempfile::tempdir().context("failed to make a temporary folder").or_exit(Exit::Failed)?;
     let prepared = prepare(asked, home, &scratch.path().join("work"), &Stop::default(), ui).await?;
     ui.answer(&match asked.json {
         true => format!("{:#}\n", prepared.json()),
@@ -73,18 +83,20 @@ pub(super) async fn show(asked: &Asked, home: &Home, ui: &Ui) -> Result<Exit, Cl
 pub(super) async fn recover(
     asked: &Asked,
     home: &Home,
-    (id, folder): (RunId, RunFolder),
+    folder: RunFolder,
     stop: &Stop,
     ui: &Ui,
     confirm: &Confirm<'_>,
 ) -> Result<Exit, CliError> {
     let start = Instant::now();
-    let mut sink = sinks(asked, &folder, ui)?;
-    let started = started(asked, id.clone())?;
+    let mut sink = sinks(asked, &folder)?;
+    let started = started(asked, folder.id().clone())?;
     let mut run = Run::begin(start, started, &mut sink)
         .with_context(|| format!("failed to write `{}`", folder.journal().display()))
         .or_exit(Exit::Failed)
-        .map_err(|error| error.hint("Make room on the disk, or set `DRCTL_HOME` to a folder on another"))?;
+        .map_err(|error| {
+            error.hint("Make room on the disk, or set `DRCTL_HOME` to a folder on another")
+        })?;
     let mut attempt = Attempt { asked, home, folder: &folder, stop, ui };
     let ended = attempt.go(&mut run, confirm).await;
     if let Some(signal) = stop.signal() {
@@ -100,7 +112,8 @@ pub(super) async fn recover(
     let finished = run.finish(outcome);
     drop(sink);
     if let Err(error) = finished {
-        let error = anyhow::Error::new(error).context("the journal could not be written, so the run was stopped");
+        let error = anyhow::Error::new(error)
+            .context("the journal could not be written, so the run was stopped");
         return Err(CliError::new(Exit::Failed, error).hint(format!(
             "Make room on the disk of `{}`; what was done until then is in `{}`",
             home.root().display(),
@@ -116,20 +129,20 @@ pub(super) async fn recover(
     }
 }
 
-fn sinks(asked: &Asked, folder: &RunFolder, ui: &Ui) -> Result<Fanout, CliError> {
-    let journal = Journal::create(&folder.journal())
-        .with_context(|| format!("failed to make `{}`", folder.journal().display()))
-        .or_exit(Exit::Failed)?;
-    let mut shows: Vec<Box<dyn Sink>> = Vec::new();
-    if ui.stderr_is_terminal() {
-        shows.push(Box::new(Progress::new(ui.color_on_stderr())));
-    } else {
-        shows.push(Box::new(Lines::new(std::io::stderr())));
-    }
+fn sinks(asked: &Asked, folder: &RunFolder) -> Result<Fanout, CliError> {
+    let journal = JournalWriter::create(&folder.journal()).or_exit(Exit::Failed)?;
+    let show: Box<dyn Sink> = match Progress::on_stderr().or_exit(Exit::Failed)? {
+        Some(progress) => Box::new(AfterGo::new(Box::new(progress))),
+        None => Box::new(Lines::new(std::io::stderr())),
+    };
+    let mut shows = vec![show];
     if asked.json {
         shows.push(Box::new(JsonLines::new(std::io::stdout())));
     }
-    Ok(Fanout::new(Box::new(journal), shows))
+    let apart = shows.into_iter().map(|show| Ok(Box::new(Apart::new(show)?) as Box<dyn Sink>));
+    let apart =
+        apart.collect::<std::io::Result<_>>().context("failed to start").or_exit(Exit::Failed)?;
+    Ok(Fanout::new(Box::new(journal), apart))
 }
 
 fn started(asked: &Asked, run: RunId) -> Result<EventKind, CliError> {
@@ -167,11 +180,10 @@ impl Attempt<'_> {
         run: &mut Run<'_>,
         confirm: &Confirm<'_>,
     ) -> Result<RunOutcome, CliError> {
-        let prepared = prepare(self.asked, self.home, &self.folder.work(), self.stop, self.ui).await?;
+        let prepared =
+            prepare(self.asked, self.home, &self.folder.work(), self.stop, self.ui).await?;
         prepared.say(run);
-        if self.asked.expects_nobody() {
-            // Nothing to show: whoever gave the digest has seen it.
-        } else {
+        if !self.asked.confirmed {
             self.ui.say(&prepared.text());
         }
         let by = confirm(&prepared)?;
@@ -194,12 +206,16 @@ impl Attempt<'_> {
             private_dir(&dir)?;
         }
         let store = Arc::new(StateStore::open(self.folder.state()).or_exit(Exit::Failed)?);
-        let run_id = self.folder.id();
-        let server = StateServer::start(Arc::clone(&store), run_id).await.or_exit(Exit::Failed)?;
+        let server = StateServer::start(Arc::clone(&store), self.folder.id().clone())
+            .await
+            .or_exit(Exit::Failed)?;
         let grace = self.asked.grace.or(prepared.grace).unwrap_or(GRACE);
-        let terraform = TerraformBinary { path: detected.path, release: detected.release, grace: Some(grace) };
+        let terraform =
+            TerraformBinary { path: detected.path, release: detected.release, grace: Some(grace) };
         let recovery = with_state(assembled, &server)?;
         let tools = Arc::new(Tools {
+            server,
+            troubles: Default::default(),
             terraform: Arc::new(terraform),
             store,
             stop: self.stop.token().clone(),
@@ -210,11 +226,11 @@ impl Attempt<'_> {
             one_init: shares_plugin_cache().then(Default::default),
             next_log: 0.into(),
         });
-        let (ended, known) = engine::execute(&recovery, tools, self.asked.max_parallel, run).await;
-        for trouble in server.take_troubles() {
-            run.note(trouble.to_string());
+        let (ended, known) =
+            engine::execute(&recovery, Arc::clone(&tools), self.asked.max_parallel, run).await;
+        if let Some(tools) = Arc::into_inner(tools) {
+            tools.server.stop(STATE_GRACE).await;
         }
-        server.stop(STATE_GRACE).await;
         match ended {
             Ended::Failed => return Ok(RunOutcome::Failed),
             Ended::Refused => return Ok(RunOutcome::Refused),
@@ -241,7 +257,10 @@ impl Attempt<'_> {
         // Saved plans and inputs hold secrets in clear, so they go in any case.
         let scratch = fs::remove_dir_all(self.folder.scratch());
         if let Err(error) = scratch {
-            self.ui.say(&format!("note: failed to remove `{}`: {error}\n", self.folder.scratch().display()));
+            self.ui.say(&format!(
+                "note: failed to remove `{}`: {error}\n",
+                self.folder.scratch().display()
+            ));
         }
         if !self.asked.keep
             && let Err(error) = WorkCopy::at(self.folder.work()).remove()
@@ -281,8 +300,8 @@ fn shares_plugin_cache() -> bool {
 
 /// The text of Terraform's CLI configuration, if there is one.
 fn cli_config() -> Option<String> {
-    let path = std::env::var_os("TF_CLI_CONFIG_FILE").map(PathBuf::from).or_else(|| {
-        Some(PathBuf::from(std::env::var_os("HOME")?).join(".terraformrc"))
-    })?;
+    let path = std::env::var_os("TF_CLI_CONFIG_FILE")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".terraformrc")))?;
     fs::read_to_string(path).ok()
 }

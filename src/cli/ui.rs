@@ -5,6 +5,7 @@ use clap::ColorChoice;
 use std::{
     env,
     io::{self, IsTerminal, Write},
+    time::{Duration, Instant},
 };
 
 /// Where drctl prints: answers to standard output, everything else to standard error.
@@ -55,12 +56,44 @@ impl Ui {
         io::stdin().is_terminal() && io::stderr().is_terminal()
     }
 
+    /// Returns a line on a terminal that tells how far something is.
+    pub fn meter(&self) -> Meter {
+        let shown = io::stderr().is_terminal();
+        Meter { began: Instant::now(), last: None, shown }
+    }
+
     fn wants_color(&self, terminal: bool) -> bool {
         match self.color {
             ColorChoice::Always => true,
             ColorChoice::Never => false,
             // https://no-color.org
             ColorChoice::Auto => terminal && env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+        }
+    }
+}
+
+/// A line on a terminal that tells how far something is, once it has taken a second.
+pub struct Meter {
+    began: Instant,
+    last: Option<Instant>,
+    shown: bool,
+}
+
+impl Meter {
+    /// Shows `words`, at most ten times a second.
+    pub fn show(&mut self, words: impl FnOnce() -> String) {
+        let due = |last: Instant| last.elapsed() > Duration::from_millis(100);
+        if self.shown && self.began.elapsed() > Duration::from_secs(1) && self.last.is_none_or(due)
+        {
+            self.last = Some(Instant::now());
+            let _ = write!(io::stderr().lock(), "\r\x1b[K{}", words());
+        }
+    }
+
+    /// Takes the line away.
+    pub fn clear(&mut self) {
+        if self.last.take().is_some() {
+            let _ = write!(io::stderr().lock(), "\r\x1b[K");
         }
     }
 }

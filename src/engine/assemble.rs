@@ -2,11 +2,7 @@
 
 use super::recovery::{CommandWork, PlannedStep, Recovery, StackWork, StateHome, Work, digest};
 use crate::{
-    config::{
-        body::Attribute,
-        module::Module,
-        repository::Repository,
-    },
+    config::{body::Attribute, module::Module, repository::Repository},
     model::step::StepId,
     retarget::{Redirection, RetargetError, redirect},
     runbook::{self, Known, Mistake, Runbook},
@@ -158,9 +154,10 @@ fn stack_work(
             (StateHome::Declared { backend }, settings)
         }
     };
-    let redirection = redirect(module, repository, region, primary, &given, &backend).map_err(
-        |source| AssembleError::Retarget { stack: id.clone(), region: region.to_owned(), source },
-    )?;
+    let redirection =
+        redirect(module, repository, region, primary, &given, &backend).map_err(|source| {
+            AssembleError::Retarget { stack: id.clone(), region: region.to_owned(), source }
+        })?;
     let files = of_region.map(|r| r.var_files.as_slice()).unwrap_or_default();
     let var_files: Vec<PathBuf> =
         files.iter().chain(&stack.var_files).map(|file| root.join(file)).collect();
@@ -202,14 +199,10 @@ fn decisions(
     redirections: &BTreeMap<StepId, Redirection>,
 ) -> Value {
     let written = |attributes: &[Attribute]| -> Map<String, Value> {
-        attributes
-            .iter()
-            .map(|a| (a.name().to_owned(), Value::from(a.expr().source())))
-            .collect()
+        attributes.iter().map(|a| (a.name().to_owned(), Value::from(a.expr().source()))).collect()
     };
-    let inside = |path: &Path| {
-        path.strip_prefix(sources.root).unwrap_or(path).display().to_string()
-    };
+    let inside =
+        |path: &Path| path.strip_prefix(sources.root).unwrap_or(path).display().to_string();
     let steps: Vec<Value> = recovery
         .steps
         .iter()

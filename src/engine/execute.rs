@@ -158,7 +158,7 @@ impl Execution<'_, '_> {
 
     fn end(&mut self, joined: Result<(Id, Left), JoinError>) {
         let (id, left) = match joined {
-            Ok((id, left)) => (id, left.map_err(|error| error.outcome())),
+            Ok((id, left)) => (id, left.map_err(|error| self.why(id, &error))),
             // A bug in one step must not lose the others: it is an outcome too.
             Err(panic) => {
                 let hints = vec!["Report this as a bug of drctl, with the run's journal".into()];
@@ -183,6 +183,21 @@ impl Execution<'_, '_> {
         }
     }
 
+    /// How the step of a failed task ended, with what only the state service knows.
+    fn why(&self, id: Id, error: &StepError) -> StepOutcome {
+        let mut outcome = error.outcome();
+        if let (Some(task), StepOutcome::Failed { cause, hints }) =
+            (self.running.get(&id), &mut outcome)
+        {
+            let (Task::Prepare(step) | Task::Restore(step)) = task;
+            for trouble in self.tools.refused_state(step) {
+                cause.extend(trouble.cause);
+                hints.extend(trouble.hint);
+            }
+        }
+        outcome
+    }
+
     fn ended(&self) -> Ended {
         let any = |wanted: fn(&StepOutcome) -> bool| self.ledger.outcomes().any(wanted);
         if any(|o| matches!(o, StepOutcome::Failed { .. })) {
@@ -198,7 +213,10 @@ impl Execution<'_, '_> {
 }
 
 /// Prepares a stack, or restores it when it is given its variables.
-async fn stack_task(stack: Stack, variables: Result<Option<Map<String, Value>>, StepError>) -> Left {
+async fn stack_task(
+    stack: Stack,
+    variables: Result<Option<Map<String, Value>>, StepError>,
+) -> Left {
     match variables? {
         None => stack.prepare().await.map(|()| None),
         Some(variables) => stack.restore(variables).await.map(Some),
@@ -207,8 +225,5 @@ async fn stack_task(stack: Stack, variables: Result<Option<Map<String, Value>>, 
 
 /// The values of outputs, as expressions read them.
 fn plain(outputs: &Outputs) -> Map<String, Value> {
-    outputs
-        .iter()
-        .map(|(name, output)| (name.to_owned(), output.value.expose().clone()))
-        .collect()
+    outputs.iter().map(|(name, output)| (name.to_owned(), output.value.expose().clone())).collect()
 }

@@ -144,7 +144,10 @@ impl Ledger {
     }
 
     fn row(&mut self, id: &StepId) -> &mut Row {
-        self.rows.iter_mut().find(|row| row.id == *id).expect("every task is of a step that was added")
+        self.rows
+            .iter_mut()
+            .find(|row| row.id == *id)
+            .expect("every task is of a step that was added")
     }
 }
 

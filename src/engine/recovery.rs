@@ -1,10 +1,10 @@
 //! All that decides what a run will do, known before it does anything.
 
 use crate::{
+    config::{body::Attribute, expression::Expr},
     model::step::{StepId, StepKind, StepSummary},
     runbook::{Known, Probe, RecoveryPoint},
 };
-use crate::config::{body::Attribute, expression::Expr};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
@@ -119,5 +119,6 @@ impl Recovery {
 /// Whoever confirms a run by its digest confirms this commit, this runbook, this
 /// region and these changes to the code, and nothing else.
 pub fn digest(decisions: &Value) -> String {
-    format!("{:x}", Sha256::digest(decisions.to_string().as_bytes()))
+    let sum = Sha256::digest(decisions.to_string().as_bytes());
+    sum.iter().map(|byte| format!("{byte:02x}")).collect()
 }

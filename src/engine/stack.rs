@@ -7,12 +7,7 @@ use super::{
     tools::Tools,
 };
 use crate::{
-    model::{
-        event::EventKind,
-        gate::GateAnswer,
-        resource::ResourceAction,
-        step::Phase,
-    },
+    model::{event::EventKind, step::Phase},
     retarget::gate,
     terraform::{Action, Invocation, Outputs, Plan, Severity, Timing, UiMessage},
 };
@@ -35,7 +30,10 @@ impl Stack {
     }
 
     /// Brings the stack up with these values for its variables.
-    pub(super) async fn restore(&self, variables: Map<String, Value>) -> Result<Outputs, StepError> {
+    pub(super) async fn restore(
+        &self,
+        variables: Map<String, Value>,
+    ) -> Result<Outputs, StepError> {
         let inputs = self.write_inputs(variables)?;
         let saved = self.tools.scratch.join(format!("{}.tfplan", self.tell.step()));
         self.phase(Phase::Plan, self.plan(inputs, saved.clone())).await?;
@@ -65,7 +63,8 @@ impl Stack {
 
     async fn plan(&self, var_files: Vec<PathBuf>, out: PathBuf) -> Result<(), StepError> {
         let parallelism = self.work.parallelism;
-        self.stream(Action::Plan { out, var_files, parallelism, refresh: true, destroy: false }).await
+        self.stream(Action::Plan { out, var_files, parallelism, refresh: true, destroy: false })
+            .await
     }
 
     async fn pass_gate(&self, saved: PathBuf) -> Result<(), StepError> {

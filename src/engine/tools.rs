@@ -2,13 +2,13 @@
 
 use crate::{
     model::step::StepId,
-    state::StateStore,
+    state::{StateServer, StateStore, Trouble},
     terraform::{LogFiles, Terraform},
 };
 use std::{
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
 };
@@ -21,6 +21,8 @@ pub struct Tools {
     pub terraform: Arc<dyn Terraform>,
     /// Holds the state of stacks that have no backend of their own.
     pub store: Arc<StateStore>,
+    /// Serves that state to Terraform.
+    pub server: StateServer,
     /// Cancelled when the run is asked to stop.
     pub stop: CancellationToken,
     /// The fallback region.
@@ -34,11 +36,21 @@ pub struct Tools {
     /// One `init` at a time, since they share a plugin cache, which is not made
     /// for several writers (hashicorp/terraform#31964).
     pub one_init: Option<Mutex<()>>,
+    /// What the state service refused and nobody has told yet.
+    pub troubles: std::sync::Mutex<Vec<Trouble>>,
     /// Numbers the log files of the run.
     pub next_log: AtomicU32,
 }
 
 impl Tools {
+    /// Returns what the state service refused the stack `step`. Terraform itself is
+    /// told hardly more than a number, so who ran it must say why.
+    pub(super) fn refused_state(&self, step: &StepId) -> Vec<Trouble> {
+        let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        troubles.extend(self.server.take_troubles());
+        troubles.extract_if(.., |trouble| trouble.stack == *step).collect()
+    }
+
     /// Returns new names for the output of one command.
     pub(super) fn log(&self, step: &StepId, command: &str) -> LogFiles {
         let number = self.next_log.fetch_add(1, Ordering::Relaxed);

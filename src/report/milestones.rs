@@ -16,7 +16,7 @@ pub enum Milestone {
     Declared,
     /// `t3`: the repository is checked out and every stack is initialised.
     WorkspaceReady,
-    /// `t4`: the gate accepted the last plan.
+    /// `t4`: the gate accepted a plan for the first time: from here on infrastructure is made.
     PlanAccepted,
     /// `t5`: the last stack is up.
     Applied,
@@ -61,7 +61,9 @@ impl Milestone {
 /// When each milestone was reached, in milliseconds since `t0`.
 ///
 /// A milestone is reached when all that it stands for is done: `t5` needs every
-/// stack, not one. One that was not reached is `None`, and so are all after it.
+/// stack, not one. Only `t4` is reached by the first of them: with stacks that feed
+/// each other the last plan is made when most of the infrastructure already stands,
+/// and its making must not be booked as planning. One that was not reached is `None`, and so are all after it.
 /// They never fall: a milestone that was passed early (nothing to deploy)
 /// stands where the one before it does. So the phases between them leave no gap
 /// and count nothing twice, and add up to the recovery time to the millisecond.
@@ -126,7 +128,7 @@ impl From<&Timeline> for Milestones {
             Some(0),
             timeline.declared_ms,
             workspace_ready.filter(|_| planned),
-            last(stacks().map(|step| step.accepted_ms)),
+            if no_stack { Some(0) } else { stacks().filter_map(|step| step.accepted_ms).min() },
             last(stacks().map(done)),
             last(of(timeline, StepKind::Deploy).map(done)),
             last(of(timeline, StepKind::Cutover).map(done)),

@@ -43,7 +43,9 @@ pub fn judge_backend(stack: &Path, expected: &str) -> Option<Refusal> {
     (used != expected).then(|| Refusal {
         reason: RefusalReason::Backend,
         address: None,
-        detail: format!("its state would be kept in a `{used}` backend, not in the run's `{expected}` backend"),
+        detail: format!(
+            "its state would be kept in a `{used}` backend, not in the run's `{expected}` backend"
+        ),
     })
 }
 
@@ -112,7 +114,8 @@ fn providers(plan: &Plan, region: &str, primary: &str, refusals: &mut Vec<Refusa
     for (key, provider) in configured.into_iter().flatten() {
         let of_provider = provider["expressions"]["region"]["constant_value"].as_str();
         if of_provider == Some(primary) {
-            let detail = format!("is configured for the primary region `{primary}`, not for `{region}`");
+            let detail =
+                format!("is configured for the primary region `{primary}`, not for `{region}`");
             refusals.push(refuse(RefusalReason::Region, &format!("provider {key}"), detail));
         }
     }
@@ -124,7 +127,8 @@ fn resources(plan: &Plan, region: &str, primary: &str, refusals: &mut Vec<Refusa
         for name in ["region", "location", "availability_zone", "zone"] {
             let value = planned.values.expose()[name].as_str();
             if let Some(value) = value.filter(|value| lies_in(value, primary)) {
-                let detail = format!("`{name}` is `{value}`, which lies in the primary, not in `{region}`");
+                let detail =
+                    format!("`{name}` is `{value}`, which lies in the primary, not in `{region}`");
                 refusals.push(refuse(RefusalReason::Region, &planned.address, detail));
             }
         }
@@ -212,7 +216,8 @@ mod tests {
     #[test]
     fn a_state_that_holds_something_is_refused() {
         let resource = json!({"address": "aws_vpc.main", "mode": "managed", "type": "aws_vpc", "name": "main"});
-        let prior = json!({"format_version": "1.0", "values": {"root_module": {"resources": [resource]}}});
+        let prior =
+            json!({"format_version": "1.0", "values": {"root_module": {"resources": [resource]}}});
         insta::assert_snapshot!(said(&plan(json!({"prior_state": prior}))), @"`aws_vpc.main`: the state already holds 1 resource(s); a recovery begins with an empty one");
     }
 

@@ -9,7 +9,7 @@ use crate::{
     catalogue::{Cloud, Regions},
     config::{
         expression::Expr,
-        module::{Module, Provider},
+        module::{CallTarget, Module, ModuleCall, Provider},
         repository::Repository,
     },
     model::finding::Place,
@@ -43,7 +43,9 @@ pub struct Redirection {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum RetargetError {
     /// An alias whose region cannot be read from the code.
-    #[error("{place}: whether the provider `{provider}` lies in the primary region cannot be told from `{region}`")]
+    #[error(
+        "{place}: whether the provider `{provider}` lies in the primary region cannot be told from `{region}`"
+    )]
     Unclear {
         /// The provider with its alias.
         provider: String,
@@ -59,7 +61,8 @@ impl RetargetError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Unclear { .. } => Some(
-                "Write the region of the alias as a variable with a default, or as a literal".into(),
+                "Write the region of the alias as a variable with a default, or as a literal"
+                    .into(),
             ),
         }
     }
@@ -84,7 +87,8 @@ pub fn redirect(
     let mut made = Redirection { env: environment(region), ..Redirection::default() };
     let backend = json!({ "terraform": { "backend": backend } });
     made.overrides.insert(root.dir.clone(), backend);
-    Redirector { region, primary, given, root: &root.dir, made: &mut made }.all(root, repository)?;
+    Redirector { region, primary, given, root: &root.dir, made: &mut made }
+        .all(root, repository)?;
     Ok(made)
 }
 
@@ -135,7 +139,8 @@ impl Redirector<'_> {
         for variable in &root.variables {
             let default = variable.default.as_ref().and_then(Expr::literal_string);
             let is_primary = default.is_some() && default.as_deref() == self.primary;
-            let is_named_so = variable.name == "region" && (default.is_none() || self.primary.is_none());
+            let is_named_so =
+                variable.name == "region" && (default.is_none() || self.primary.is_none());
             if is_primary || is_named_so {
                 self.set(&variable.name);
             }
@@ -149,10 +154,10 @@ impl Redirector<'_> {
     }
 
     fn provider(&mut self, module: &Module, provider: &Provider) -> Result<(), RetargetError> {
-        let name = provider.alias.as_ref().map_or_else(
-            || provider.name.clone(),
-            |alias| format!("{}.{alias}", provider.name),
-        );
+        let name = provider
+            .alias
+            .as_ref()
+            .map_or_else(|| provider.name.clone(), |alias| format!("{}.{alias}", provider.name));
         match self.decide(module, provider, &name)? {
             Move::Follows => {}
             Move::Stays(region) => {
@@ -176,7 +181,7 @@ impl Redirector<'_> {
         provider: &Provider,
         name: &str,
     ) -> Result<Move, RetargetError> {
-        let Some(expr) = provider.body.expr("region") else {
+        let Some(expr) = provider.region.as_ref() else {
             // Without a region of its own it takes the environment's; saying it is safer.
             return Ok(if takes_a_region(&provider.name) { Move::Override } else { Move::Follows });
         };
@@ -190,9 +195,9 @@ impl Redirector<'_> {
             let declared = module.variable(variable.as_deref()?)?;
             declared.default.as_ref()?.literal_string()
         });
-        let elsewhere = literal.as_deref().filter(|l| {
-            self.primary.is_some_and(|primary| *l != primary) && *l != self.region
-        });
+        let elsewhere = literal
+            .as_deref()
+            .filter(|l| self.primary.is_some_and(|primary| *l != primary) && *l != self.region);
         match (elsewhere, variable) {
             (Some(elsewhere), _) => Ok(Move::Stays(elsewhere.to_owned())),
             // A variable of the root follows the region; one of a child is fed from there or not.
@@ -246,7 +251,7 @@ fn reached<'r>(root: &'r Module, repository: &'r Repository) -> Vec<&'r Module> 
     let mut found = vec![root];
     let mut at = 0;
     while let Some(module) = found.get(at).copied() {
-        for called in module.calls.iter().filter_map(|call| repository.module(call.local.as_ref()?)) {
+        for called in module.calls.iter().filter_map(|call| called_module(call, repository)) {
             if !found.iter().any(|known| known.dir == called.dir) {
                 found.push(called);
             }
@@ -254,6 +259,16 @@ fn reached<'r>(root: &'r Module, repository: &'r Repository) -> Vec<&'r Module> 
         at += 1;
     }
     found
+}
+
+fn called_module<'r>(call: &ModuleCall, repository: &'r Repository) -> Option<&'r Module> {
+    match &call.target {
+        CallTarget::Local(dir) => repository.module(dir),
+        CallTarget::Outside
+        | CallTarget::Missing(_)
+        | CallTarget::Remote(_)
+        | CallTarget::Unknown => None,
+    }
 }
 
 impl Redirection {

@@ -30,7 +30,8 @@ pub(super) fn runbook(mut runbook: Runbook, body: &Body, mistakes: &mut Vec<Mist
         .collect();
     for step in &mut runbook.steps {
         known_needs(step, body, &names, mistakes);
-        for reference in step_exprs(step).into_iter().flat_map(Expr::references) {
+        let references: Vec<_> = step_exprs(step).into_iter().flat_map(Expr::references).collect();
+        for reference in references {
             let Some(stack) = stack_of(&reference, &stacks, mistakes) else { continue };
             let need = StepId::new(stack);
             // A step that reads its own outputs is found with the cycles.
@@ -68,7 +69,8 @@ fn unique_names(body: &Body, mistakes: &mut Vec<Mistake>) {
         };
         let Some(label) = label else { continue };
         if let Some(first) = seen.get(&(space, label)) {
-            let message = format!("there is a {} `{label}` already, at {first}", space.replace('_', " "));
+            let message =
+                format!("there is a {} `{label}` already, at {first}", space.replace('_', " "));
             mistakes.push(Mistake::new(block.place(), message));
         } else {
             seen.insert((space, label), block.place());
@@ -98,13 +100,17 @@ fn known_needs(step: &Step, body: &Body, names: &[String], mistakes: &mut Vec<Mi
             let place = block
                 .and_then(|b| b.body().expr("needs"))
                 .and_then(|needs| {
-                    let items = needs.items()?;
-                    items.iter().find(|i| i.literal_string().as_deref() == Some(need.as_str())).map(Expr::place)
+                    let items = needs.list().ok()?;
+                    items
+                        .iter()
+                        .find(|i| i.literal_string().as_deref() == Some(need.as_str()))
+                        .map(Expr::place)
                 })
                 .unwrap_or_else(|| step.place.clone());
             let message = format!("`{}` needs `{need}`, and there is no such step", step.id);
             mistakes.push(
-                Mistake::new(place, message).instead_of(need.as_str(), names.iter().map(String::as_str)),
+                Mistake::new(place, message)
+                    .instead_of(need.as_str(), names.iter().map(String::as_str)),
             );
         }
     }
@@ -137,7 +143,11 @@ fn asked_exprs(runbook: &Runbook) -> Vec<&Expr> {
 }
 
 /// Returns the stack whose output a reference reads, if it reads one; says so if it is malformed.
-fn stack_of(reference: &Reference, stacks: &[String], mistakes: &mut Vec<Mistake>) -> Option<String> {
+fn stack_of(
+    reference: &Reference,
+    stacks: &[String],
+    mistakes: &mut Vec<Mistake>,
+) -> Option<String> {
     let path: Vec<&str> = reference.path.iter().map(String::as_str).collect();
     let place = reference.place.clone();
     match path[..] {
@@ -165,8 +175,11 @@ fn stack_of(reference: &Reference, stacks: &[String], mistakes: &mut Vec<Mistake
 fn no_stack(reference: &Reference, mistakes: &mut Vec<Mistake>) {
     match reference.path.first().map(String::as_str) {
         Some("stack") => mistakes.push(
-            Mistake::new(reference.place.clone(), "a region's variables are the same for every stack")
-                .hint("Read outputs in the `variables` of a stack"),
+            Mistake::new(
+                reference.place.clone(),
+                "a region's variables are the same for every stack",
+            )
+            .hint("Read outputs in the `variables` of a stack"),
         ),
         Some(root) if !ROOTS.contains(&root) => {
             unknown_root(root, reference.place.clone(), mistakes);
@@ -247,8 +260,14 @@ pub(super) fn modules<'a>(
         for variable in &stack.variables {
             let declared = found.variables.iter().map(|v| v.name.as_str());
             if !declared.clone().any(|name| name == variable.name()) {
-                let message = format!("`{}` declares no variable `{}`", stack.path.display(), variable.name());
-                mistakes.push(Mistake::new(variable.place(), message).instead_of(variable.name(), declared));
+                let message = format!(
+                    "`{}` declares no variable `{}`",
+                    stack.path.display(),
+                    variable.name()
+                );
+                mistakes.push(
+                    Mistake::new(variable.place(), message).instead_of(variable.name(), declared),
+                );
             }
         }
     }

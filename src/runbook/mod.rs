@@ -10,7 +10,11 @@ pub use mistake::Mistake;
 pub use values::{Known, strings};
 
 use crate::{
-    config::{body::{Attribute, Block}, expression::Expr, module::Module},
+    config::{
+        body::{Attribute, Block},
+        expression::Expr,
+        module::Module,
+    },
     model::{
         finding::Place,
         step::{StepId, StepKind},
@@ -191,8 +195,7 @@ impl Runbook {
     /// Returns a runbook for a service of one stack, which is what there is without a file.
     pub fn of_one_stack(name: &str, path: PathBuf) -> Self {
         let place = Place { file: path.clone(), line: 1, column: 1 };
-        let stack =
-            Stack { path, variables: vec![], var_files: vec![], parallelism: PARALLELISM };
+        let stack = Stack { path, variables: vec![], var_files: vec![], parallelism: PARALLELISM };
         let id = StepId::new(name);
         Self {
             service: Service { name: name.to_owned(), ..Service::default() },

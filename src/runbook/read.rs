@@ -26,9 +26,8 @@ const RECOVERY_POINT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Reads and checks a runbook.
 pub(super) fn runbook(path: &Path, text: &[u8]) -> Result<Runbook, Vec<Mistake>> {
-    let file = SourceFile::parse(path, text, None).map_err(|unparsed| {
-        vec![Mistake::new(unparsed.place, unparsed.message)]
-    })?;
+    let file = SourceFile::parse(path, text, None)
+        .map_err(|unparsed| vec![Mistake::new(unparsed.place, unparsed.message)])?;
     let mut mistakes = Vec::new();
     top(file.body(), path, &mut mistakes);
     let runbook = Runbook {
@@ -60,8 +59,7 @@ fn top(body: &Body, path: &Path, mistakes: &mut Vec<Mistake>) {
     for block in body.blocks().iter().filter(|block| !BLOCKS.contains(&block.kind())) {
         let message = format!("a runbook has no block `{}`", block.kind());
         mistakes.push(
-            Mistake::new(block.place(), message)
-                .instead_of(block.kind(), BLOCKS.iter().copied()),
+            Mistake::new(block.place(), message).instead_of(block.kind(), BLOCKS.iter().copied()),
         );
     }
     if body.blocks_of("service").next().is_none() {
@@ -106,7 +104,12 @@ fn region(block: &Block, mistakes: &mut Vec<Mistake>) -> Option<Region> {
                 .hint("Write it as `state \"s3\" { … }`"),
         );
     }
-    Some(Region { name, variables: reader.entries("variables"), var_files: var_files(&mut reader), state })
+    Some(Region {
+        name,
+        variables: reader.entries("variables"),
+        var_files: var_files(&mut reader),
+        state,
+    })
 }
 
 fn var_files(reader: &mut Reader<'_>) -> Vec<std::path::PathBuf> {
@@ -177,9 +180,11 @@ fn step_name(reader: &mut Reader<'_>, block: &Block) -> Option<StepId> {
     if !fits {
         let place = block.label_place(0).unwrap_or_else(|| block.place());
         let message = format!("`{name}` cannot be a step's name");
-        reader.wrong(Mistake::new(place, message).hint(
-            "Begin with a letter, and use letters, digits, `_` and `-`, at most 64 of them",
-        ));
+        reader.wrong(
+            Mistake::new(place, message).hint(
+                "Begin with a letter, and use letters, digits, `_` and `-`, at most 64 of them",
+            ),
+        );
         return None;
     }
     Some(StepId::new(name))
@@ -211,9 +216,8 @@ fn probe(block: &Block, mistakes: &mut Vec<Mistake>) -> Option<Probe> {
         other => {
             let place = block.label_place(0).unwrap_or_else(|| block.place());
             let message = format!("there is no probe of kind `{other}`");
-            reader.wrong(
-                Mistake::new(place, message).instead_of(other, ["http", "tcp", "command"]),
-            );
+            reader
+                .wrong(Mistake::new(place, message).instead_of(other, ["http", "tcp", "command"]));
             return None;
         }
     };

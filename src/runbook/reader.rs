@@ -12,7 +12,11 @@ use crate::{
     },
 };
 use serde_json::Value;
-use std::{path::{Component, Path, PathBuf}, str::FromStr, time::Duration};
+use std::{
+    path::{Component, Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
 
 /// One block and the mistakes found so far.
 pub(super) struct Reader<'a> {
@@ -90,9 +94,11 @@ impl<'a> Reader<'a> {
     /// Returns the entries of an attribute that is an object.
     pub(super) fn entries(&mut self, name: &str) -> Vec<Attribute> {
         let Some(expr) = self.expr(name) else { return Vec::new() };
-        expr.entries().unwrap_or_else(|| {
-            let message = format!("`{name}` is not an object");
-            self.wrong(Mistake::new(expr.place(), message).hint(format!("Write `{name} = {{ … }}`")));
+        expr.object().unwrap_or_else(|error| {
+            let message = format!("`{name}`: expected {}, found {}", error.expected, error.found);
+            self.wrong(
+                Mistake::new(error.place, message).hint(format!("Write `{name} = {{ … }}`")),
+            );
             Vec::new()
         })
     }
@@ -124,7 +130,7 @@ impl<'a> Reader<'a> {
             .unwrap_or_default();
         match items {
             Some(items) => {
-                let places = expr.items().unwrap_or_default();
+                let places = expr.list().unwrap_or_default();
                 let place = |at: usize| places.get(at).map_or_else(|| expr.place(), Expr::place);
                 items.into_iter().enumerate().map(|(at, item)| (item, place(at))).collect()
             }
@@ -138,7 +144,9 @@ impl<'a> Reader<'a> {
         T: FromStr<Err = DurationError>,
     {
         let (text, place) = self.string(name)?;
-        text.parse().map_err(|error| self.wrong(Mistake::new(place, format!("`{name}`: {error}")))).ok()
+        text.parse()
+            .map_err(|error| self.wrong(Mistake::new(place, format!("`{name}`: {error}"))))
+            .ok()
     }
 
     /// Returns an attribute that is a duration.

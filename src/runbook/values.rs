@@ -32,14 +32,11 @@ impl Known {
 
     fn with_stack(&self, stack: Value) -> Scope {
         let primary = self.primary.clone().map_or(Value::Null, Value::String);
-        [
-            ("region", Value::String(self.region.clone())),
-            ("primary", primary),
-            ("service", Value::String(self.service.clone())),
-            ("stack", stack),
-        ]
-        .into_iter()
-        .collect()
+        Scope::new()
+            .with("region", self.region.as_str())
+            .with("primary", primary)
+            .with("service", self.service.as_str())
+            .with("stack", stack)
     }
 
     /// Evaluates an expression.

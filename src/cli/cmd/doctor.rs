@@ -1,7 +1,12 @@
 //! `drctl doctor`.
 
 use crate::{
-    cli::{error::{CliError, OrExit}, exit::Exit, home::Home, ui::Ui},
+    cli::{
+        error::{CliError, OrExit},
+        exit::Exit,
+        home::Home,
+        ui::Ui,
+    },
     model::chain,
     runbook::{self, Runbook},
     terraform,
@@ -83,9 +88,8 @@ impl Doctor {
             .build()
             .context("failed to start")
             .or_exit(Exit::Failed)?;
-        let found = terraform::find(self.terraform.as_deref()).and_then(|path| {
-            runtime.block_on(terraform::detect(&path, &home.cache()))
-        });
+        let found = terraform::find(self.terraform.as_deref())
+            .and_then(|path| runtime.block_on(terraform::detect(&path, &home.cache())));
         Ok(match found {
             Ok(found) => {
                 let text = format!("{} at {}", found.release, found.path.display());
@@ -137,11 +141,14 @@ fn room(home: &Home) -> Check {
             if free >= ROOM {
                 Check::new("disk", State::Ok, found)
             } else {
-                Check::new("disk", State::Missing, found)
-                    .todo(Some("Make room, or set `DRCTL_HOME` to a folder on another disk".to_owned()))
+                Check::new("disk", State::Missing, found).todo(Some(
+                    "Make room, or set `DRCTL_HOME` to a folder on another disk".to_owned(),
+                ))
             }
         }
-        Err(error) => Check::new("disk", State::Note, format!("how much is free cannot be told: {error}")),
+        Err(error) => {
+            Check::new("disk", State::Note, format!("how much is free cannot be told: {error}"))
+        }
     }
 }
 
@@ -157,9 +164,14 @@ fn credentials() -> Check {
     .map(|(_, way)| way)
     .collect();
     if ways.is_empty() {
-        return Check::new("git credentials", State::Note, "only what git's credential helper knows").todo(
-            Some("For a private repository start an ssh agent, or set `DRCTL_GIT_TOKEN`".to_owned()),
-        );
+        return Check::new(
+            "git credentials",
+            State::Note,
+            "only what git's credential helper knows",
+        )
+        .todo(Some(
+            "For a private repository start an ssh agent, or set `DRCTL_GIT_TOKEN`".to_owned(),
+        ));
     }
     Check::new("git credentials", State::Ok, ways.join(", "))
 }
@@ -197,7 +209,12 @@ fn text(checks: &[Check], color: bool) -> String {
         };
         let word = format!("{word:>8}");
         let word = if color { format!("\x1b[{code}m{word}\x1b[0m") } else { word };
-        let _ = writeln!(text, "{word}  {:<16} {}", check.name, check.found.replace('\n', "\n            "));
+        let _ = writeln!(
+            text,
+            "{word}  {:<16} {}",
+            check.name,
+            check.found.replace('\n', "\n            ")
+        );
         if let Some(todo) = &check.todo {
             let _ = writeln!(text, "{:>8}  {:<16} {todo}", "", "");
         }

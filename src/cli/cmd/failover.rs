@@ -6,11 +6,15 @@ use crate::{
         error::{CliError, OrExit},
         exit::Exit,
         home::{Home, RunFolder},
+        prepared::Prepared,
         recover::{self, Asked},
         stop::Stop,
         ui::Ui,
     },
-    model::{run::RunId, time::{Objective, parse_duration}},
+    model::{
+        run::RunId,
+        time::{Objective, parse_duration},
+    },
     runbook,
 };
 use anyhow::{Context, anyhow};
@@ -115,17 +119,22 @@ impl Failover {
             .build()
             .context("failed to start")
             .or_exit(Exit::Failed)?;
-        runtime.block_on(self.recover(ui))
+        let done = runtime.block_on(self.recover(ui));
+        // A prompt that nobody answered must not hold up the end.
+        runtime.shutdown_background();
+        done
     }
 
     async fn recover(self, ui: &Ui) -> Result<Exit, CliError> {
         let began_at = Timestamp::now();
         if let Some(outage_at) = self.outage_at.filter(|at| *at > began_at) {
             let error = anyhow!("the outage cannot begin at {outage_at}, which is still to come");
-            return Err(CliError::new(Exit::Usage, error).hint("Give the time in UTC, or with its offset"));
+            return Err(
+                CliError::new(Exit::Usage, error).hint("Give the time in UTC, or with its offset")
+            );
         }
         let home = Home::find()?;
-        let (expected, interactive) = (self.expect_plan.clone(), *ui);
+        let (expected, ui) = (self.expect_plan, ui);
         let asked = Asked {
             repo: self.repo,
             reference: self.reference,
@@ -143,27 +152,31 @@ impl Failover {
             terraform: self.terraform,
             keep: self.keep,
             json: self.json,
+            confirmed: expected.is_some(),
         };
         if self.dry_run {
             return recover::show(&asked, &home, ui).await;
         }
         let folder = new_run(&home, began_at)?;
         let stop = listen(*ui)?;
-        recover::recover(&asked, &home, &folder, &stop, ui, &move |plan| {
-            confirm(&interactive, plan.service, plan.region, plan.digest, expected.as_deref())
-        })
-        .await
+        let confirm = move |plan: &Prepared| {
+            let region = &plan.assembled.recovery.known.region;
+            confirm(&ui, &plan.service, region, &plan.assembled.digest, expected.as_deref())
+        };
+        recover::recover(&asked, &home, folder, &stop, ui, &confirm).await
     }
 }
 
 /// Makes the folder of a new run.
-fn new_run(home: &Home, began_at: Timestamp) -> Result<(RunId, RunFolder), CliError> {
+fn new_run(home: &Home, began_at: Timestamp) -> Result<RunFolder, CliError> {
     let mut salt = [0; 2];
-    getrandom::fill(&mut salt).map_err(|e| anyhow!("the system gives no random numbers: {e}")).or_exit(Exit::Failed)?;
+    getrandom::fill(&mut salt)
+        .map_err(|e| anyhow!("the system gives no random numbers: {e}"))
+        .or_exit(Exit::Failed)?;
     let id = RunId::new(began_at, u16::from_be_bytes(salt));
     let folder = home.run(&id);
     folder.create()?;
-    Ok((id, folder))
+    Ok(folder)
 }
 
 /// Listens for signals, and says what they do.

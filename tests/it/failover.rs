@@ -1,0 +1,237 @@
+//! `drctl failover`, whole: the real Terraform, the real git, real repositories.
+
+use crate::support::Env;
+use serde_json::Value;
+use std::{fs, process::Command, time::Duration};
+
+/// Four stacks with outputs between them, a cutover and a probe.
+///
+/// `SITE` in the provisioners is replaced by a folder of the test.
+fn shop(env: &Env) {
+    let site = env.root().join("site").display().to_string();
+    let stack = |more: &str, command: &str| {
+        let command = command.replace("SITE", &site);
+        format!(
+            "variable \"region\" {{ default = \"ap-northeast-1\" }}\n{more}\n\
+             resource \"terraform_data\" \"this\" {{\n  input = var.region\n  provisioner \"local-exec\" {{\n    command = \"{command}\"\n  }}\n}}\n"
+        )
+    };
+    let network = stack(
+        "output \"subnets\" { value = [\"${terraform_data.this.output}-a\"] }\noutput \"token\" {\n  value = \"s3cr3t-canary\"\n  sensitive = true\n}",
+        "mkdir -p SITE && echo ${var.region} > SITE/network",
+    );
+    let data = stack(
+        "variable \"subnets\" { type = list(string) }\nvariable \"token\" { sensitive = true }\noutput \"endpoint\" { value = \"db.${var.subnets[0]}\" }",
+        "echo ${join(\",\", var.subnets)} > SITE/data",
+    );
+    let web = stack("variable \"db\" {}\n", "echo ${var.db} > SITE/web");
+    env.commit(&[
+        ("drctl.hcl", SHOP),
+        ("stacks/network/main.tf", &network),
+        ("stacks/data/main.tf", &data),
+        ("stacks/web/main.tf", &web),
+        ("stacks/mail/main.tf", &stack("", "echo mail > SITE/mail")),
+        ("bin/healthy", &format!("#!/bin/sh\ntest \"$(cat '{site}/web')\" = \"db.$1-a\" && echo fine\n")),
+        ("bin/cut", &format!("#!/bin/sh\necho \"$1 $DRCTL_SERVICE\" > '{site}/traffic'\n")),
+        ("bin/newest", "#!/bin/sh\ndate -u +%Y-%m-%dT%H:%M:%SZ\n"),
+    ]);
+}
+
+const SHOP: &str = r#"
+service "shop" {
+  rto     = "30m"
+  rpo     = "1h"
+  primary = "ap-northeast-1"
+}
+
+stack "network" {
+  path = "stacks/network"
+}
+
+stack "data" {
+  path = "stacks/data"
+  variables = {
+    subnets = stack.network.outputs.subnets
+    token   = stack.network.outputs.token
+  }
+}
+
+stack "web" {
+  path      = "stacks/web"
+  variables = { db = stack.data.outputs.endpoint }
+}
+
+stack "mail" {
+  path = "stacks/mail"
+}
+
+command "cutover" {
+  needs = ["web"]
+  run   = ["./bin/cut", region]
+}
+
+probe "command" "front" {
+  run      = ["./bin/healthy", region]
+  interval = "50ms"
+  up_after = 2
+}
+
+recovery_point "orders" {
+  run = ["./bin/newest"]
+}
+"#;
+
+#[test]
+fn a_service_of_four_stacks_is_rebuilt_verified_and_reported() {
+    let env = Env::new();
+    shop(&env);
+    let output = env.failover(&[]);
+    assert_eq!(output.code, Some(0), "{output}");
+
+    let site = |name: &str| fs::read_to_string(env.root().join("site").join(name)).unwrap();
+    assert_eq!(site("network"), "ap-northeast-2\n");
+    assert_eq!(site("data"), "ap-northeast-2-a\n", "the output of one stack fed the next");
+    assert_eq!(site("web"), "db.ap-northeast-2-a\n");
+    assert_eq!(site("traffic"), "ap-northeast-2 shop\n");
+
+    let report = env.run(&["report"]);
+    assert_eq!(report.stdout, output.stdout, "the journal alone tells the same");
+    assert_eq!(report.code, Some(0));
+
+    let json: Value = serde_json::from_str(&env.run(&["report", "--json"]).stdout).unwrap();
+    let phases = json["phases"].as_array().unwrap();
+    let sum: u64 = phases.iter().map(|phase| phase["took_ms"].as_u64().unwrap()).sum();
+    assert_eq!(Some(sum), json["recovery_time_ms"].as_u64(), "the phases add up");
+    assert_eq!(json["summary"], "met");
+}
+
+#[test]
+fn what_a_run_prints_reads_well() {
+    let env = Env::new();
+    env.commit(&[
+        ("drctl.hcl", "service \"small\" {\n  rto = \"30m\"\n  primary = \"eu-west-1\"\n}\nstack \"only\" {\n  path = \".\"\n}\n"),
+        ("main.tf", "resource \"terraform_data\" \"this\" {}\n"),
+    ]);
+    insta::assert_snapshot!(env.failover(&[]), @"");
+}
+
+#[test]
+fn a_secret_output_flows_and_is_never_written_down() {
+    let env = Env::new();
+    shop(&env);
+    let output = env.failover(&["--json"]);
+    assert_eq!(output.code, Some(0), "{output}");
+    let text = format!("{}{}", output.stdout, output.stderr);
+    assert!(!text.contains("s3cr3t-canary"), "{text}");
+    let found = Command::new("grep").args(["-rl", "s3cr3t-canary"]).arg(env.home()).output().unwrap();
+    let files = String::from_utf8(found.stdout).unwrap();
+    let only_state = files.lines().all(|file| file.contains("/state/"));
+    assert!(only_state && files.contains("/state/network/"), "only the state may hold it:\n{files}");
+    let open = Command::new("find")
+        .arg(env.home().join("runs"))
+        .args(["-type", "f", "-perm", "/077"])
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8(open.stdout).unwrap(), "", "nobody else can read a run's files");
+}
+
+#[test]
+fn one_fails_one_is_slow_one_is_killed_and_each_is_told_apart() {
+    let env = Env::new();
+    let one = |command: &str| {
+        format!("resource \"terraform_data\" \"this\" {{\n  provisioner \"local-exec\" {{\n    command = \"{command}\"\n  }}\n}}\n")
+    };
+    env.commit(&[
+        ("drctl.hcl", "service \"shop\" {\n  rto = \"30m\"\n  primary = \"ap-northeast-1\"\n}\nstack \"fails\" {\n  path = \"fails\"\n}\nstack \"slow\" {\n  path = \"slow\"\n}\nstack \"killed\" {\n  path = \"killed\"\n}\nstack \"blocked\" {\n  path = \"blocked\"\n  needs = [\"fails\", \"slow\"]\n}\n"),
+        ("fails/main.tf", &one("echo no room left; exit 3")),
+        ("slow/main.tf", &one("sleep 2")),
+        ("killed/main.tf", &one("kill -9 $PPID")),
+        ("blocked/main.tf", &one("true")),
+    ]);
+    let output = env.failover(&[]);
+    assert_eq!(output.code, Some(3), "{output}");
+    let report: Value = serde_json::from_str(&env.run(&["report", "--json"]).stdout).unwrap();
+    let told: Vec<String> = report["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| {
+            let outcome = &step["outcome"];
+            let hints = outcome["hints"].as_array().map(|h| h.len()).unwrap_or_default();
+            let why = outcome["cause"][0].as_str().or(outcome["blocked_by"].as_str()).unwrap_or("");
+            format!("{} {}: {why}; {hints} hint(s)", step["id"].as_str().unwrap(), outcome["is"].as_str().unwrap())
+        })
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @"");
+    assert!(output.stdout.contains("no room left") || output.stdout.contains("exit status 3"), "{output}");
+}
+
+#[test]
+fn an_interrupt_ends_cleanly_and_exits_with_five() {
+    let env = Env::new();
+    env.commit(&[
+        ("drctl.hcl", "service \"shop\" {\n  rto = \"30m\"\n  primary = \"ap-northeast-1\"\n}\nstack \"slow\" {\n  path = \"slow\"\n}\nstack \"next\" {\n  path = \"next\"\n  needs = [\"slow\"]\n}\n"),
+        ("slow/main.tf", "resource \"terraform_data\" \"first\" {}\nresource \"terraform_data\" \"slow\" {\n  provisioner \"local-exec\" {\n    command = \"touch ../started; exec sleep 30\"\n  }\n}\n"),
+        ("next/main.tf", "resource \"terraform_data\" \"this\" {}\n"),
+    ]);
+    let args = env.failover_args(&[]);
+    let child = env.spawn(&args.iter().map(String::as_str).collect::<Vec<_>>());
+    let begun = || Command::new("sh").arg("-c").arg(format!("ls {}/runs/*/work/started", env.home().display())).output().unwrap().status.success();
+    let patience = std::time::Instant::now();
+    while !begun() {
+        assert!(patience.elapsed() < Duration::from_secs(60), "the apply never began");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = env.output(child.wait_with_output().unwrap());
+    assert_eq!(output.code, Some(5), "{output}");
+    let report: Value = serde_json::from_str(&env.run(&["report", "--json"]).stdout).unwrap();
+    assert_eq!(report["interrupted_by"], "SIGINT");
+    let outcomes: Vec<_> = report["steps"].as_array().unwrap().iter().map(|s| s["outcome"]["is"].as_str().unwrap()).collect();
+    assert_eq!(outcomes, ["interrupted", "interrupted"]);
+    // What was made until then is in the state, and no lock is left.
+    let state = Command::new("sh").arg("-c").arg(format!("cat {}/runs/*/state/slow/*.tfstate | tail -n 200", env.home().display())).output().unwrap();
+    assert!(String::from_utf8_lossy(&state.stdout).contains("first"));
+    assert!(!Command::new("sh").arg("-c").arg(format!("ls {}/runs/*/state/slow/lock.json", env.home().display())).output().unwrap().status.success());
+}
+
+#[test]
+fn a_plan_that_imports_is_refused_and_nothing_is_applied() {
+    let env = Env::with(&[
+        ("drctl.hcl", "service \"shop\" {\n  rto = \"30m\"\n  primary = \"ap-northeast-1\"\n}\nstack \"only\" {\n  path = \".\"\n}\n"),
+        ("main.tf", "import {\n  to = terraform_data.old\n  id = \"11111111-2222-3333-4444-555555555555\"\n}\nresource \"terraform_data\" \"old\" {}\n"),
+    ]);
+    let output = env.failover(&[]);
+    assert_eq!(output.code, Some(4), "{output}");
+    assert!(output.stdout.contains("an existing object would be imported"), "{output}");
+    assert!(!env.journal().iter().any(|event| event["event"] == "resource_started"));
+}
+
+#[test]
+fn a_declared_backend_is_used_and_its_outputs_flow() {
+    let env = Env::new();
+    let dir = env.root().join("dr-state").display().to_string();
+    env.commit(&[
+        ("drctl.hcl", &format!("service \"shop\" {{\n  rto = \"30m\"\n  primary = \"ap-northeast-1\"\n}}\nregion \"ap-northeast-2\" {{\n  state \"local\" {{\n    path = \"{dir}/${{stack}}-${{region}}.tfstate\"\n  }}\n}}\nstack \"a\" {{\n  path = \"a\"\n}}\nstack \"b\" {{\n  path = \"b\"\n  variables = {{ from = stack.a.outputs.id }}\n}}\n")),
+        ("a/main.tf", "terraform {\n  backend \"s3\" {\n    bucket = \"primary\"\n    key = \"a\"\n    region = \"ap-northeast-1\"\n  }\n}\nresource \"terraform_data\" \"this\" {}\noutput \"id\" { value = terraform_data.this.id }\n"),
+        ("b/main.tf", "variable \"from\" {}\nresource \"terraform_data\" \"this\" { input = var.from }\n"),
+    ]);
+    let output = env.failover(&[]);
+    assert_eq!(output.code, Some(6), "{output}");
+    let state = |name: &str| fs::read_to_string(format!("{dir}/{name}-ap-northeast-2.tfstate")).unwrap();
+    let a: Value = serde_json::from_str(&state("a")).unwrap();
+    assert!(state("b").contains(a["outputs"]["id"]["value"].as_str().unwrap()));
+}
+
+#[test]
+fn an_origin_that_is_gone_is_replaced_by_the_mirror_and_that_is_said() {
+    let env = Env::with(&[("main.tf", "resource \"terraform_data\" \"this\" {}\n")]);
+    let (repo, gone) = (env.repo(), env.root().join("gone"));
+    let repo_arg = repo.display().to_string();
+    let args = ["failover", "--repo", &repo_arg, "--region", "ap-northeast-2", "--rto", "30m", "--dry-run"];
+    assert_eq!(env.run(&args).code, Some(0));
+    fs::rename(&repo, &gone).unwrap();
+    let output = env.run(&args);
+    assert_eq!(output.code, Some(0), "{output}");
+    assert!(output.stdout.contains("a local mirror stood in"), "{output}");
+}
