@@ -6,3 +6,4 @@
 //! other: they meet in [`model::event`].
 
 pub mod model;
+pub mod terraform;

@@ -1,1 +1,2 @@
 //! One test binary: it links once, and its modules share their helpers.
+mod terraform;
