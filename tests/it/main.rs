@@ -9,3 +9,4 @@ mod report;
 mod source;
 mod state;
 mod support;
+mod terraform;
