@@ -21,7 +21,7 @@ say() { printf '\n$ %s\n' "$*"; }
 say "drctl failover --region ap-northeast-2 --dry-run"
 "$drctl" failover --region ap-northeast-2 --dry-run
 digest=$("$drctl" failover --region ap-northeast-2 --dry-run --json | sed -n 's/.*"digest": *"\([0-9a-f]*\)".*/\1/p')
-say "drctl failover --region ap-northeast-2 --yes --expect-plan $digest"
-"$drctl" failover --region ap-northeast-2 --yes --expect-plan "$digest"
+say "drctl failover --region ap-northeast-2 --yes --expect-plan $digest --again"
+"$drctl" failover --region ap-northeast-2 --yes --expect-plan "$digest" --again
 say "cat current/*/health"
 cat "$place"/site/current/*/health

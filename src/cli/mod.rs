@@ -3,6 +3,7 @@
 mod after_go;
 mod cmd;
 mod confirm;
+mod earlier;
 mod error;
 mod exit;
 mod home;

@@ -2,6 +2,7 @@
 
 use super::{
     after_go::AfterGo,
+    earlier::refuse_twice,
     error::{CliError, OrExit},
     exit::Exit,
     home::{Home, RunFolder},
@@ -59,6 +60,7 @@ pub(super) struct Asked {
     pub(super) offline: bool,
     pub(super) terraform: Option<String>,
     pub(super) keep: bool,
+    pub(super) again: bool,
     pub(super) json: bool,
     /// True when the digest stands for a person's word.
     pub(super) confirmed: bool,
@@ -183,6 +185,10 @@ impl Attempt<'_> {
         let prepared =
             prepare(self.asked, self.home, &self.folder.work(), self.stop, self.ui).await?;
         prepared.say(run);
+        if !self.asked.again {
+            let region = &prepared.assembled.recovery.known.region;
+            refuse_twice(self.home, self.folder.id(), &prepared.service, region)?;
+        }
         if !self.asked.confirmed {
             self.ui.say(&prepared.text());
         }

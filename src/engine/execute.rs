@@ -194,6 +194,8 @@ impl Execution<'_, '_> {
                 cause.extend(trouble.cause);
                 hints.extend(trouble.hint);
             }
+            let logs = self.tools.logs.join(format!("*-{step}-*"));
+            hints.push(format!("Read all that its programs printed in `{}`", logs.display()));
         }
         outcome
     }

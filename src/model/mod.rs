@@ -6,6 +6,7 @@ pub mod gate;
 pub mod resource;
 pub mod run;
 pub mod step;
+pub mod text;
 pub mod time;
 
 /// Returns an error and everything that caused it, outermost first.

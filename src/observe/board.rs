@@ -1,6 +1,6 @@
 //! What is going on right now, as text: a fold over events, without a terminal.
 
-use super::plain::plain;
+use crate::model::text::plain;
 use crate::model::{
     event::{Event, EventKind},
     resource::ResourceAction,

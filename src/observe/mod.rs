@@ -13,7 +13,6 @@ pub mod progress;
 
 mod apart;
 mod board;
-mod plain;
 mod words;
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The words for every event: said the same on a terminal, in a pipe and in CI.
 
-use super::plain::plain;
+use crate::model::text::plain;
 use crate::model::{
     event::{Event, EventKind},
     gate::GateAnswer,

@@ -1,7 +1,7 @@
 //! How text is laid out: colours, columns, line breaks, and what is safe to show.
 
+use crate::model::text::plain;
 use crate::model::time::Pretty;
-use std::borrow::Cow;
 
 /// The widest a report gets, in columns: wider lines are hard to read.
 const WIDEST: usize = 100;
@@ -110,33 +110,6 @@ impl Page {
     }
 }
 
-/// Returns `text` on one line and without anything that a terminal would obey.
-///
-/// Line breaks and tabs become spaces. Other control characters and the marks
-/// that turn the direction of writing are written out, as in `\u{1b}`.
-pub(super) fn plain(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_harmful) {
-        return Cow::Borrowed(text);
-    }
-    let mut safe = String::with_capacity(text.len() + 8);
-    for c in text.chars() {
-        match c {
-            '\n' | '\t' | '\u{2028}' | '\u{2029}' => safe.push(' '),
-            '\r' => {}
-            c if is_harmful(c) => safe.extend(c.escape_unicode()),
-            c => safe.push(c),
-        }
-    }
-    Cow::Owned(safe)
-}
-
-fn is_harmful(c: char) -> bool {
-    // The directional marks of Unicode's bidirectional algorithm (UAX #9), and the line separators.
-    c.is_control()
-        || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}')
-        || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 /// Returns `text` in at most `room` characters, with its middle left out: both
 /// ends of an address tell it apart.
 pub(super) fn fit(text: &str, room: usize) -> String {
@@ -195,11 +168,5 @@ mod tests {
     fn an_address_keeps_both_ends() {
         assert_eq!(fit("module.a.aws_instance.web[0]", 15), "module...web[0]");
         assert_eq!(fit("short", 15), "short");
-    }
-
-    #[test]
-    fn nothing_that_a_terminal_obeys_is_left() {
-        assert_eq!(plain("\u{1b}[2J\u{9b}a\r\nb\u{202e}"), "\\u{1b}[2J\\u{9b}a b\\u{202e}");
-        assert_eq!(plain("서울"), "서울");
     }
 }

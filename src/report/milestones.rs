@@ -220,7 +220,7 @@ mod tests {
         let milestones = timeline.milestones();
         assert_eq!(milestones.get(Milestone::Declared), Some(12_000));
         assert_eq!(milestones.get(Milestone::WorkspaceReady), Some(14_000));
-        assert_eq!(milestones.get(Milestone::PlanAccepted), None);
+        assert_eq!(milestones.get(Milestone::PlanAccepted), Some(14_000));
         assert_eq!(milestones.get(Milestone::Applied), None);
         assert_eq!(milestones.recovery_ms(), None);
     }

@@ -2,9 +2,10 @@
 
 use super::{
     json::{Report, StepReport},
-    layout::{Page, Style, TIME, Tone, fit, plain},
+    layout::{Page, Style, TIME, Tone, fit},
     verdict::Verdict,
 };
+use crate::model::text::plain;
 use crate::model::{
     resource::ResourceAction,
     run::RunOutcome,

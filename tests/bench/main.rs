@@ -180,7 +180,7 @@ fn failover(repo: &Path, dir: &Path) -> (Duration, u64) {
     let start = Instant::now();
     let mut child = Command::new(DRCTL)
         .args(args)
-        .args(["--yes", "--expect-plan", &digest])
+        .args(["--again", "--yes", "--expect-plan", &digest])
         .env("DRCTL_HOME", &home)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

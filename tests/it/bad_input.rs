@@ -4,7 +4,10 @@ use crate::support::{Env, Output};
 use std::{fs, os::unix::fs::PermissionsExt};
 
 const ONE: &[(&str, &str)] = &[
-    ("drctl.hcl", "service \"shop\" {\n  rto = \"30m\"\n  primary = \"ap-northeast-1\"\n}\nstack \"only\" {\n  path = \"only\"\n}\n"),
+    (
+        "drctl.hcl",
+        "service \"shop\" {\n  rto = \"30m\"\n  primary = \"ap-northeast-1\"\n}\nstack \"only\" {\n  path = \"only\"\n}\n",
+    ),
     ("only/main.tf", "resource \"terraform_data\" \"this\" {}\n"),
 ];
 
@@ -72,7 +75,9 @@ fn an_unknown_region() {
 #[test]
 fn every_mistake_of_a_runbook_is_told_at_once_with_its_place() {
     let env = Env::with(ONE);
-    env.commit(&[("drctl.hcl", r#"
+    env.commit(&[(
+        "drctl.hcl",
+        r#"
 service "shop" {
   rto = "half an hour"
   rop = "5m"
@@ -97,7 +102,8 @@ probe "htp" "front" {
 
 command "network" {
 }
-"#)]);
+"#,
+    )]);
     insta::assert_snapshot!(dry(&env, &[]), @"");
 }
 
@@ -147,7 +153,10 @@ fn nobody_at_the_terminal_and_no_digest() {
     assert!(output.stderr.contains("nobody can confirm this failover"), "{output}");
     assert!(output.stderr.contains("--yes --expect-plan "), "{output}");
     let last = env.journal().pop().unwrap();
-    assert_eq!((last["event"].as_str(), last["outcome"].as_str()), (Some("run_finished"), Some("failed")));
+    assert_eq!(
+        (last["event"].as_str(), last["outcome"].as_str()),
+        (Some("run_finished"), Some("failed"))
+    );
 }
 
 #[test]
@@ -193,7 +202,12 @@ fn a_journal_that_cannot_be_written_stops_the_run_before_anything_is_done() {
 fn a_terraform_that_prints_garbage_or_dies() {
     let env = Env::with(ONE);
     let real = "case $1 in version) echo 'Terraform v1.11.4';;";
-    let garbage = program(&env, &format!("{real} init) exit 0;; plan) head -c 100000 /dev/urandom; exit 0;; show) echo '<html>';; esac"));
+    let garbage = program(
+        &env,
+        &format!(
+            "{real} init) exit 0;; plan) head -c 100000 /dev/urandom; exit 0;; show) echo '<html>';; esac"
+        ),
+    );
     let output = env.failover(&["--terraform", &garbage]);
     assert_eq!(output.code, Some(3), "{output}");
     assert!(output.stdout.contains("printed something that cannot be read"), "{output}");

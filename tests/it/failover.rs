@@ -31,7 +31,10 @@ fn shop(env: &Env) {
         ("stacks/data/main.tf", &data),
         ("stacks/web/main.tf", &web),
         ("stacks/mail/main.tf", &stack("", "echo mail > SITE/mail")),
-        ("bin/healthy", &format!("#!/bin/sh\ntest \"$(cat '{site}/web')\" = \"db.$1-a\" && echo fine\n")),
+        (
+            "bin/healthy",
+            &format!("#!/bin/sh\ntest \"$(cat '{site}/web')\" = \"db.$1-a\" && echo fine\n"),
+        ),
         ("bin/cut", &format!("#!/bin/sh\necho \"$1 $DRCTL_SERVICE\" > '{site}/traffic'\n")),
         ("bin/newest", "#!/bin/sh\ndate -u +%Y-%m-%dT%H:%M:%SZ\n"),
     ]);
@@ -123,10 +126,14 @@ fn a_secret_output_flows_and_is_never_written_down() {
     assert_eq!(output.code, Some(0), "{output}");
     let text = format!("{}{}", output.stdout, output.stderr);
     assert!(!text.contains("s3cr3t-canary"), "{text}");
-    let found = Command::new("grep").args(["-rl", "s3cr3t-canary"]).arg(env.home()).output().unwrap();
+    let found =
+        Command::new("grep").args(["-rl", "s3cr3t-canary"]).arg(env.home()).output().unwrap();
     let files = String::from_utf8(found.stdout).unwrap();
     let only_state = files.lines().all(|file| file.contains("/state/"));
-    assert!(only_state && files.contains("/state/network/"), "only the state may hold it:\n{files}");
+    assert!(
+        only_state && files.contains("/state/network/"),
+        "only the state may hold it:\n{files}"
+    );
     let open = Command::new("find")
         .arg(env.home().join("runs"))
         .args(["-type", "f", "-perm", "/077"])
@@ -139,7 +146,9 @@ fn a_secret_output_flows_and_is_never_written_down() {
 fn one_fails_one_is_slow_one_is_killed_and_each_is_told_apart() {
     let env = Env::new();
     let one = |command: &str| {
-        format!("resource \"terraform_data\" \"this\" {{\n  provisioner \"local-exec\" {{\n    command = \"{command}\"\n  }}\n}}\n")
+        format!(
+            "resource \"terraform_data\" \"this\" {{\n  provisioner \"local-exec\" {{\n    command = \"{command}\"\n  }}\n}}\n"
+        )
     };
     env.commit(&[
         ("drctl.hcl", "service \"shop\" {\n  rto = \"30m\"\n  primary = \"ap-northeast-1\"\n}\nstack \"fails\" {\n  path = \"fails\"\n}\nstack \"slow\" {\n  path = \"slow\"\n}\nstack \"killed\" {\n  path = \"killed\"\n}\nstack \"blocked\" {\n  path = \"blocked\"\n  needs = [\"fails\", \"slow\"]\n}\n"),
@@ -159,11 +168,18 @@ fn one_fails_one_is_slow_one_is_killed_and_each_is_told_apart() {
             let outcome = &step["outcome"];
             let hints = outcome["hints"].as_array().map(|h| h.len()).unwrap_or_default();
             let why = outcome["cause"][0].as_str().or(outcome["blocked_by"].as_str()).unwrap_or("");
-            format!("{} {}: {why}; {hints} hint(s)", step["id"].as_str().unwrap(), outcome["is"].as_str().unwrap())
+            format!(
+                "{} {}: {why}; {hints} hint(s)",
+                step["id"].as_str().unwrap(),
+                outcome["is"].as_str().unwrap()
+            )
         })
         .collect();
     insta::assert_snapshot!(told.join("\n"), @"");
-    assert!(output.stdout.contains("no room left") || output.stdout.contains("exit status 3"), "{output}");
+    assert!(
+        output.stdout.contains("no room left") || output.stdout.contains("exit status 3"),
+        "{output}"
+    );
 }
 
 #[test]
@@ -176,30 +192,63 @@ fn an_interrupt_ends_cleanly_and_exits_with_five() {
     ]);
     let args = env.failover_args(&[]);
     let child = env.spawn(&args.iter().map(String::as_str).collect::<Vec<_>>());
-    let begun = || Command::new("sh").arg("-c").arg(format!("ls {}/runs/*/work/started", env.home().display())).output().unwrap().status.success();
+    let begun = || {
+        Command::new("sh")
+            .arg("-c")
+            .arg(format!("ls {}/runs/*/work/started", env.home().display()))
+            .output()
+            .unwrap()
+            .status
+            .success()
+    };
     let patience = std::time::Instant::now();
     while !begun() {
         assert!(patience.elapsed() < Duration::from_secs(60), "the apply never began");
         std::thread::sleep(Duration::from_millis(50));
     }
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert!(
+        Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success()
+    );
     let output = env.output(child.wait_with_output().unwrap());
     assert_eq!(output.code, Some(5), "{output}");
     let report: Value = serde_json::from_str(&env.run(&["report", "--json"]).stdout).unwrap();
     assert_eq!(report["interrupted_by"], "SIGINT");
-    let outcomes: Vec<_> = report["steps"].as_array().unwrap().iter().map(|s| s["outcome"]["is"].as_str().unwrap()).collect();
+    let outcomes: Vec<_> = report["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| s["outcome"]["is"].as_str().unwrap())
+        .collect();
     assert_eq!(outcomes, ["interrupted", "interrupted"]);
     // What was made until then is in the state, and no lock is left.
-    let state = Command::new("sh").arg("-c").arg(format!("cat {}/runs/*/state/slow/*.tfstate | tail -n 200", env.home().display())).output().unwrap();
+    let state = Command::new("sh")
+        .arg("-c")
+        .arg(format!("cat {}/runs/*/state/slow/*.tfstate | tail -n 200", env.home().display()))
+        .output()
+        .unwrap();
     assert!(String::from_utf8_lossy(&state.stdout).contains("first"));
-    assert!(!Command::new("sh").arg("-c").arg(format!("ls {}/runs/*/state/slow/lock.json", env.home().display())).output().unwrap().status.success());
+    assert!(
+        !Command::new("sh")
+            .arg("-c")
+            .arg(format!("ls {}/runs/*/state/slow/lock.json", env.home().display()))
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
 }
 
 #[test]
 fn a_plan_that_imports_is_refused_and_nothing_is_applied() {
     let env = Env::with(&[
-        ("drctl.hcl", "service \"shop\" {\n  rto = \"30m\"\n  primary = \"ap-northeast-1\"\n}\nstack \"only\" {\n  path = \".\"\n}\n"),
-        ("main.tf", "import {\n  to = terraform_data.old\n  id = \"11111111-2222-3333-4444-555555555555\"\n}\nresource \"terraform_data\" \"old\" {}\n"),
+        (
+            "drctl.hcl",
+            "service \"shop\" {\n  rto = \"30m\"\n  primary = \"ap-northeast-1\"\n}\nstack \"only\" {\n  path = \".\"\n}\n",
+        ),
+        (
+            "main.tf",
+            "import {\n  to = terraform_data.old\n  id = \"11111111-2222-3333-4444-555555555555\"\n}\nresource \"terraform_data\" \"old\" {}\n",
+        ),
     ]);
     let output = env.failover(&[]);
     assert_eq!(output.code, Some(4), "{output}");
@@ -218,7 +267,8 @@ fn a_declared_backend_is_used_and_its_outputs_flow() {
     ]);
     let output = env.failover(&[]);
     assert_eq!(output.code, Some(6), "{output}");
-    let state = |name: &str| fs::read_to_string(format!("{dir}/{name}-ap-northeast-2.tfstate")).unwrap();
+    let state =
+        |name: &str| fs::read_to_string(format!("{dir}/{name}-ap-northeast-2.tfstate")).unwrap();
     let a: Value = serde_json::from_str(&state("a")).unwrap();
     assert!(state("b").contains(a["outputs"]["id"]["value"].as_str().unwrap()));
 }
@@ -228,7 +278,16 @@ fn an_origin_that_is_gone_is_replaced_by_the_mirror_and_that_is_said() {
     let env = Env::with(&[("main.tf", "resource \"terraform_data\" \"this\" {}\n")]);
     let (repo, gone) = (env.repo(), env.root().join("gone"));
     let repo_arg = repo.display().to_string();
-    let args = ["failover", "--repo", &repo_arg, "--region", "ap-northeast-2", "--rto", "30m", "--dry-run"];
+    let args = [
+        "failover",
+        "--repo",
+        &repo_arg,
+        "--region",
+        "ap-northeast-2",
+        "--rto",
+        "30m",
+        "--dry-run",
+    ];
     assert_eq!(env.run(&args).code, Some(0));
     fs::rename(&repo, &gone).unwrap();
     let output = env.run(&args);

@@ -17,7 +17,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("deploy", &["model"]),
     ("retarget", &["model", "config", "terraform", "catalogue"]),
     ("runbook", &["model", "config"]),
-    ("engine", &["model", "runbook", "retarget", "terraform", "deploy", "probe", "state"]),
+    (
+        "engine",
+        &["model", "config", "runbook", "retarget", "terraform", "deploy", "probe", "state"],
+    ),
     ("observe", &["model"]),
     ("report", &["model"]),
 ];

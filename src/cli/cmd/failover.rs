@@ -106,6 +106,10 @@ pub(crate) struct Failover {
     #[arg(long)]
     keep: bool,
 
+    /// Go on though an earlier run left resources of the service in the region
+    #[arg(long)]
+    again: bool,
+
     /// Print every event as a line of JSON on standard output (with --dry-run: the plan)
     #[arg(long)]
     json: bool,
@@ -151,6 +155,7 @@ impl Failover {
             offline: self.offline,
             terraform: self.terraform,
             keep: self.keep,
+            again: self.again,
             json: self.json,
             confirmed: expected.is_some(),
         };

@@ -90,7 +90,11 @@ impl Env {
             .env("GIT_COMMITTER_DATE", "2026-01-01T00:00:00Z")
             .output()
             .expect("git is needed: install it (Debian: apt-get install git)");
-        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "git {args:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8(output.stdout).unwrap()
     }
 
@@ -129,8 +133,8 @@ impl Env {
     /// The arguments of [`Env::failover`].
     pub fn failover_args(&self, more: &[&str]) -> Vec<String> {
         let base = ["failover", "--region", "ap-northeast-2"];
-        let dry: Vec<&str> =
-            base.iter().chain(more).chain(&["--dry-run", "--json"]).copied().collect();
+        let all = base.iter().chain(more).filter(|arg| **arg != "--json").copied();
+        let dry: Vec<&str> = all.chain(["--dry-run", "--json"]).collect();
         let dry = self.run(&dry);
         let plan: serde_json::Value =
             serde_json::from_str(&dry.stdout).unwrap_or_else(|_| panic!("{dry}"));

@@ -29,7 +29,8 @@ fn line(line: &str) -> String {
 
 /// What `text` starts with, if it is something that changes: its length and its stand-in.
 fn token(text: &str) -> Option<(usize, &'static str)> {
-    let word: &str = &text[..text.find(|c: char| !(c.is_alphanumeric() || c == '-')).unwrap_or(text.len())];
+    let word: &str =
+        &text[..text.find(|c: char| !(c.is_alphanumeric() || c == '-')).unwrap_or(text.len())];
     if word.parse::<drctl::model::run::RunId>().is_ok() {
         return Some((word.len(), "[RUN]"));
     }
@@ -37,7 +38,9 @@ fn token(text: &str) -> Option<(usize, &'static str)> {
     match word.len() {
         40 if hex => return Some((word.len(), "[COMMIT]")),
         64 if hex => return Some((word.len(), "[DIGEST]")),
-        8 | 12 if hex && word.chars().any(|c| c.is_ascii_digit()) => return Some((word.len(), "[SHORT]")),
+        8 | 12 if hex && word.chars().any(|c| c.is_ascii_digit()) => {
+            return Some((word.len(), "[SHORT]"));
+        }
         _ => {}
     }
     duration(text).map(|len| (len, "[TIME]"))
@@ -45,7 +48,8 @@ fn token(text: &str) -> Option<(usize, &'static str)> {
 
 /// The length of a duration as drctl prints it: `0.4s`, `4m05.2s`, `1h02m03s`.
 fn duration(text: &str) -> Option<usize> {
-    let end = text.find(|c: char| !(c.is_ascii_digit() || "hms.".contains(c))).unwrap_or(text.len());
+    let end =
+        text.find(|c: char| !(c.is_ascii_digit() || "hms.".contains(c))).unwrap_or(text.len());
     let word = text[..end].trim_end_matches('.');
     let is_one = word.len() > 2
         && word.starts_with(|c: char| c.is_ascii_digit())

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 /// Line breaks and tabs become spaces. Other control characters (escape
 /// sequences begin with one) and the marks that turn the direction of writing,
 /// which can make a name look like another, are written out, as in `\u{1b}`.
-pub(super) fn plain(text: &str) -> Cow<'_, str> {
+pub fn plain(text: &str) -> Cow<'_, str> {
     if !text.contains(is_harmful) {
         return Cow::Borrowed(text);
     }

@@ -1,0 +1,83 @@
+//! What earlier runs left standing: a second failover must not build everything twice.
+
+use super::{
+    error::CliError,
+    exit::Exit,
+    home::{Home, RunFolder},
+};
+use crate::{
+    model::{event::EventKind, run::RunId},
+    observe::journal::JournalReader,
+};
+use anyhow::anyhow;
+use serde::{Deserialize, de::IgnoredAny};
+use std::{fs, path::Path};
+
+/// How many events may come before the plan of a run is said.
+const HEAD: usize = 16;
+
+/// Refuses a run where an earlier one left resources of the same service in the same region.
+///
+/// Only state that drctl keeps is looked at; in a declared backend the gate finds them.
+pub(super) fn refuse_twice(
+    home: &Home,
+    this: &RunId,
+    service: &str,
+    region: &str,
+) -> Result<(), CliError> {
+    for earlier in home.runs()?.into_iter().rev().filter(|run| run != this) {
+        let folder = home.run(&earlier);
+        let resources = resources(&folder.state());
+        if resources > 0 && is_of(&folder, service, region) {
+            let error = anyhow!(
+                "the run {earlier} left {resources} resource(s) of `{service}` in {region}; a second one would build them twice"
+            );
+            return Err(CliError::new(Exit::Refused, error)
+                .hint(format!("See with `drctl report {earlier}` what there is; its state is in `{}`", folder.state().display()))
+                .hint("Add `--again` to build everything anew beside it, once its resources are gone or cannot collide"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a run was of this service and region, by the head of its journal.
+fn is_of(folder: &RunFolder, service: &str, region: &str) -> bool {
+    let Ok(journal) = JournalReader::open(&folder.journal()) else { return false };
+    let (mut of_region, mut of_service) = (false, false);
+    for event in journal.take(HEAD).flatten() {
+        match event.kind {
+            EventKind::RunStarted { region: its, .. } => of_region = its == region,
+            EventKind::RunPlanned { service: its, .. } => of_service = its == service,
+            _ => {}
+        }
+    }
+    of_region && of_service
+}
+
+/// How many resources the newest states of a run hold.
+fn resources(state: &Path) -> usize {
+    #[derive(Deserialize)]
+    struct State {
+        #[serde(default)]
+        resources: Vec<Resource>,
+    }
+    #[derive(Deserialize)]
+    struct Resource {
+        #[serde(default)]
+        mode: String,
+        #[serde(default)]
+        instances: Vec<IgnoredAny>,
+    }
+    let stacks = fs::read_dir(state).into_iter().flatten().flatten();
+    stacks
+        .filter_map(|stack| {
+            let files = fs::read_dir(stack.path()).ok()?.flatten().map(|file| file.path());
+            // A deleted state leaves a mark that sorts behind what it deletes.
+            files.filter(|f| f.extension().is_some_and(|e| e == "tfstate" || e == "deleted")).max()
+        })
+        .filter_map(|newest| serde_json::from_slice::<State>(&fs::read(newest).ok()?).ok())
+        .flat_map(|state| state.resources)
+        .filter(|resource| resource.mode == "managed")
+        .map(|resource| resource.instances.len())
+        .sum()
+}
