@@ -11,7 +11,7 @@ use std::io;
 ///
 /// Nobody did: the digest is of another plan, another name was typed, or there is
 /// no terminal at which one could be.
-pub fn confirm(
+pub(super) fn confirm(
     ui: &Ui,
     service: &str,
     region: &str,

@@ -58,7 +58,7 @@ impl fmt::Display for CliError {
 }
 
 /// Adds an exit code to any error, where nobody needs to tell them apart.
-pub trait OrExit<T> {
+pub(super) trait OrExit<T> {
     /// Turns the error into a [`CliError`] with `exit`.
     ///
     /// # Errors

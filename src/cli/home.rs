@@ -15,7 +15,7 @@ use std::{
 /// The folder that holds everything: `DRCTL_HOME`, else `$XDG_STATE_HOME/drctl`,
 /// else `~/.local/state/drctl`.
 #[derive(Clone, Debug)]
-pub struct Home {
+pub(super) struct Home {
     root: PathBuf,
 }
 
@@ -25,7 +25,7 @@ impl Home {
     /// # Errors
     ///
     /// Neither `DRCTL_HOME` nor `HOME` is set.
-    pub fn find() -> Result<Self, CliError> {
+    pub(super) fn find() -> Result<Self, CliError> {
         let from = |name: &str| env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
         from("DRCTL_HOME")
             .or_else(|| from("XDG_STATE_HOME").map(|dir| dir.join("drctl")))
@@ -39,22 +39,22 @@ impl Home {
     }
 
     /// Returns the folder itself.
-    pub fn root(&self) -> &Path {
+    pub(super) fn root(&self) -> &Path {
         &self.root
     }
 
     /// Returns where repositories are mirrored.
-    pub fn mirrors(&self) -> PathBuf {
+    pub(super) fn mirrors(&self) -> PathBuf {
         self.root.join("mirrors")
     }
 
     /// Returns where what can be learnt again is kept.
-    pub fn cache(&self) -> PathBuf {
+    pub(super) fn cache(&self) -> PathBuf {
         self.root.join("cache")
     }
 
     /// Returns the folder of `run`, which may not be there.
-    pub fn run(&self, run: &RunId) -> RunFolder {
+    pub(super) fn run(&self, run: &RunId) -> RunFolder {
         RunFolder { id: run.clone(), root: self.root.join("runs").join(run.as_str()) }
     }
 
@@ -63,7 +63,7 @@ impl Home {
     /// # Errors
     ///
     /// The folder of runs is there and cannot be read.
-    pub fn runs(&self) -> Result<Vec<RunId>, CliError> {
+    pub(super) fn runs(&self) -> Result<Vec<RunId>, CliError> {
         let dir = self.root.join("runs");
         let entries = match fs::read_dir(&dir) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -82,7 +82,7 @@ impl Home {
     /// # Errors
     ///
     /// There is no such run, or more than one.
-    pub fn find_run(&self, name: &str) -> Result<RunId, CliError> {
+    pub(super) fn find_run(&self, name: &str) -> Result<RunId, CliError> {
         let runs = self.runs()?;
         let see = "See `drctl runs` for the runs that there are";
         if name == "latest" {
@@ -107,7 +107,7 @@ impl Home {
 
 /// The folder of one run: 0700, since it holds state.
 #[derive(Clone, Debug)]
-pub struct RunFolder {
+pub(super) struct RunFolder {
     id: RunId,
     root: PathBuf,
 }
@@ -118,7 +118,7 @@ impl RunFolder {
     /// # Errors
     ///
     /// It is there already, or cannot be made.
-    pub fn create(&self) -> Result<(), CliError> {
+    pub(super) fn create(&self) -> Result<(), CliError> {
         let parent = self.root.parent().unwrap_or(&self.root);
         let mut builder = fs::DirBuilder::new();
         builder.mode(0o700).recursive(true);
@@ -134,32 +134,32 @@ impl RunFolder {
     }
 
     /// Returns the run's name.
-    pub fn id(&self) -> &RunId {
+    pub(super) fn id(&self) -> &RunId {
         &self.id
     }
 
     /// Returns the journal's path.
-    pub fn journal(&self) -> PathBuf {
+    pub(super) fn journal(&self) -> PathBuf {
         self.root.join("journal.jsonl")
     }
 
     /// Returns where the repository is checked out.
-    pub fn work(&self) -> PathBuf {
+    pub(super) fn work(&self) -> PathBuf {
         self.root.join("work")
     }
 
     /// Returns where saved plans and inputs are, which hold secrets; removed on success.
-    pub fn scratch(&self) -> PathBuf {
+    pub(super) fn scratch(&self) -> PathBuf {
         self.root.join("scratch")
     }
 
     /// Returns where the output of every process is kept.
-    pub fn logs(&self) -> PathBuf {
+    pub(super) fn logs(&self) -> PathBuf {
         self.root.join("logs")
     }
 
     /// Returns where drctl keeps the state of stacks that have no backend of their own.
-    pub fn state(&self) -> PathBuf {
+    pub(super) fn state(&self) -> PathBuf {
         self.root.join("state")
     }
 }

@@ -21,6 +21,7 @@ use crate::{
         Apart, Fanout, journal::JournalWriter, json::JsonLines, lines::Lines, progress::Progress,
     },
     probe::{RealProber, Verification},
+    runbook::Asks,
     source::WorkCopy,
     state::{StateServer, StateStore},
     terraform::TerraformBinary,
@@ -232,6 +233,11 @@ impl Attempt<'_> {
             one_init: shares_plugin_cache().then(Default::default),
             next_log: 0.into(),
         });
+        let prober = Arc::new(RealProber::default());
+        if recovery.probes.iter().any(|probe| matches!(probe.asks, Asks::Http { .. })) {
+            let prober = Arc::clone(&prober);
+            tokio::spawn(async move { prober.warm().await });
+        }
         let (ended, known) =
             engine::execute(&recovery, Arc::clone(&tools), self.asked.max_parallel, run).await;
         if let Some(tools) = Arc::into_inner(tools) {
@@ -243,7 +249,6 @@ impl Attempt<'_> {
             Ended::Interrupted => return Ok(RunOutcome::Interrupted),
             Ended::Done => {}
         }
-        let prober = Arc::new(RealProber::new().or_exit(Exit::Failed)?);
         let verification = engine::verify(&recovery, &known, prober, self.stop.token(), run).await;
         let outage_began = self.asked.outage_at.unwrap_or(self.asked.began_at);
         find_recovery_points(&recovery, &known, outage_began, run).await;

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Whether the run was asked to stop, and by which signal.
 #[derive(Clone, Default)]
-pub struct Stop {
+pub(super) struct Stop {
     token: CancellationToken,
     signal: Arc<Mutex<Option<&'static str>>>,
 }
@@ -19,7 +19,9 @@ impl Stop {
     /// # Errors
     ///
     /// The system does not let us listen.
-    pub fn listen(said: impl Fn(&str, u32) + Send + Sync + 'static) -> std::io::Result<Self> {
+    pub(super) fn listen(
+        said: impl Fn(&str, u32) + Send + Sync + 'static,
+    ) -> std::io::Result<Self> {
         let stop = Self::default();
         let said = Arc::new(said);
         let count = Arc::new(std::sync::atomic::AtomicU32::new(0));
@@ -46,12 +48,12 @@ impl Stop {
     }
 
     /// Returns the token that is cancelled by the first signal.
-    pub fn token(&self) -> &CancellationToken {
+    pub(super) fn token(&self) -> &CancellationToken {
         &self.token
     }
 
     /// Returns the name of the first signal, once there was one.
-    pub fn signal(&self) -> Option<&'static str> {
+    pub(super) fn signal(&self) -> Option<&'static str> {
         self.signal.lock().ok().and_then(|signal| *signal)
     }
 }

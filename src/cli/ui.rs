@@ -10,29 +10,29 @@ use std::{
 
 /// Where drctl prints: answers to standard output, everything else to standard error.
 #[derive(Clone, Copy, Debug)]
-pub struct Ui {
+pub(super) struct Ui {
     color: ColorChoice,
 }
 
 impl Ui {
     /// Prints with colour as `color` says.
-    pub fn new(color: ColorChoice) -> Self {
+    pub(super) fn new(color: ColorChoice) -> Self {
         Self { color }
     }
 
     /// Prints an answer. A reader that has gone away is no error.
-    pub fn answer(&self, text: &str) {
+    pub(super) fn answer(&self, text: &str) {
         let mut out = io::stdout().lock();
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     }
 
     /// Prints something that is no answer.
-    pub fn say(&self, text: &str) {
+    pub(super) fn say(&self, text: &str) {
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }
 
     /// Prints an error.
-    pub fn error(&self, error: &CliError) {
+    pub(super) fn error(&self, error: &CliError) {
         let text = error.to_string();
         let text = match text.strip_prefix("error:") {
             Some(rest) if self.color_on_stderr() => format!("\x1b[1;31merror:\x1b[0m{rest}"),
@@ -42,22 +42,22 @@ impl Ui {
     }
 
     /// Returns true when answers are coloured.
-    pub fn color_on_stdout(&self) -> bool {
+    pub(super) fn color_on_stdout(&self) -> bool {
         self.wants_color(io::stdout().is_terminal())
     }
 
     /// Returns true when what is said is coloured.
-    pub fn color_on_stderr(&self) -> bool {
+    pub(super) fn color_on_stderr(&self) -> bool {
         self.wants_color(io::stderr().is_terminal())
     }
 
     /// Returns true when a person sits at both ends.
-    pub fn is_interactive(&self) -> bool {
+    pub(super) fn is_interactive(&self) -> bool {
         io::stdin().is_terminal() && io::stderr().is_terminal()
     }
 
     /// Returns a line on a terminal that tells how far something is.
-    pub fn meter(&self) -> Meter {
+    pub(super) fn meter(&self) -> Meter {
         let shown = io::stderr().is_terminal();
         Meter { began: Instant::now(), last: None, shown }
     }
@@ -73,7 +73,7 @@ impl Ui {
 }
 
 /// A line on a terminal that tells how far something is, once it has taken a second.
-pub struct Meter {
+pub(super) struct Meter {
     began: Instant,
     last: Option<Instant>,
     shown: bool,
@@ -81,7 +81,7 @@ pub struct Meter {
 
 impl Meter {
     /// Shows `words`, at most ten times a second.
-    pub fn show(&mut self, words: impl FnOnce() -> String) {
+    pub(super) fn show(&mut self, words: impl FnOnce() -> String) {
         let due = |last: Instant| last.elapsed() > Duration::from_millis(100);
         if self.shown && self.began.elapsed() > Duration::from_secs(1) && self.last.is_none_or(due)
         {
@@ -91,7 +91,7 @@ impl Meter {
     }
 
     /// Takes the line away.
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         if self.last.take().is_some() {
             let _ = write!(io::stderr().lock(), "\r\x1b[K");
         }

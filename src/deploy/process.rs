@@ -319,9 +319,19 @@ mod tests {
         bench.stop_when_ready();
         bench.fail().await;
         let pid: i32 = fs::read_to_string(bench.file("child")).unwrap().trim().parse().unwrap();
-        // A killed orphan is gone as soon as it is reaped, which is not ours to do.
-        let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        assert!(state.is_empty() || state.contains(") Z "), "{state}");
+        // A killed orphan ends when it next gets to run, and is gone once it is reaped, neither
+        // of which is ours to do.
+        let gone = || {
+            let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            state.is_empty() || state.contains(") Z ")
+        };
+        tokio::time::timeout(LONG / 4, async {
+            while !gone() {
+                tokio::time::sleep(LOOK).await;
+            }
+        })
+        .await
+        .unwrap();
     }
 
     #[tokio::test]

@@ -20,9 +20,13 @@ pub use scripted::ScriptedProber;
 pub use tcp::TcpTarget;
 pub use verify::{Probe, ProbeReport, Verification, until_up};
 
+use crate::model::chain;
 use async_trait::async_trait;
 use std::{fmt, io, time::Duration};
-use tokio::time::{Instant, timeout};
+use tokio::{
+    sync::OnceCell,
+    time::{Instant, timeout},
+};
 
 /// Whom to ask, and what to expect.
 #[derive(Clone, Debug)]
@@ -112,18 +116,24 @@ pub trait Prober: Send + Sync {
 }
 
 /// Asks the network, and runs commands.
+#[derive(Default)]
 pub struct RealProber {
-    http: http::Clients,
+    http: OnceCell<http::Clients>,
 }
 
 impl RealProber {
-    /// Makes a prober.
-    ///
-    /// # Errors
-    ///
-    /// When the system's TLS library, or its trusted certificates, cannot be loaded.
-    pub fn new() -> Result<Self, reqwest::Error> {
-        Ok(Self { http: http::Clients::new()? })
+    /// Gets ready for HTTP, which reads the system's trusted certificates and takes a
+    /// tenth of a second. The first question over HTTP does it otherwise.
+    pub async fn warm(&self) {
+        let _ = self.clients().await;
+    }
+
+    async fn clients(&self) -> Result<&http::Clients, Seen> {
+        let clients = || async {
+            let made = tokio::task::spawn_blocking(http::Clients::new).await;
+            made.map_err(|broken| broken.to_string())?.map_err(|error| chain(&error).join(": "))
+        };
+        self.http.get_or_try_init(clients).await.map_err(|why: String| Seen::new(Why::Tls, why))
     }
 }
 
@@ -133,7 +143,10 @@ impl Prober for RealProber {
         let began = Instant::now();
         let asked = timeout(limit, async {
             match target {
-                Target::Http(target) => self.http.ask(target).await,
+                Target::Http(target) => match self.clients().await {
+                    Ok(clients) => clients.ask(target).await,
+                    Err(seen) => seen,
+                },
                 Target::Tcp(target) => target.ask().await,
                 Target::Command(target) => target.ask().await,
             }

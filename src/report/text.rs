@@ -466,8 +466,8 @@ mod tests {
           detection            0.0s    0%
           decision            12.0s    1%  #
           workspace            2.0s    0%
-          plan             14m49.1s   98%  ###############################################  not completed
-          apply                   -
+          plan                 0.0s    0%
+          apply            14m49.1s   98%  ###############################################  not completed
           deploy                  -
           cutover                 -
           verify                  -

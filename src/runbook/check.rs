@@ -21,13 +21,10 @@ const ROOTS: &[&str] = &["region", "primary", "service", "stack"];
 pub(super) fn runbook(mut runbook: Runbook, body: &Body, mistakes: &mut Vec<Mistake>) -> Runbook {
     unique_names(body, mistakes);
     own_folders(&runbook, mistakes);
-    let names: Vec<String> = runbook.steps.iter().map(|s| s.id.to_string()).collect();
-    let stacks: Vec<String> = runbook
-        .steps
-        .iter()
-        .filter(|step| matches!(step.work, Work::Stack(_)))
-        .map(|step| step.id.to_string())
-        .collect();
+    // Also of steps that could not be read: that they are wrong is told already.
+    let labels = |kind| body.blocks_of(kind).filter_map(|b| b.label(0)).map(str::to_owned);
+    let stacks: Vec<String> = labels("stack").collect();
+    let names: Vec<String> = stacks.iter().cloned().chain(labels("command")).collect();
     for step in &mut runbook.steps {
         known_needs(step, body, &names, mistakes);
         let references: Vec<_> = step_exprs(step).into_iter().flat_map(Expr::references).collect();

@@ -19,21 +19,41 @@ fn dry(env: &Env, more: &[&str]) -> Output {
 #[test]
 fn no_repository() {
     let env = Env::new();
-    insta::assert_snapshot!(dry(&env, &["--repo", "/nowhere/shop"]), @"");
-    insta::assert_snapshot!(dry(&env, &[]), @"");
+    insta::assert_snapshot!(dry(&env, &["--repo", "/nowhere/shop"]), @"
+    --- stderr
+    error: there is nothing at `/nowhere/shop`
+      hint: Check the path, or give the URL of the repository
+    --- exit 2
+    ");
+    insta::assert_snapshot!(dry(&env, &[]), @"
+    --- stderr
+    error: `$ENV` is not the root of a git repository
+      hint: Run `git init $ENV` and commit, or give another path
+    --- exit 2
+    ");
 }
 
 #[test]
 fn no_such_reference() {
     let env = Env::with(ONE);
     env.git(&["tag", "v1.42"]);
-    insta::assert_snapshot!(dry(&env, &["--ref", "v1.43"]), @"");
+    insta::assert_snapshot!(dry(&env, &["--ref", "v1.43"]), @"
+    --- stderr
+    error: `$ENV/repo` has no branch, tag or commit `v1.43`
+      hint: Did you mean `v1.42`?
+    --- exit 2
+    ");
 }
 
 #[test]
 fn no_terraform() {
     let env = Env::with(ONE).path("/nowhere");
-    insta::assert_snapshot!(dry(&env, &[]), @"");
+    insta::assert_snapshot!(dry(&env, &[]), @"
+    --- stderr
+    error: `terraform` is not a program that can be found
+      hint: Install Terraform, or name another binary with `DRCTL_TERRAFORM=/path/to/terraform`
+    --- exit 3
+    ");
 }
 
 /// A program that says it is some Terraform.
@@ -48,28 +68,54 @@ fn program(env: &Env, script: &str) -> String {
 fn a_terraform_that_is_too_old() {
     let env = Env::with(ONE);
     let old = program(&env, "echo 'Terraform v0.12.31'");
-    insta::assert_snapshot!(dry(&env, &["--terraform", &old]), @"");
+    insta::assert_snapshot!(dry(&env, &["--terraform", &old]), @"
+    --- stderr
+    error: `$ENV/terraform-of-the-test` is Terraform 0.12.31, and drctl needs at least 1.5.0
+      hint: Install Terraform 1.5.0 or newer, or name another binary with `DRCTL_TERRAFORM`
+    --- exit 3
+    ");
 }
 
 #[test]
 fn a_program_that_is_no_terraform() {
     let env = Env::with(ONE);
     let other = program(&env, "echo hello");
-    insta::assert_snapshot!(dry(&env, &["--terraform", &other]), @"");
+    insta::assert_snapshot!(dry(&env, &["--terraform", &other]), @"
+    --- stderr
+    error: `$ENV/terraform-of-the-test` does not say that it is Terraform or OpenTofu
+      hint: Run `$ENV/terraform-of-the-test version` and see what it is
+    --- exit 3
+    ");
 }
 
 #[test]
 fn a_syntax_error_is_placed_where_terraform_places_it() {
     let env = Env::with(ONE);
     env.commit(&[("only/bad.tf", "resource \"terraform_data\" \"x\" {\n  input = \n}\n")]);
-    insta::assert_snapshot!(dry(&env, &[]), @"");
+    insta::assert_snapshot!(dry(&env, &[]), @r#"
+    --- stderr
+    error: 1 file(s) of the stacks cannot be read:
+      only/bad.tf:2:11: invalid expression; expected `"`, `[`, `{`, `-`, `!`, `(`, `_`, `<`, letter or digit
+      hint: Run `terraform fmt -check ./only` to see what Terraform says
+    --- exit 2
+    "#);
 }
 
 #[test]
 fn an_unknown_region() {
     let env = Env::with(ONE);
-    insta::assert_snapshot!(env.run(&["failover", "--region", "ap-northest-2", "--dry-run"]), @"");
-    insta::assert_snapshot!(env.run(&["failover", "--region", "ap-northeast-1", "--dry-run"]), @"");
+    insta::assert_snapshot!(env.run(&["failover", "--region", "ap-northest-2", "--dry-run"]), @r#"
+    --- stderr
+    error: there is no region `ap-northest-2` that drctl knows
+      hint: Did you mean `ap-northeast-2`? If `ap-northest-2` is right, declare it: `region "ap-northest-2" {}` in the runbook
+    --- exit 2
+    "#);
+    insta::assert_snapshot!(env.run(&["failover", "--region", "ap-northeast-1", "--dry-run"]), @"
+    --- stderr
+    error: `ap-northeast-1` is the primary region, which is the one to leave
+      hint: Name the fallback region with `--region`
+    --- exit 2
+    ");
 }
 
 #[test]
@@ -104,7 +150,28 @@ command "network" {
 }
 "#,
     )]);
-    insta::assert_snapshot!(dry(&env, &[]), @"");
+    insta::assert_snapshot!(dry(&env, &[]), @"
+    --- stderr
+    error: the runbook has 10 mistake(s):
+      drctl.hcl:3:9: `rto`: `half an hour` is not a duration such as `90s`, `15m` or `1h30m`
+      drctl.hcl:4:3: `service` has no attribute `rop`
+        Did you mean `rpo`?
+      drctl.hcl:8:11: `../elsewhere` leads out of the repository
+        Write a path from the root of the repository
+      drctl.hcl:14:21: there is no stack `dta`
+        Known here: `only`, `network`
+      drctl.hcl:14:46: `stack.only.x` names no output
+        Write `stack.NAME.outputs.OUTPUT`
+      drctl.hcl:14:64: a runbook knows nothing called `env`
+        Known here: `region`, `primary`, `service`, `stack`
+      drctl.hcl:17:1: a runbook has no block `helm`
+        Known here: `service`, `region`, `stack`, `command`, `probe`, `recovery_point`
+      drctl.hcl:20:7: there is no probe of kind `htp`
+        Did you mean `http`?
+      drctl.hcl:24:1: `command` needs the attribute `run`
+      drctl.hcl:24:1: there is a step `network` already, at drctl.hcl:12:1
+    --- exit 2
+    ");
 }
 
 #[test]
@@ -115,7 +182,13 @@ fn steps_that_wait_for_each_other() {
         ("a/main.tf", "output \"y\" { value = 1 }\n"),
         ("b/main.tf", "variable \"x\" {}\n"),
     ]);
-    insta::assert_snapshot!(dry(&env, &[]), @"");
+    insta::assert_snapshot!(dry(&env, &[]), @"
+    --- stderr
+    error: the runbook has 1 mistake(s):
+      drctl.hcl:4:1: these steps wait for each other: `a` needs `b` needs `a`
+        Remove one of these needs, or the output that is read for it
+    --- exit 2
+    ");
 }
 
 #[test]
@@ -126,7 +199,19 @@ fn a_runbook_that_does_not_fit_its_modules() {
         ("a/main.tf", "variable \"size\" {}\noutput \"y\" { value = 1 }\n"),
         ("b/main.tf", "variable \"x\" {}\n"),
     ]);
-    insta::assert_snapshot!(dry(&env, &[]), @"");
+    insta::assert_snapshot!(dry(&env, &[]), @"
+    --- stderr
+    error: the runbook does not fit the repository:
+      drctl.hcl:5:17: no stack declares the variable `nowhere`
+        Known here: `size`, `x`
+      drctl.hcl:9:17: `a` declares no variable `sise`
+        Did you mean `size`?
+      drctl.hcl:13:21: the stack `a` has no output `z`
+        Did you mean `y`?
+      drctl.hcl:15:1: `c` is no Terraform module
+        Name a folder that holds `.tf` files, from the root of the repository
+    --- exit 2
+    ");
 }
 
 #[test]
@@ -135,14 +220,38 @@ fn several_root_modules_and_no_runbook() {
         ("network/main.tf", "provider \"aws\" {}\n"),
         ("data/main.tf", "provider \"aws\" {}\n"),
     ]);
-    insta::assert_snapshot!(dry(&env, &["--rto", "30m"]), @"");
+    insta::assert_snapshot!(dry(&env, &["--rto", "30m"]), @r#"
+    --- stderr
+    error: there is no runbook, and 2 root modules to choose from
+      hint: Commit a `drctl.hcl` such as this one:
+
+            service "repo" {
+              rto = "30m"
+            }
+
+            stack "data" {
+              path = "data"
+            }
+
+            stack "network" {
+              path = "network"
+            }
+
+      hint: Or take one alone: `--stack data`
+    --- exit 2
+    "#);
     assert_eq!(dry(&env, &["--rto", "30m", "--stack", "network"]).code, Some(0));
 }
 
 #[test]
 fn no_objective() {
     let env = Env::with(&[("main.tf", "resource \"terraform_data\" \"this\" {}\n")]);
-    insta::assert_snapshot!(dry(&env, &[]), @"");
+    insta::assert_snapshot!(dry(&env, &[]), @r#"
+    --- stderr
+    error: no recovery time objective is declared, so there is nothing to measure against
+      hint: Give `--rto 30m`, or write `rto = "30m"` into the runbook's `service` block
+    --- exit 2
+    "#);
 }
 
 #[test]

@@ -21,9 +21,23 @@ fn doctor_says_what_is_there_and_what_is_missing() {
 #[test]
 fn runs_and_report_on_a_machine_that_never_ran_anything() {
     let env = Env::new();
-    insta::assert_snapshot!(env.run(&["runs"]), @"");
-    insta::assert_snapshot!(env.run(&["report"]), @"");
-    insta::assert_snapshot!(env.run(&["report", "20260314"]), @"");
+    insta::assert_snapshot!(env.run(&["runs"]), @"
+    --- stderr
+    There is no run in `$ENV/home` yet.
+    --- exit 0
+    ");
+    insta::assert_snapshot!(env.run(&["report"]), @"
+    --- stderr
+    error: there is no run in `$ENV/home` yet
+      hint: See `drctl runs` for the runs that there are
+    --- exit 2
+    ");
+    insta::assert_snapshot!(env.run(&["report", "20260314"]), @"
+    --- stderr
+    error: there is no run `[SHORT]`
+      hint: See `drctl runs` for the runs that there are
+    --- exit 2
+    ");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::{fs, process::Command, time::Duration};
 /// `SITE` in the provisioners is replaced by a folder of the test.
 fn shop(env: &Env) {
     let site = env.root().join("site").display().to_string();
+    fs::create_dir(&site).unwrap();
     let stack = |more: &str, command: &str| {
         let command = command.replace("SITE", &site);
         format!(
@@ -18,7 +19,7 @@ fn shop(env: &Env) {
     };
     let network = stack(
         "output \"subnets\" { value = [\"${terraform_data.this.output}-a\"] }\noutput \"token\" {\n  value = \"s3cr3t-canary\"\n  sensitive = true\n}",
-        "mkdir -p SITE && echo ${var.region} > SITE/network",
+        "echo ${var.region} > SITE/network",
     );
     let data = stack(
         "variable \"subnets\" { type = list(string) }\nvariable \"token\" { sensitive = true }\noutput \"endpoint\" { value = \"db.${var.subnets[0]}\" }",
@@ -115,7 +116,64 @@ fn what_a_run_prints_reads_well() {
         ("drctl.hcl", "service \"small\" {\n  rto = \"30m\"\n  primary = \"eu-west-1\"\n}\nstack \"only\" {\n  path = \".\"\n}\n"),
         ("main.tf", "resource \"terraform_data\" \"this\" {}\n"),
     ]);
-    insta::assert_snapshot!(env.failover(&[]), @"");
+    insta::assert_snapshot!(env.failover(&[]), @"
+    --- stdout
+    UNPROVEN  every step of small is done in ap-northeast-2, but nobody asked if it is back
+      Note: outage start not given: counted from the start of the run
+
+    Objectives
+      recovery time    not back  RTO  [TIME]  unproven: nobody asked whether the service is back
+
+    Where the time went
+      detection            [TIME]  [SHARE]
+      decision             [TIME]  [SHARE]
+      workspace            [TIME]  [SHARE]
+      plan                 [TIME]  [SHARE]
+      apply                [TIME]  [SHARE]
+      deploy               [TIME]  [SHARE]
+      cutover              [TIME]  [SHARE]
+      verify               [TIME]  [SHARE]  not completed
+      so far               [TIME]
+
+    Steps
+                          began       took
+      done      only       [TIME]       [TIME]  init [TIME], plan [TIME], gate [TIME], apply [TIME]
+
+    Slowest resources
+           [TIME]  only  create   terraform_data.this
+
+    Run
+      name            [RUN], by drctl 0.1.0, began [WHEN] UTC
+      repository      $ENV/repo
+      commit          [COMMIT]
+      plan digest     [DIGEST]
+      journal         $ENV/home/runs/[RUN]/journal.jsonl
+
+    Next
+      - See for yourself whether the service answers, and give the runbook a `probe`
+      - Show this again with `drctl report [RUN]`
+    --- stderr
+    [     [TIME]]   Started  failover [RUN] of $ENV/repo into ap-northeast-2; outage start not given: counted from the start of the run
+    [     [TIME]]   Fetched  commit [SHORT]
+    [     [TIME]]   Planned  small: 1 step, away from eu-west-1, RTO [TIME], digest [SHORT]
+    [     [TIME]]  Declared  by the digest of this very plan
+    [     [TIME]]     Began  only  init
+    [     [TIME]]     Ended  only  init ([TIME])
+    [     [TIME]]     Began  only  plan
+    [     [TIME]]     Ended  only  plan ([TIME])
+    [     [TIME]]     Began  only  gate
+    [     [TIME]]      Plan  only  1 to create
+    [     [TIME]]  Accepted  only  the plan may be applied
+    [     [TIME]]     Ended  only  gate ([TIME])
+    [     [TIME]]     Began  only  apply
+    [     [TIME]]  Creating  only  terraform_data.this
+    [     [TIME]]   Created  only  terraform_data.this ([TIME])
+    [     [TIME]]     Ended  only  apply ([TIME])
+    [     [TIME]]   Outputs  only  none
+    [     [TIME]]      Done  only  up ([TIME])
+    [     [TIME]]  Finished  every step is done; without a probe, nobody knows whether the service is back
+    --- exit 6
+    ");
 }
 
 #[test]
@@ -175,7 +233,12 @@ fn one_fails_one_is_slow_one_is_killed_and_each_is_told_apart() {
             )
         })
         .collect();
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @"
+    fails failed: `terraform apply` failed with exit code 1; 1 hint(s)
+    slow done: ; 0 hint(s)
+    killed failed: `terraform apply` was killed by signal 9; 2 hint(s)
+    blocked skipped: fails; 0 hint(s)
+    ");
     assert!(
         output.stdout.contains("no room left") || output.stdout.contains("exit status 3"),
         "{output}"

@@ -46,7 +46,7 @@ async fn saying(answer: &'static str) -> String {
 }
 
 async fn ask(target: Target, limit: Duration) -> Answer {
-    RealProber::new().unwrap().ask(&target, limit).await
+    RealProber::default().ask(&target, limit).await
 }
 
 async fn ask_http(url: &str) -> Answer {
@@ -115,7 +115,7 @@ async fn method_and_headers_are_sent_and_each_time_anew() {
     let target = HttpTarget::get(&format!("http://{address}/x")).unwrap();
     let target = target.with_method("HEAD").unwrap().with_header("X-Key", "k3y").unwrap();
     assert!(!format!("{target:?}").contains("k3y"));
-    let (prober, target) = (RealProber::new().unwrap(), Target::Http(target));
+    let (prober, target) = (RealProber::default(), Target::Http(target));
     for _ in 0..2 {
         let answer = prober.ask(&target, LONG).await;
         assert!(answer.is_up(), "{answer:?}");
@@ -264,7 +264,7 @@ async fn a_late_command_is_killed_with_all_its_children() {
     let script = "sh -c 'echo $$ > pid; mv pid child; sleep 100' & wait";
     let target = CommandTarget { dir: dir.path().to_owned(), ..sh(script) };
     let child = dir.path().join("child");
-    let prober = RealProber::new().unwrap();
+    let prober = RealProber::default();
     let target = Target::Command(target);
     let asked = prober.ask(&target, Duration::from_secs(2));
     assert_eq!(asked.await.why, Why::Timeout);

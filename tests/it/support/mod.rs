@@ -1,6 +1,6 @@
 //! What tests share: a hermetic place to run drctl in, and its output as one text.
 
-pub mod redact;
+pub(crate) mod redact;
 
 use std::{
     fmt, fs,
@@ -10,57 +10,57 @@ use std::{
 };
 
 /// A folder of its own, with a home, a repository and nothing of the user's.
-pub struct Env {
+pub(crate) struct Env {
     dir: tempfile::TempDir,
     path: Option<String>,
 }
 
 /// What drctl printed and how it ended.
 #[must_use = "compare the output with a snapshot, or look at its exit code"]
-pub struct Output {
-    pub stdout: String,
-    pub stderr: String,
-    pub code: Option<i32>,
-    pub status: ExitStatus,
+pub(crate) struct Output {
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) code: Option<i32>,
+    pub(crate) status: ExitStatus,
     root: PathBuf,
 }
 
 impl Env {
     /// Makes an empty one.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { dir: tempfile::tempdir().unwrap(), path: None }
     }
 
     /// Makes one whose repository holds `files`, committed.
-    pub fn with(files: &[(&str, &str)]) -> Self {
+    pub(crate) fn with(files: &[(&str, &str)]) -> Self {
         let env = Self::new();
         env.commit(files);
         env
     }
 
     /// Makes `PATH` be just this folder.
-    pub fn path(mut self, path: impl Into<String>) -> Self {
+    pub(crate) fn path(mut self, path: impl Into<String>) -> Self {
         self.path = Some(path.into());
         self
     }
 
     /// The folder that holds everything.
-    pub fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         self.dir.path()
     }
 
     /// The repository.
-    pub fn repo(&self) -> PathBuf {
+    pub(crate) fn repo(&self) -> PathBuf {
         self.root().join("repo")
     }
 
     /// drctl's own folder.
-    pub fn home(&self) -> PathBuf {
+    pub(crate) fn home(&self) -> PathBuf {
         self.root().join("home")
     }
 
     /// Writes `files` into the repository and commits them. A file in `bin/` can be executed.
-    pub fn commit(&self, files: &[(&str, &str)]) {
+    pub(crate) fn commit(&self, files: &[(&str, &str)]) {
         let repo = self.repo();
         fs::create_dir_all(&repo).unwrap();
         for (name, text) in files {
@@ -79,7 +79,7 @@ impl Env {
     }
 
     /// Runs git in the repository, as nobody in particular and at a fixed time.
-    pub fn git(&self, args: &[&str]) -> String {
+    pub(crate) fn git(&self, args: &[&str]) -> String {
         let output = Command::new("git")
             .args(["-c", "user.name=test", "-c", "user.email=test@localhost"])
             .args(args)
@@ -99,7 +99,7 @@ impl Env {
     }
 
     /// drctl with `args`, in the repository if there is one.
-    pub fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_drctl"));
         let dir = if self.repo().exists() { self.repo() } else { self.root().to_owned() };
         let path = self.path.clone().unwrap_or_else(|| std::env::var("PATH").unwrap());
@@ -116,22 +116,22 @@ impl Env {
     }
 
     /// Runs drctl to its end.
-    pub fn run(&self, args: &[&str]) -> Output {
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
         self.output(self.command(args).output().unwrap())
     }
 
     /// Starts drctl and returns while it runs.
-    pub fn spawn(&self, args: &[&str]) -> Child {
+    pub(crate) fn spawn(&self, args: &[&str]) -> Child {
         self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
     /// Fails over with whatever the plan's digest turns out to be, plus `more`.
-    pub fn failover(&self, more: &[&str]) -> Output {
+    pub(crate) fn failover(&self, more: &[&str]) -> Output {
         self.run(&self.failover_args(more).iter().map(String::as_str).collect::<Vec<_>>())
     }
 
     /// The arguments of [`Env::failover`].
-    pub fn failover_args(&self, more: &[&str]) -> Vec<String> {
+    pub(crate) fn failover_args(&self, more: &[&str]) -> Vec<String> {
         let base = ["failover", "--region", "ap-northeast-2"];
         let all = base.iter().chain(more).filter(|arg| **arg != "--json").copied();
         let dry: Vec<&str> = all.chain(["--dry-run", "--json"]).collect();
@@ -144,7 +144,7 @@ impl Env {
     }
 
     /// Wraps what a finished process left.
-    pub fn output(&self, output: std::process::Output) -> Output {
+    pub(crate) fn output(&self, output: std::process::Output) -> Output {
         Output {
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
@@ -155,7 +155,7 @@ impl Env {
     }
 
     /// Every event of the newest run.
-    pub fn journal(&self) -> Vec<serde_json::Value> {
+    pub(crate) fn journal(&self) -> Vec<serde_json::Value> {
         let runs = self.home().join("runs");
         let newest = fs::read_dir(&runs).unwrap().map(|e| e.unwrap().path()).max().unwrap();
         fs::read_to_string(newest.join("journal.jsonl"))

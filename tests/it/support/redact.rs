@@ -3,9 +3,21 @@
 use std::path::Path;
 
 /// Replaces names of runs, commits, digests, times and temporary paths.
-pub fn all(text: &str, root: &Path) -> String {
+pub(crate) fn all(text: &str, root: &Path) -> String {
     let text = text.replace(&root.display().to_string(), "$ENV");
-    text.lines().map(line).map(|line| line.trim_end().to_owned() + "\n").collect()
+    text.lines().map(line).map(|line| shares(&line).trim_end().to_owned() + "\n").collect()
+}
+
+/// Replaces a share of the whole and its bar.
+fn shares(line: &str) -> String {
+    match line.find('%') {
+        Some(at) => {
+            let before = line[..at].trim_end_matches(|c: char| c.is_ascii_digit()).trim_end();
+            let after = line[at + 1..].trim_start_matches([' ', '#']);
+            format!("{before}  [SHARE]  {after}")
+        }
+        None => line.to_owned(),
+    }
 }
 
 fn line(line: &str) -> String {
@@ -33,6 +45,10 @@ fn token(text: &str) -> Option<(usize, &'static str)> {
         &text[..text.find(|c: char| !(c.is_alphanumeric() || c == '-')).unwrap_or(text.len())];
     if word.parse::<drctl::model::run::RunId>().is_ok() {
         return Some((word.len(), "[RUN]"));
+    }
+    if word.len() == 10 && word.as_bytes()[4] == b'-' && word.as_bytes()[7] == b'-' {
+        let clock = text.get(10..19).filter(|t| t.bytes().filter(|b| *b == b':').count() == 2);
+        return clock.map(|clock| (10 + clock.len(), "[WHEN]"));
     }
     let hex = word.chars().all(|c| c.is_ascii_hexdigit());
     match word.len() {
