@@ -5,4 +5,5 @@
 //! engine and everything that shows or stores what it does never import each
 //! other: they meet in [`model::event`].
 
+pub mod config;
 pub mod model;
