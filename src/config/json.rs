@@ -500,7 +500,7 @@ mod tests {
         let z = &b.body().expr("t").unwrap().references()[0];
         assert_eq!(
             (z.to_string().as_str(), z.place.to_string().as_str()),
-            ("var.z", "main.tf.json:4:24")
+            ("var.z", "main.tf.json:4:25")
         );
     }
 
@@ -529,14 +529,14 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_told_with_its_place() {
-        insta::assert_snapshot!(refused("{\"a\": 1,}"), @"");
-        insta::assert_snapshot!(refused("{\n  \"resource\": \"x\"\n}"), @"");
-        insta::assert_snapshot!(refused("{\"locals\": {\"a b\": 1}}"), @"");
-        insta::assert_snapshot!(refused("{\"locals\": {\"a\": \"x ${b c}\"}}"), @"");
-        insta::assert_snapshot!(refused("{\"locals\": {\"a\": \"${b\"}}"), @"");
-        insta::assert_snapshot!(refused(""), @"");
-        insta::assert_snapshot!(refused(&"[".repeat(100_000)), @"");
-        insta::assert_snapshot!(refused(&format!("{{\"a\":{}{}}}", "[".repeat(300), "]".repeat(300))), @"");
+        insta::assert_snapshot!(refused("{\"a\": 1,}"), @"main.tf.json:1:8: not JSON: Trailing commas are not allowed");
+        insta::assert_snapshot!(refused("{\n  \"resource\": \"x\"\n}"), @"main.tf.json:2:15: `resource` must be an object");
+        insta::assert_snapshot!(refused("{\"locals\": {\"a b\": 1}}"), @"main.tf.json:1:14: `a b` is not a valid name");
+        insta::assert_snapshot!(refused("{\"locals\": {\"a\": \"x ${b c}\"}}"), @"main.tf.json:1:25: expected `}`");
+        insta::assert_snapshot!(refused("{\"locals\": {\"a\": \"${b\"}}"), @"main.tf.json:1:22: this template is not complete");
+        insta::assert_snapshot!(refused(""), @"main.tf.json:1:1: the file is empty");
+        insta::assert_snapshot!(refused(&"[".repeat(100_000)), @"main.tf.json:1:513: not JSON: Maximum nesting depth exceeded");
+        insta::assert_snapshot!(refused(&format!("{{\"a\":{}{}}}", "[".repeat(300), "]".repeat(300))), @"main.tf.json:1:71: invalid nesting depth; expected at most 64 nested levels");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::{
     config::syntax::{Element, Expression, ObjectKey},
     model::{finding::Place, nearest},
 };
-use hcl::eval::{Context, ErrorKind, Evaluate};
+use hcl::eval::{Context, Error, ErrorKind, Evaluate};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -71,31 +71,31 @@ impl Expr {
         }
         match evaluate(&self.node, &context) {
             Ok(value) => Ok(to_json(value)),
-            Err(kind) => {
-                let (node, kind) = innermost(&self.node, kind, &context);
-                let message = explain(node, &kind, scope);
+            Err(error) => {
+                let (node, error) = innermost(&self.node, error, &context);
+                let message = explain(node, error.kind(), scope);
                 Err(EvalError { place: self.place_of(node), message })
             }
         }
     }
 }
 
-fn evaluate(node: &Expression, context: &Context<'_>) -> Result<hcl::Value, ErrorKind> {
-    hcl::Expression::from(node.clone()).evaluate(context).map_err(hcl::eval::Error::into_kind)
+fn evaluate(node: &Expression, context: &Context<'_>) -> Result<hcl::Value, Error> {
+    hcl::Expression::from(node.clone()).evaluate(context)
 }
 
 /// Finds the smallest part that fails by itself.
 fn innermost<'a>(
     node: &'a Expression,
-    kind: ErrorKind,
+    error: Error,
     context: &Context<'_>,
-) -> (&'a Expression, ErrorKind) {
+) -> (&'a Expression, Error) {
     for part in parts(node, context) {
-        if let Err(kind) = evaluate(part, context) {
-            return innermost(part, kind, context);
+        if let Err(error) = evaluate(part, context) {
+            return innermost(part, error, context);
         }
     }
-    (node, kind)
+    (node, error)
 }
 
 /// Returns the parts that are evaluated with the same names as the whole.
@@ -226,5 +226,73 @@ fn to_json(value: hcl::Value) -> Value {
         hcl::Value::Object(entries) => {
             entries.into_iter().map(|(name, value)| (name, to_json(value))).collect()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::expression::tests::expr;
+    use serde_json::json;
+
+    fn scope() -> Scope {
+        let outputs = json!({ "ids": ["a", "b"], "count": 9_007_199_254_740_993_u64, "password": "hunter2", "on": true });
+        Scope::new()
+            .with("region", "eu-west-1")
+            .with("stack", json!({ "network": { "outputs": outputs } }))
+    }
+
+    fn value(text: &str) -> Value {
+        expr(text).evaluate(&scope()).unwrap()
+    }
+
+    fn error(text: &str) -> String {
+        expr(text).evaluate(&scope()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn expressions_of_a_runbook_come_to_their_values() {
+        assert_eq!(value("stack.network.outputs.ids"), json!(["a", "b"]));
+        assert_eq!(value("stack[\"network\"].outputs.ids[1]"), json!("b"));
+        assert_eq!(value("\"shop-${region}\""), json!("shop-eu-west-1"));
+        assert_eq!(value("\"${stack.network.outputs.ids}\""), json!(["a", "b"]));
+        assert_eq!(
+            value("region == \"eu-west-1\" ? { a = 1 } : { b = stack.nowhere }"),
+            json!({ "a": 1 })
+        );
+        assert_eq!(
+            value("[for k, v in { b = 2, a = 1 } : \"${k}${v}\"]").as_array().unwrap().len(),
+            2
+        );
+        assert_eq!(
+            value("[for id in stack.network.outputs.ids : \"${id}!\" if id != \"a\"]"),
+            json!(["b!"])
+        );
+        assert_eq!(
+            value("\"$${region} %{ if stack.network.outputs.on }yes%{ endif }\""),
+            json!("${region} yes")
+        );
+        assert_eq!(value("\"$$${r}-$$${n}\""), json!("$${r}-$${n}"));
+    }
+
+    #[test]
+    fn whole_numbers_stay_whole() {
+        assert_eq!(value("stack.network.outputs.count"), json!(9_007_199_254_740_993_u64));
+        assert_eq!(value("stack.network.outputs.count + 1"), json!(9_007_199_254_740_994_u64));
+        assert_eq!(value("6 / 2"), json!(3));
+        assert_eq!(value("1 / 4"), json!(0.25));
+        assert_eq!(value("\"${6 / 2} ${18446744073709551615}\""), json!("3 18446744073709551615"));
+    }
+
+    #[test]
+    fn what_fails_is_told_at_the_innermost_place_without_any_value() {
+        insta::assert_snapshot!(error("[1, regoin]"), @"drctl.hcl:1:9: there is no `regoin`; did you mean `region`?");
+        insta::assert_snapshot!(error("\"x${stack.netwrok.outputs}\""), @"drctl.hcl:1:9: `stack` has no `netwrok`; did you mean `network`?");
+        insta::assert_snapshot!(error("{ a = stack.network.outputs.idz }"), @"drctl.hcl:1:11: `stack.network.outputs` has no `idz`; did you mean `ids`?");
+        insta::assert_snapshot!(error("region.x"), @"drctl.hcl:1:5: `region` has no attributes");
+        insta::assert_snapshot!(error("1 + (2 * stack.network.outputs.password)"), @"drctl.hcl:1:10: `*` cannot take a number and a string");
+        insta::assert_snapshot!(error("stack.network.outputs.password ? 1 : 2"), @"drctl.hcl:1:5: this is a string, where a boolean is needed");
+        insta::assert_snapshot!(error("upper(region)"), @"drctl.hcl:1:5: there is no function `upper`");
+        insta::assert_snapshot!(error("stack.network.outputs.ids[7]"), @"drctl.hcl:1:5: there is no element 7");
     }
 }

@@ -228,3 +228,51 @@ fn kind(node: &Expression) -> &'static str {
         Expression::Parenthesis(_) => "an expression",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::expression::tests::expr;
+    use serde_json::json;
+
+    #[test]
+    fn literals_are_read_exactly() {
+        let literal = |text| expr(text).literal().unwrap();
+        assert_eq!(literal("18446744073709551615"), json!(u64::MAX));
+        assert_eq!(literal("-9223372036854775807"), json!(-9_223_372_036_854_775_807_i64));
+        assert_eq!(literal("1e3"), json!(1000));
+        assert_eq!(literal("[1.5, \"$${x}\", null, -(2)]"), json!([1.5, "${x}", null, -2]));
+        assert_eq!(
+            literal("{ a = true, \"b c\" = {}, 1 = [] }"),
+            json!({ "a": true, "b c": {}, "1": [] })
+        );
+        assert_eq!(literal("<<-E\n    x\n      y\n    E"), json!("x\n  y\n"));
+        for other in ["x", "\"${x}\"", "f(1)", "1 + 1", "[x]", "{ (x) = 1 }"] {
+            assert_eq!(expr(other).literal(), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn typed_literals_are_returned() {
+        assert_eq!(expr("\"30m\"").string().unwrap(), "30m");
+        assert_eq!(expr("3").number().unwrap().as_u64(), Some(3));
+        assert!(expr("true").boolean().unwrap());
+        assert_eq!(expr("[\"a\", \"b\"]").strings().unwrap(), ["a", "b"]);
+        assert_eq!(expr("[x, 1]").list().unwrap()[0].variable_name(), None);
+        let entries = expr("{ a = stack.b.outputs.c, \"d\" : 1 }").object().unwrap();
+        let names: Vec<_> = entries.iter().map(|e| format!("{} {}", e.name(), e.place())).collect();
+        assert_eq!(names, ["a drctl.hcl:1:7", "d drctl.hcl:1:30"]);
+        assert_eq!(entries[0].expr().references()[0].to_string(), "stack.b.outputs.c");
+    }
+
+    #[test]
+    fn a_literal_of_the_wrong_kind_is_told_with_its_place() {
+        insta::assert_snapshot!(expr("30").string().unwrap_err(), @"drctl.hcl:1:5: expected a string, found a number");
+        insta::assert_snapshot!(expr("\"${x}m\"").string().unwrap_err(), @"drctl.hcl:1:5: expected a string, found a template");
+        insta::assert_snapshot!(expr("\"3\"").number().unwrap_err(), @"drctl.hcl:1:5: expected a number, found a string");
+        insta::assert_snapshot!(expr("x.y").boolean().unwrap_err(), @"drctl.hcl:1:5: expected `true` or `false`, found a reference");
+        insta::assert_snapshot!(expr("\"a\"").strings().unwrap_err(), @"drctl.hcl:1:5: expected a list of strings, found a string");
+        insta::assert_snapshot!(expr("[\"a\", 1]").strings().unwrap_err(), @"drctl.hcl:1:11: expected a string, found a number");
+        insta::assert_snapshot!(expr("[]").object().unwrap_err(), @"drctl.hcl:1:5: expected an object, found a list");
+        insta::assert_snapshot!(expr("{ (a) = 1 }").object().unwrap_err(), @"drctl.hcl:1:7: expected a literal key, found a computed one");
+    }
+}

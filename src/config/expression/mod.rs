@@ -123,3 +123,54 @@ fn static_step(operator: &TraversalOperator) -> Option<String> {
         | TraversalOperator::LegacyIndex(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::file::SourceFile;
+
+    /// Parses `a = text`; the expression begins at column 5.
+    pub(super) fn expr(text: &str) -> Expr {
+        let file =
+            SourceFile::parse("drctl.hcl", format!("a = {text}\n").as_bytes(), None).unwrap();
+        file.body().expr("a").unwrap().clone()
+    }
+
+    #[test]
+    fn exactly_a_traversal_is_told_from_anything_more() {
+        let path = |text| expr(text).traversal().map(|path| path.join("."));
+        assert_eq!(path("var.region").unwrap(), "var.region");
+        assert_eq!(path("region").unwrap(), "region");
+        assert_eq!(path("\"${var.region}\"").unwrap(), "var.region");
+        assert_eq!(path("(a[\"b\"].c)").unwrap(), "a.b.c");
+        for more in
+            ["\"${var.region}a\"", "var.x[0]", "var.x[*]", "f(x)", "\"var.region\"", "-x", "f(x).y"]
+        {
+            assert_eq!(path(more), None, "{more}");
+        }
+    }
+
+    #[test]
+    fn exactly_a_variable_is_told() {
+        let name = |text| expr(text).variable_name();
+        assert_eq!(name("var.region").unwrap(), "region");
+        assert_eq!(name("\"${var.region}\"").unwrap(), "region");
+        for other in ["local.region", "var.a.b", "var", "var.regions[0]"] {
+            assert_eq!(name(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn expressions_are_equal_when_they_say_the_same() {
+        assert_eq!(expr("{ a = 1, b = x.y }"), expr("{\n  a = 1 # one\n  b = x.y\n}"));
+        assert_ne!(expr("x.y"), expr("x.z"));
+    }
+
+    #[test]
+    fn the_source_is_as_it_is_in_the_file() {
+        let whole = expr("{ a = 1, a = f( x ) }");
+        assert_eq!(whole.source(), "{ a = 1, a = f( x ) }");
+        assert_eq!(whole.object().unwrap()[0].expr().source(), "f( x )");
+        assert_eq!(whole.range(), 4..25);
+    }
+}

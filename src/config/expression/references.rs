@@ -114,3 +114,50 @@ impl Visit for Collector<'_> {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::expression::tests::expr;
+
+    fn references(text: &str) -> Vec<String> {
+        let found = expr(text).references();
+        found.iter().map(|r| format!("{r} {}:{}", r.place.line, r.place.column)).collect()
+    }
+
+    #[test]
+    fn traversals_are_found_wherever_they_stand() {
+        assert_eq!(references("stack.network.outputs.ids"), ["stack.network.outputs.ids 1:5"]);
+        assert_eq!(references("\"${region}-${f(a.b)}\""), ["region 1:8", "a.b 1:20"]);
+        assert_eq!(
+            references("{ (k) = [x], y = z ? -q : !r.s }").join(" "),
+            "k 1:8 x 1:14 z 1:22 q 1:27 r.s 1:32"
+        );
+        assert_eq!(
+            references("<<E\n${a}\n%{ if b }${c}%{ endif }\nE"),
+            ["a 2:3", "b 3:7", "c 3:12"]
+        );
+        assert_eq!(references("[1, null, true, \"x\", { y = 1 }]"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_path_ends_at_what_is_not_a_name_and_the_index_is_searched() {
+        assert_eq!(references("a[\"b\"].c"), ["a.b.c 1:5"]);
+        assert_eq!(references("a.b[c.d].e"), ["a.b 1:5", "c.d 1:9"]);
+        assert_eq!(references("a.b[*].c"), ["a.b 1:5"]);
+        assert_eq!(references("a.0.c"), ["a 1:5"]);
+        assert_eq!(references("f(x).y[z]"), ["x 1:7", "z 1:12"]);
+    }
+
+    #[test]
+    fn variables_of_a_for_are_no_references_inside_it() {
+        assert_eq!(
+            references("[for k, v in v : \"${k}${v.x}${w}\" if k != y]"),
+            ["v 1:18", "w 1:35", "y 1:47"]
+        );
+        assert_eq!(references("[[for v in a : v], v]"), ["a 1:16", "v 1:24"]);
+        assert_eq!(
+            references("\"%{ for i in l }${i}${j}%{ endfor }${i}\""),
+            ["l 1:18", "j 1:27", "i 1:42"]
+        );
+    }
+}

@@ -110,3 +110,140 @@ fn replace(blocks: &mut [Block], kind: &str, attribute: &Attribute) -> bool {
         None => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{
+        body::Block,
+        expression::Expr,
+        module::read::tests::{read, source},
+    };
+    use std::path::Path;
+
+    #[test]
+    fn overrides_are_merged_as_terraform_does() {
+        let module = read(&[
+            (
+                "main.tf",
+                r#"
+                terraform {
+                  required_version = ">= 1.0"
+                  required_providers {
+                    aws  = { source = "hashicorp/aws", version = "4" }
+                    null = { source = "hashicorp/null" }
+                  }
+                  backend "s3" {
+                    bucket = "b"
+                    key    = "k"
+                  }
+                }
+                provider "aws" {
+                  region  = "eu-west-1"
+                  profile = "p"
+                }
+                provider "aws" {
+                  alias  = "dst"
+                  region = "eu-west-2"
+                }
+                locals {
+                  a = 1
+                  b = 2
+                }
+                resource "x_y" "z" {
+                  size = 1
+                  name = "n"
+                  disk { id = 1 }
+                  disk { id = 2 }
+                  net { id = 3 }
+                  lifecycle {
+                    prevent_destroy = true
+                    ignore_changes  = [size]
+                  }
+                }
+                "#,
+            ),
+            (
+                "a_override.tf",
+                r#"
+                terraform {
+                  backend "local" {}
+                  required_providers {
+                    aws = { source = "hashicorp/aws", version = "5" }
+                  }
+                }
+                locals {
+                  b = 3
+                }
+                resource "x_y" "z" {
+                  size = 2
+                  dynamic "disk" {
+                    for_each = []
+                    content {}
+                  }
+                  lifecycle {
+                    prevent_destroy = false
+                  }
+                }
+                "#,
+            ),
+            (
+                "override.tf.json",
+                r#"{"provider": {"aws": {"region": "eu-central-1"}}, "locals": {"b": 4, "c": 5}, "terraform": {"required_version": ">= 1.9"}}"#,
+            ),
+        ]);
+
+        let backend = module.backend.as_ref().unwrap();
+        assert_eq!((backend.kind.as_str(), backend.body().attributes().len()), ("local", 0));
+        let versions: Vec<_> = module
+            .required_providers
+            .iter()
+            .map(|r| (r.name.as_str(), r.version.as_deref()))
+            .collect();
+        assert_eq!(versions, [("aws", Some("5")), ("null", None)]);
+        assert_eq!(
+            module.required_version.iter().map(Expr::source).collect::<Vec<_>>(),
+            ["\">= 1.9\""]
+        );
+        let locals: Vec<_> = module
+            .locals
+            .iter()
+            .map(|l| format!("{} {} {}", l.name(), l.expr().source(), l.place()))
+            .collect();
+        assert_eq!(
+            locals,
+            ["a 1 main.tf:22:19", "b 4 override.tf.json:1:63", "c 5 override.tf.json:1:71"]
+        );
+
+        let aws = module.provider("aws", None).unwrap();
+        assert_eq!(aws.region.as_ref().unwrap().place().file, Path::new("override.tf.json"));
+        assert_eq!(source(aws.body().expr("profile")), "\"p\"");
+        assert_eq!(
+            source(module.provider("aws", Some("dst")).unwrap().region.as_ref()),
+            "\"eu-west-2\""
+        );
+
+        let [resource] = module.resources.as_slice() else { panic!() };
+        assert_eq!(
+            (source(resource.body().expr("size")), source(resource.body().expr("name"))),
+            ("2", "\"n\"")
+        );
+        let kinds: Vec<_> = resource.body().blocks().iter().map(Block::kind).collect();
+        assert_eq!(kinds, ["net", "lifecycle", "dynamic"]);
+        let lifecycle = resource.body().blocks_of("lifecycle").next().unwrap().body();
+        assert_eq!(
+            (source(lifecycle.expr("prevent_destroy")), source(lifecycle.expr("ignore_changes"))),
+            ("false", "[size]")
+        );
+        assert_eq!(resource.place().to_string(), "main.tf:25:17");
+    }
+
+    #[test]
+    fn a_cloud_block_in_an_override_replaces_the_backend() {
+        let module = read(&[
+            ("main.tf", "terraform {\n  backend \"s3\" {}\n}\n"),
+            ("cloud_override.tf", "terraform {\n  cloud {\n    organization = \"o\"\n  }\n}\n"),
+        ]);
+        assert!(module.backend.is_none());
+        assert_eq!(module.cloud.unwrap().place().to_string(), "cloud_override.tf:2:3");
+    }
+}

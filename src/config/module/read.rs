@@ -248,3 +248,206 @@ fn target(dir: &Path, source: Option<&Expr>) -> CallTarget {
         CallTarget::Remote(source)
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::config::file::Fault;
+
+    /// Writes files into a new folder.
+    fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        folder
+    }
+
+    pub(in crate::config::module) fn read(files: &[(&str, &str)]) -> Module {
+        Module::read(folder(files).path(), Path::new(""), None).unwrap()
+    }
+
+    pub(in crate::config::module) fn source(expr: Option<&Expr>) -> &str {
+        expr.map_or("-", Expr::source)
+    }
+
+    #[test]
+    fn everything_that_a_module_declares_is_found() {
+        let module = read(&[(
+            "main.tf",
+            r#"
+            terraform {
+              required_version = "~> 1.9"
+              required_providers {
+                aws  = { source = "hashicorp/aws", version = ">= 5" }
+                null = "~> 3.0"
+              }
+              backend "s3" {
+                region = "eu-west-1"
+              }
+            }
+            provider "aws" {
+              region = var.region
+            }
+            provider "aws" {
+              alias  = "west"
+              region = "us-west-2"
+            }
+            variable "region" {
+              type      = string
+              default   = "eu-west-1"
+              sensitive = "true"
+              nullable  = false
+            }
+            variable "none" {}
+            locals {
+              a = var.region
+            }
+            output "o" {
+              value     = local.a
+              sensitive = true
+            }
+            resource "aws_vpc" "main" {
+              provider = aws.west
+            }
+            data "aws_ami" "base" {}
+            ephemeral "random_password" "p" {}
+            module "net" {
+              source    = "../net"
+              version   = "1"
+              providers = { aws = aws.west }
+              count     = 2
+              cidr      = "10.0.0.0/16"
+            }
+            moved {
+              from = a.b
+              to   = a.c
+            }
+            import {
+              to = a.c
+              id = "1"
+            }
+            check "c" {}
+            removed {
+              from = a.d
+            }
+            something "new" {}
+            "#,
+        )]);
+
+        let region = module.variable("region").unwrap();
+        assert_eq!(
+            (source(region.kind.as_ref()), region.sensitive, region.nullable),
+            ("string", true, false)
+        );
+        assert_eq!(region.default.as_ref().unwrap().literal_string().unwrap(), "eu-west-1");
+        assert_eq!(region.place().to_string(), "main.tf:19:13");
+        let none = module.variable("none").unwrap();
+        assert_eq!((&none.default, none.sensitive, none.nullable), (&None, false, true));
+
+        assert_eq!(module.local("a").unwrap().variable_name().unwrap(), "region");
+        let output = module.output("o").unwrap();
+        assert_eq!((source(output.value.as_ref()), output.sensitive), ("local.a", true));
+        assert_eq!(module.backend.as_ref().unwrap().kind, "s3");
+        assert_eq!(source(module.required_version.first()), "\"~> 1.9\"");
+        let required: Vec<_> = module
+            .required_providers
+            .iter()
+            .map(|r| (r.name.as_str(), r.source.as_deref(), r.version.as_deref()))
+            .collect();
+        assert_eq!(
+            required,
+            [("aws", Some("hashicorp/aws"), Some(">= 5")), ("null", None, Some("~> 3.0"))]
+        );
+
+        let main = module.provider("aws", None).unwrap();
+        assert_eq!(main.region.as_ref().unwrap().variable_name().unwrap(), "region");
+        let west = module.provider("aws", Some("west")).unwrap();
+        assert_eq!(west.region.as_ref().unwrap().literal_string().unwrap(), "us-west-2");
+
+        let addresses: Vec<_> = module.resources.iter().map(Resource::address).collect();
+        assert_eq!(addresses, ["aws_vpc.main", "data.aws_ami.base", "ephemeral.random_password.p"]);
+        assert_eq!(module.resources[0].provider_name(), ("aws".into(), Some("west".into())));
+        assert_eq!(module.resources[2].provider_name(), ("random".into(), None));
+
+        let call = module.call("net").unwrap();
+        assert_eq!(call.target, CallTarget::Outside);
+        assert_eq!(call.arguments.iter().map(Attribute::name).collect::<Vec<_>>(), ["cidr"]);
+        let kept =
+            [&module.moved, &module.imports, &module.checks, &module.removed, &module.others];
+        assert_eq!(kept.map(Vec::len), [1; 5]);
+    }
+
+    #[test]
+    fn a_file_that_is_not_understood_is_told_and_spoils_no_other() {
+        let module = read(&[
+            ("a.tf", "a = ["),
+            ("b.tf", "variable \"v\" {}"),
+            ("c.tf.json", "{}"),
+            ("d.tf~", "="),
+        ]);
+        assert!(module.variable("v").is_some());
+        assert_eq!(module.files.len(), 2);
+        let [unparsed] = module.unparsed.as_slice() else { panic!() };
+        assert_eq!((unparsed.file.as_path(), unparsed.fault), (Path::new("a.tf"), Fault::Unjudged));
+        insta::assert_snapshot!(unparsed, @"a.tf:1:5: this is not closed");
+    }
+
+    #[test]
+    fn a_link_out_of_the_repository_is_not_read() {
+        let outside = folder(&[("secret.tf", "variable \"secret\" {}")]);
+        let inside = folder(&[("m/main.tf", ""), ("shared.tf", "variable \"shared\" {}")]);
+        let link = |to: &Path, name: &str| {
+            std::os::unix::fs::symlink(to, inside.path().join("m").join(name)).unwrap();
+        };
+        link(&outside.path().join("secret.tf"), "secret.tf");
+        link(Path::new("../shared.tf"), "shared.tf");
+        link(Path::new("nowhere.tf"), "broken.tf");
+        let module = Module::read(inside.path(), Path::new("./m"), None).unwrap();
+        assert!(module.variable("secret").is_none());
+        assert_eq!(module.variable("shared").unwrap().place().file, Path::new("m/shared.tf"));
+        let told: Vec<_> =
+            module.unparsed.iter().map(|u| (u.file.to_str().unwrap(), u.fault)).collect();
+        assert_eq!(told, [("m/broken.tf", Fault::Unreadable), ("m/secret.tf", Fault::Unreadable)]);
+    }
+
+    #[test]
+    fn both_syntaxes_give_equal_modules() {
+        let hcl = read(&[(
+            "main.tf",
+            "variable \"r\" {\n  default = \"x\"\n}\nlocals {\n  a = [var.r, 1]\n}\nmodule \"m\" {\n  source = \"./m\"\n  r      = var.r\n}\nresource \"a_b\" \"c\" {\n  tags = { n = \"${var.r}-x\" }\n}\n",
+        )]);
+        let json = read(&[(
+            "main.tf.json",
+            r#"{
+              "variable": {"r": {"default": "x"}},
+              "locals": {"a": ["${var.r}", 1]},
+              "module": {"m": {"source": "./m", "r": "${var.r}"}},
+              "resource": {"a_b": {"c": {"tags": {"n": "${var.r}-x"}}}}
+            }"#,
+        )]);
+        assert_eq!(hcl.variables, json.variables);
+        assert_eq!(hcl.locals, json.locals);
+        assert_eq!(hcl.calls, json.calls);
+        assert_eq!(hcl.resources, json.resources);
+    }
+
+    #[test]
+    fn sources_of_calls_lead_where_terraform_looks() {
+        let from = |dir: &str, source: &str| {
+            let text = format!("source = {source}\n");
+            let file = SourceFile::parse("x.tf", text.as_bytes(), None).unwrap();
+            target(Path::new(dir), file.body().expr("source"))
+        };
+        assert_eq!(from("a/b", "\"../c\""), CallTarget::Local("a/c".into()));
+        assert_eq!(from("a", "\"../\""), CallTarget::Local("".into()));
+        assert_eq!(from("a", "\"./x/../y/\""), CallTarget::Local("a/y".into()));
+        assert_eq!(from("a", "\"../../x\""), CallTarget::Outside);
+        assert_eq!(from("a", "\"/etc\""), CallTarget::Outside);
+        assert_eq!(from("a", "\"hashicorp/x/aws\""), CallTarget::Remote("hashicorp/x/aws".into()));
+        assert_eq!(from("a", "var.x"), CallTarget::Unknown);
+        assert_eq!(target(Path::new("a"), None), CallTarget::Unknown);
+    }
+}

@@ -121,3 +121,129 @@ fn follow(root: &Path, modules: &mut BTreeMap<PathBuf, Module>) -> Result<(), Mo
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CALL: &str = "module \"m\" {\n  source = \"../../modules/net\"\n}\n";
+
+    fn repository(files: &[(&str, &str)]) -> (tempfile::TempDir, Repository) {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let repository = Repository::read(folder.path(), None).unwrap();
+        (folder, repository)
+    }
+
+    fn roots(repository: &Repository) -> Vec<String> {
+        let show = |root: &Root| {
+            format!("{} {:?} {:?}", root.dir.display(), root.kind, root.evidence.len())
+        };
+        repository.roots().iter().map(show).collect()
+    }
+
+    #[test]
+    fn roots_are_found_without_being_told() {
+        let (_folder, repository) = repository(&[
+            ("stacks/network/main.tf", CALL),
+            ("stacks/network/backend.tf", "terraform {\n  backend \"s3\" {}\n}\n"),
+            ("stacks/network/.terraform.lock.hcl", ""),
+            ("stacks/network/.terraform/modules/x/main.tf", "provider \"aws\" {}"),
+            ("stacks/app/main.tf", "provider \"aws\" {}\n"),
+            ("stacks/data/main.tf", "variable \"v\" {}\n"),
+            ("stacks/data/prod.tfvars", ""),
+            (
+                "modules/net/main.tf",
+                "provider \"aws\" {}\nmodule \"i\" {\n  source = \"./inner\"\n}\n",
+            ),
+            ("modules/net/inner/main.tf.json", "{}"),
+            ("modules/lonely/main.tf", ""),
+            (
+                "modules/lonely/examples/full/main.tf",
+                "module \"m\" {\n  source = \"../..\"\n}\nprovider \"aws\" {}\n",
+            ),
+            ("modules/nobody/main.tf", ""),
+            ("tests/smoke/main.tf", "module \"m\" {\n  source = \"../../stacks/data\"\n}\n"),
+            ("docs/readme.md", ""),
+        ]);
+        assert_eq!(
+            roots(&repository),
+            [
+                "stacks/app Live 1",
+                "stacks/data Live 1",
+                "stacks/network Live 2",
+                "modules/lonely/examples/full Example 2",
+                "tests/smoke Example 1",
+                "modules/nobody Library 0",
+            ]
+        );
+        let network = &repository.roots()[2];
+        assert_eq!(
+            network.evidence,
+            [
+                Evidence::Backend(crate::model::finding::Place {
+                    file: "stacks/network/backend.tf".into(),
+                    line: 2,
+                    column: 3
+                }),
+                Evidence::LockFile("stacks/network/.terraform.lock.hcl".into()),
+            ]
+        );
+        assert_eq!(repository.modules().len(), 9);
+        let inner = &repository.module(Path::new("modules/net")).unwrap().calls[0].target;
+        assert_eq!(*inner, CallTarget::Local("modules/net/inner".into()));
+    }
+
+    #[test]
+    fn the_folder_itself_can_be_the_root() {
+        let (_folder, repository) = repository(&[("main.tf", "provider \"aws\" {}")]);
+        assert_eq!(roots(&repository), [" Live 1"]);
+        assert!(repository.module(Path::new("")).is_some());
+    }
+
+    #[test]
+    fn calls_are_followed_through_links_but_not_out_of_the_repository() {
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("main.tf"), "").unwrap();
+        let (folder, _) = repository(&[("real/main.tf", ""), ("a/main.tf", "")]);
+        std::os::unix::fs::symlink("real", folder.path().join("link")).unwrap();
+        std::os::unix::fs::symlink(outside.path(), folder.path().join("out")).unwrap();
+        let call =
+            |name: &str, to: &str| format!("module \"{name}\" {{\n  source = \"{to}\"\n}}\n");
+        let calls = [
+            call("link", "../link"),
+            call("out", "../out"),
+            call("gone", "../gone"),
+            call("up", "../../x"),
+        ];
+        fs::write(folder.path().join("a/main.tf"), calls.concat()).unwrap();
+
+        let repository = Repository::read(folder.path(), None).unwrap();
+
+        let a = repository.module(Path::new("a")).unwrap();
+        let targets: Vec<_> = a.calls.iter().map(|call| call.target.clone()).collect();
+        assert_eq!(
+            targets,
+            [
+                CallTarget::Local("real".into()),
+                CallTarget::Outside,
+                CallTarget::Missing("gone".into()),
+                CallTarget::Outside,
+            ]
+        );
+        assert_eq!(roots(&repository), ["a Library 0"]);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_listed_and_what_is_not_there_is_an_error() {
+        let (folder, repository) = repository(&[("b/x.tf", "="), ("a/x.tf", "("), ("a/y.tf", "")]);
+        let places: Vec<_> = repository.unparsed().map(|u| u.place.to_string()).collect();
+        assert_eq!(places, ["a/x.tf:1:1", "b/x.tf:1:1"]);
+        let error = Repository::read(&folder.path().join("none"), None).unwrap_err();
+        assert!(error.to_string().starts_with("failed to list `"));
+    }
+}
