@@ -1,0 +1,163 @@
+//! What an expression refers to.
+
+use super::{Expr, static_step};
+use crate::{
+    config::{
+        syntax::{
+            Decorated, Expression, ForDirective, ForExpr, Ident, Traversal, TraversalOperator,
+            visit::{self, Visit},
+        },
+        text::SourceText,
+    },
+    model::finding::Place,
+};
+use std::fmt;
+
+/// A dotted name in an expression.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// Its parts, such as `stack`, `network`, `outputs`, `ids`. It ends before the first part that
+    /// is not a plain name: `a.b[0].c` and `a.b[*].c` refer to `a.b`, `a["b"]` to `a.b`.
+    pub path: Vec<String>,
+    /// Where it starts.
+    pub place: Place,
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.path.join("."))
+    }
+}
+
+impl Expr {
+    /// Returns everything that the expression refers to, in order, also inside templates.
+    ///
+    /// Variables of a `for` are not references, nor are functions and the keys of an object.
+    pub fn references(&self) -> Vec<Reference> {
+        let mut collector = Collector { text: &self.text, bound: Vec::new(), found: Vec::new() };
+        collector.visit_expr(&self.node);
+        collector.found
+    }
+}
+
+struct Collector<'a> {
+    text: &'a SourceText,
+    bound: Vec<String>,
+    found: Vec<Reference>,
+}
+
+impl Collector<'_> {
+    /// Runs `body` with the variables of a `for`.
+    fn bind(
+        &mut self,
+        key: Option<&Decorated<Ident>>,
+        value: &Decorated<Ident>,
+        body: impl FnOnce(&mut Self),
+    ) {
+        let outside = self.bound.len();
+        self.bound.extend(key.into_iter().chain([value]).map(ToString::to_string));
+        body(self);
+        self.bound.truncate(outside);
+    }
+
+    fn root(&self, node: &Expression) -> Option<String> {
+        match node {
+            Expression::Variable(name) => {
+                let name = name.to_string();
+                (!self.bound.contains(&name)).then_some(name)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Visit for Collector<'_> {
+    fn visit_expr(&mut self, node: &Expression) {
+        if let Some(root) = self.root(node) {
+            self.found.push(Reference { path: vec![root], place: self.text.place_of(node) });
+        }
+        visit::visit_expr(self, node);
+    }
+
+    fn visit_traversal(&mut self, node: &Traversal) {
+        match self.root(&node.expr) {
+            Some(root) => {
+                let steps = node.operators.iter().map_while(|step| static_step(step.value()));
+                let path = std::iter::once(root).chain(steps).collect();
+                self.found.push(Reference { path, place: self.text.place_of(node) });
+            }
+            None => self.visit_expr(&node.expr),
+        }
+        for operator in &node.operators {
+            if let TraversalOperator::Index(index) = operator.value() {
+                self.visit_expr(index);
+            }
+        }
+    }
+
+    fn visit_for_expr(&mut self, node: &ForExpr) {
+        let intro = &node.intro;
+        self.visit_expr(&intro.collection_expr);
+        self.bind(intro.key_var.as_ref(), &intro.value_var, |this| {
+            let condition = node.cond.as_ref().map(|condition| &condition.expr);
+            for part in node.key_expr.iter().chain([&node.value_expr]).chain(condition) {
+                this.visit_expr(part);
+            }
+        });
+    }
+
+    fn visit_for_directive(&mut self, node: &ForDirective) {
+        let intro = &node.for_expr;
+        self.visit_expr(&intro.collection_expr);
+        self.bind(intro.key_var.as_ref(), &intro.value_var, |this| {
+            this.visit_template(&intro.template);
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::expression::tests::expr;
+
+    fn references(text: &str) -> Vec<String> {
+        let found = expr(text).references();
+        found.iter().map(|r| format!("{r} {}:{}", r.place.line, r.place.column)).collect()
+    }
+
+    #[test]
+    fn traversals_are_found_wherever_they_stand() {
+        assert_eq!(references("stack.network.outputs.ids"), ["stack.network.outputs.ids 1:5"]);
+        assert_eq!(references("\"${region}-${f(a.b)}\""), ["region 1:8", "a.b 1:20"]);
+        assert_eq!(
+            references("{ (k) = [x], y = z ? -q : !r.s }").join(" "),
+            "k 1:8 x 1:14 z 1:22 q 1:27 r.s 1:32"
+        );
+        assert_eq!(
+            references("<<E\n${a}\n%{ if b }${c}%{ endif }\nE"),
+            ["a 2:3", "b 3:7", "c 3:12"]
+        );
+        assert_eq!(references("[1, null, true, \"x\", { y = 1 }]"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_path_ends_at_what_is_not_a_name_and_the_index_is_searched() {
+        assert_eq!(references("a[\"b\"].c"), ["a.b.c 1:5"]);
+        assert_eq!(references("a.b[c.d].e"), ["a.b 1:5", "c.d 1:9"]);
+        assert_eq!(references("a.b[*].c"), ["a.b 1:5"]);
+        assert_eq!(references("a.0.c"), ["a 1:5"]);
+        assert_eq!(references("f(x).y[z]"), ["x 1:7", "z 1:12"]);
+    }
+
+    #[test]
+    fn variables_of_a_for_are_no_references_inside_it() {
+        assert_eq!(
+            references("[for k, v in v : \"${k}${v.x}${w}\" if k != y]"),
+            ["v 1:18", "w 1:35", "y 1:47"]
+        );
+        assert_eq!(references("[[for v in a : v], v]"), ["a 1:16", "v 1:24"]);
+        assert_eq!(
+            references("\"%{ for i in l }${i}${j}%{ endfor }${i}\""),
+            ["l 1:18", "j 1:27", "i 1:42"]
+        );
+    }
+}

@@ -1,0 +1,23 @@
+//! Terraform configuration, parsed with places.
+//!
+//! Every `.tf` and `.tf.json` file of a repository, and a runbook, is read by the same front end:
+//!
+//! * [`file`](mod@file) parses one file; [`body`] is what stands in it, [`expression`] what a value is.
+//! * [`module`] is what the files of one folder declare together.
+//! * [`repository`] is every module of a checkout, and which of them are applied by people.
+//!
+//! What stands behind `=` stays a syntax tree of `hcl::edit`, re-exported by [`syntax`], so that a
+//! layer above can walk it. Nothing is evaluated here but the expressions of a runbook.
+
+pub mod body;
+pub mod expression;
+pub mod file;
+pub mod module;
+pub mod repository;
+pub mod syntax;
+pub mod text;
+
+mod json;
+mod repair;
+mod scan;
+mod schema;
