@@ -49,7 +49,7 @@ Exit codes: 0 objective met, 1 missed, 2 bad usage, 3 the recovery failed,
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    Failover(cmd::failover::Failover),
+    Failover(Box<cmd::failover::Failover>),
     Report(cmd::report::Report),
     Runs(cmd::runs::Runs),
     Doctor(cmd::doctor::Doctor),

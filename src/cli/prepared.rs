@@ -15,7 +15,7 @@ use crate::{
         repository::{Repository, RootKind},
     },
     engine::{AssembleError, Assembled, Run, Sources, Work, assemble, lines},
-    model::{event::EventKind, finding::Place, nearest, step::StepKind, time::Objective},
+    model::{event::EventKind, nearest, step::StepKind, time::Objective},
     retarget::Redirection,
     runbook::Runbook,
     source::{self, Checkout, FetchedFrom, Origin, PATIENCE, Progress, Request, SourceError},
@@ -476,8 +476,13 @@ impl Judge for FmtJudge {
                 let TerraformError::Failed { diagnostic: Some(said), .. } = error else {
                     return None;
                 };
-                let Place { line, column, .. } = said.place.clone()?;
-                Some(Judgement::SyntaxError { line, column, message: said.summary.clone() })
+                // Terraform says it in words alone: `  on <stdin> line 2, in resource …`.
+                let (_, after) = said.detail.split_once(" line ")?;
+                let digits = after.split(|c: char| !c.is_ascii_digit()).next()?;
+                let why = said.detail.rsplit("\n\n").next().unwrap_or_default();
+                let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
+                let message = format!("{}: {}", said.summary, why.trim_end_matches('.'));
+                Some(Judgement::SyntaxError { line: digits.parse().ok()?, column: None, message })
             }
         }
     }

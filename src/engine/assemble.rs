@@ -63,7 +63,7 @@ pub enum AssembleError {
         region: String,
         /// Why not.
         #[source]
-        source: RetargetError,
+        source: Box<RetargetError>,
     },
 }
 
@@ -156,7 +156,11 @@ fn stack_work(
     };
     let redirection =
         redirect(module, repository, region, primary, &given, &backend).map_err(|source| {
-            AssembleError::Retarget { stack: id.clone(), region: region.to_owned(), source }
+            AssembleError::Retarget {
+                stack: id.clone(),
+                region: region.to_owned(),
+                source: Box::new(source),
+            }
         })?;
     let files = of_region.map(|r| r.var_files.as_slice()).unwrap_or_default();
     let var_files: Vec<PathBuf> =

@@ -23,7 +23,7 @@ use std::{
 };
 
 /// The name sorts behind any other override file, and so wins over it.
-pub const OVERRIDE_FILE: &str = "zz_drctl_override.tf.json";
+const OVERRIDE_FILE: &str = "zz_drctl_override.tf.json";
 
 /// What points a stack at another region.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -187,8 +187,8 @@ impl Redirector<'_> {
         };
         let in_root = module.dir == self.root;
         let variable = expr.variable_name();
-        if let Some(variable) = variable.as_deref().filter(|v| in_root && self.given.contains(v)) {
-            let _ = variable;
+        // What the runbook sets itself is the user's word.
+        if in_root && variable.as_deref().is_some_and(|v| self.given.contains(&v)) {
             return Ok(Move::Follows);
         }
         let literal = expr.literal_string().or_else(|| {

@@ -1,4 +1,5 @@
 //! One test binary: it links once, and its modules share their helpers.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 mod bad_input;
 mod commands;

@@ -136,7 +136,7 @@ fn room(home: &Home) -> Check {
     let existing = home.root().ancestors().find(|dir| dir.is_dir()).unwrap_or(Path::new("/"));
     match nix::sys::statvfs::statvfs(existing) {
         Ok(disk) => {
-            let free = disk.blocks_available() as u64 * disk.fragment_size() as u64;
+            let free = disk.blocks_available() * disk.fragment_size();
             let found = format!("{:.1} GiB free", free as f64 / (1u64 << 30) as f64);
             if free >= ROOM {
                 Check::new("disk", State::Ok, found)

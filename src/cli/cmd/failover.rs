@@ -166,7 +166,7 @@ impl Failover {
         let stop = listen(*ui)?;
         let confirm = move |plan: &Prepared| {
             let region = &plan.assembled.recovery.known.region;
-            confirm(&ui, &plan.service, region, &plan.assembled.digest, expected.as_deref())
+            confirm(ui, &plan.service, region, &plan.assembled.digest, expected.as_deref())
         };
         recover::recover(&asked, &home, folder, &stop, ui, &confirm).await
     }
