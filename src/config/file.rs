@@ -82,7 +82,8 @@ impl Unparsed {
 
 /// A second opinion on HCL that drctl does not understand, such as `terraform fmt -`.
 ///
-/// It is asked for such files only, from several threads at once.
+/// It is asked for such files only, from several threads at once, and should have a time limit:
+/// `terraform fmt` can take minutes over a few megabytes that make no sense.
 pub trait Judge: Sync {
     /// Judges a file by its text; `None` when there is nobody to ask.
     fn judge(&self, path: &Path, text: &str) -> Option<Judgement>;

@@ -3,7 +3,7 @@
 //! Meant for short expressions over known values. Terraform's own files need more: values that are
 //! not known yet, its functions, its conversions.
 
-use super::{Expr, literal, static_step, unwrap};
+use super::{Expr, literal, static_step, unwrap, without_layout};
 use crate::{
     config::syntax::{Element, Expression, ObjectKey},
     model::{finding::Place, nearest},
@@ -81,7 +81,7 @@ impl Expr {
 }
 
 fn evaluate(node: &Expression, context: &Context<'_>) -> Result<hcl::Value, Error> {
-    hcl::Expression::from(node.clone()).evaluate(context)
+    without_layout(node).evaluate(context)
 }
 
 /// Finds the smallest part that fails by itself.
@@ -273,6 +273,21 @@ mod tests {
             json!("${region} yes")
         );
         assert_eq!(value("\"$$${r}-$$${n}\""), json!("$${r}-$${n}"));
+    }
+
+    #[test]
+    fn escapes_beside_an_interpolation_mean_what_they_say() {
+        assert_eq!(value(r#""$${r}-$${n}-${region}""#), json!("${r}-${n}-eu-west-1"));
+        assert_eq!(
+            value(r#""$$${r} %%%{n} %%{m} ${region}""#),
+            json!("$${r} %%{n} %{m} eu-west-1")
+        );
+        assert_eq!(value(r#""a\\n\"q\"\n\t\u00e9 ${region}""#), json!("a\\n\"q\"\n\té eu-west-1"));
+        assert_eq!(
+            value("<<-E\n    $${a} $${b}\n      \\n ${region}\n    E"),
+            json!("${a} ${b}\n  \\n eu-west-1\n")
+        );
+        assert_eq!(value("\"%{ if true }$${a} $${b}%{ endif }\""), json!("${a} ${b}"));
     }
 
     #[test]

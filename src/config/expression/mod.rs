@@ -9,10 +9,11 @@ pub use literal::TypeError;
 pub use references::Reference;
 
 use super::{
-    syntax::{Element, Expression, Span, TraversalOperator},
+    syntax::{Element, Expression, Span, StringTemplate, Template, TraversalOperator},
     text::SourceText,
 };
 use crate::model::finding::Place;
+use hcl::edit::visit_mut::{self, VisitMut};
 use std::{ops::Range, sync::Arc};
 
 /// An expression of a file.
@@ -82,8 +83,49 @@ impl Expr {
 impl PartialEq for Expr {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.node, &other.node)
-            || hcl::Expression::from((*self.node).clone())
-                == hcl::Expression::from((*other.node).clone())
+            || without_layout(&self.node) == without_layout(&other.node)
+    }
+}
+
+/// Returns the tree without spans, comments and whitespace, which can be compared and evaluated.
+fn without_layout(node: &Expression) -> hcl::Expression {
+    let mut node = node.clone();
+    MarkersApart.visit_expr_mut(&mut node);
+    node.into()
+}
+
+/// Cuts literal text behind each `${` and `%{`: a template is written out on the way, and of
+/// several such marks in one piece of text only the first would be escaped.
+struct MarkersApart;
+
+impl MarkersApart {
+    fn cut(template: &mut Template) {
+        for element in std::mem::take(template) {
+            match element {
+                Element::Literal(text) => {
+                    let mut rest = text.as_str();
+                    while let Some(at) = rest.find("${").into_iter().chain(rest.find("%{")).min() {
+                        let (piece, after) = rest.split_at(at + 2);
+                        template.push(piece);
+                        rest = after;
+                    }
+                    template.push(rest);
+                }
+                other => template.push(other),
+            }
+        }
+    }
+}
+
+impl VisitMut for MarkersApart {
+    fn visit_string_template_mut(&mut self, node: &mut StringTemplate) {
+        Self::cut(node);
+        visit_mut::visit_string_template_mut(self, node);
+    }
+
+    fn visit_template_mut(&mut self, node: &mut Template) {
+        Self::cut(node);
+        visit_mut::visit_template_mut(self, node);
     }
 }
 
