@@ -2,6 +2,7 @@
 
 use super::{
     after_go::AfterGo,
+    confirm::confirm,
     earlier::refuse_twice,
     error::{CliError, OrExit},
     exit::Exit,
@@ -34,7 +35,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::time::Instant;
+use tokio::{task::spawn_blocking, time::Instant};
 
 /// How long an interrupted process may take to end, unless the runbook says: a
 /// resource in flight can take as long as its provider's own timeout.
@@ -63,12 +64,9 @@ pub(super) struct Asked {
     pub(super) keep: bool,
     pub(super) again: bool,
     pub(super) json: bool,
-    /// True when the digest stands for a person's word.
-    pub(super) confirmed: bool,
+    /// The digest that stands for a person's word.
+    pub(super) expected: Option<String>,
 }
-
-/// Asks who says go, once it is known what would be done.
-pub(super) type Confirm<'a> = dyn Fn(&Prepared) -> Result<DeclaredBy, CliError> + Send + Sync + 'a;
 
 /// Shows what would be done, and does nothing.
 pub(super) async fn show(asked: &Asked, home: &Home, ui: &Ui) -> Result<Exit, CliError> {
@@ -89,7 +87,6 @@ pub(super) async fn recover(
     folder: RunFolder,
     stop: &Stop,
     ui: &Ui,
-    confirm: &Confirm<'_>,
 ) -> Result<Exit, CliError> {
     let start = Instant::now();
     let mut sink = sinks(asked, &folder)?;
@@ -101,7 +98,7 @@ pub(super) async fn recover(
             error.hint("Make room on the disk, or set `DRCTL_HOME` to a folder on another")
         })?;
     let mut attempt = Attempt { asked, home, folder: &folder, stop, ui };
-    let ended = attempt.go(&mut run, confirm).await;
+    let ended = attempt.go(&mut run).await;
     if let Some(signal) = stop.signal() {
         run.say(EventKind::InterruptReceived { signal: signal.to_owned() });
     }
@@ -178,11 +175,7 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    async fn go(
-        &mut self,
-        run: &mut Run<'_>,
-        confirm: &Confirm<'_>,
-    ) -> Result<RunOutcome, CliError> {
+    async fn go(&mut self, run: &mut Run<'_>) -> Result<RunOutcome, CliError> {
         let prepared =
             prepare(self.asked, self.home, &self.folder.work(), self.stop, self.ui).await?;
         prepared.say(run);
@@ -190,15 +183,24 @@ impl Attempt<'_> {
             let region = &prepared.assembled.recovery.known.region;
             refuse_twice(self.home, self.folder.id(), &prepared.service, region)?;
         }
-        if !self.asked.confirmed {
+        if self.asked.expected.is_none() {
             self.ui.say(&prepared.text());
         }
-        let by = confirm(&prepared)?;
-        run.declared(by);
-        if self.stop.signal().is_some() {
-            return Ok(RunOutcome::Interrupted);
+        tokio::select! {
+            by = self.confirm(&prepared) => run.declared(by?),
+            () = self.stop.token().cancelled() => return Ok(RunOutcome::Interrupted),
         }
         self.execute(run, prepared).await
+    }
+
+    /// Asks who says go, on a thread of its own: a prompt can be left unanswered.
+    async fn confirm(&self, prepared: &Prepared) -> Result<DeclaredBy, CliError> {
+        let (ui, expected) = (*self.ui, self.asked.expected.clone());
+        let (service, digest) = (prepared.service.clone(), prepared.assembled.digest.clone());
+        let region = self.asked.region.clone();
+        let asking =
+            spawn_blocking(move || confirm(&ui, &service, &region, &digest, expected.as_deref()));
+        asking.await.context("the question broke off").or_exit(Exit::Failed)?
     }
 
     async fn execute(&self, run: &mut Run<'_>, prepared: Prepared) -> Result<RunOutcome, CliError> {

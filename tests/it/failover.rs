@@ -97,6 +97,7 @@ fn a_service_of_four_stacks_is_rebuilt_verified_and_reported() {
     assert_eq!(site("data"), "ap-northeast-2-a\n", "the output of one stack fed the next");
     assert_eq!(site("web"), "db.ap-northeast-2-a\n");
     assert_eq!(site("traffic"), "ap-northeast-2 shop\n");
+    assert!(!env.journal().is_empty());
 
     let report = env.run(&["report"]);
     assert_eq!(report.stdout, output.stdout, "the journal alone tells the same");
@@ -217,6 +218,7 @@ fn one_fails_one_is_slow_one_is_killed_and_each_is_told_apart() {
     ]);
     let output = env.failover(&[]);
     assert_eq!(output.code, Some(3), "{output}");
+    assert!(!env.journal().is_empty());
     let report: Value = serde_json::from_str(&env.run(&["report", "--json"]).stdout).unwrap();
     let told: Vec<String> = report["steps"]
         .as_array()
@@ -274,6 +276,7 @@ fn an_interrupt_ends_cleanly_and_exits_with_five() {
     );
     let output = env.output(child.wait_with_output().unwrap());
     assert_eq!(output.code, Some(5), "{output}");
+    assert!(!env.journal().is_empty());
     let report: Value = serde_json::from_str(&env.run(&["report", "--json"]).stdout).unwrap();
     assert_eq!(report["interrupted_by"], "SIGINT");
     let outcomes: Vec<_> = report["steps"]

@@ -2,11 +2,9 @@
 
 use crate::{
     cli::{
-        confirm::confirm,
         error::{CliError, OrExit},
         exit::Exit,
         home::{Home, RunFolder},
-        prepared::Prepared,
         recover::{self, Asked},
         stop::Stop,
         ui::Ui,
@@ -138,7 +136,6 @@ impl Failover {
             );
         }
         let home = Home::find()?;
-        let (expected, ui) = (self.expect_plan, ui);
         let asked = Asked {
             repo: self.repo,
             reference: self.reference,
@@ -157,18 +154,14 @@ impl Failover {
             keep: self.keep,
             again: self.again,
             json: self.json,
-            confirmed: expected.is_some(),
+            expected: self.expect_plan,
         };
         if self.dry_run {
             return recover::show(&asked, &home, ui).await;
         }
         let folder = new_run(&home, began_at)?;
         let stop = listen(*ui)?;
-        let confirm = move |plan: &Prepared| {
-            let region = &plan.assembled.recovery.known.region;
-            confirm(ui, &plan.service, region, &plan.assembled.digest, expected.as_deref())
-        };
-        recover::recover(&asked, &home, folder, &stop, ui, &confirm).await
+        recover::recover(&asked, &home, folder, &stop, ui).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! What tests share: a hermetic place to run drctl in, and its output as one text.
 
+pub(crate) mod events;
 pub(crate) mod redact;
 
 use std::{
@@ -154,15 +155,14 @@ impl Env {
         }
     }
 
-    /// Every event of the newest run.
+    /// Every event of the newest run, which keeps what the stream promises.
     pub(crate) fn journal(&self) -> Vec<serde_json::Value> {
         let runs = self.home().join("runs");
         let newest = fs::read_dir(&runs).unwrap().map(|e| e.unwrap().path()).max().unwrap();
-        fs::read_to_string(newest.join("journal.jsonl"))
-            .unwrap()
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
+        let text = fs::read_to_string(newest.join("journal.jsonl")).unwrap();
+        let events: Vec<_> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        events::assert_guarantees(&events);
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }
 
