@@ -5,7 +5,6 @@ use super::{
     exit::Exit,
     home::Home,
     recover::Asked,
-    stop::Stop,
     ui::Ui,
 };
 use crate::{
@@ -14,7 +13,7 @@ use crate::{
         file::{Judge, Judgement},
         repository::{Repository, RootKind},
     },
-    engine::{AssembleError, Assembled, Run, Sources, Work, assemble, lines},
+    engine::{AssembleError, Assembled, Run, Sources, Stop, Work, assemble, lines},
     model::{event::EventKind, nearest, step::StepKind, time::Objective},
     retarget::Redirection,
     runbook::Runbook,

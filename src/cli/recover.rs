@@ -8,11 +8,12 @@ use super::{
     exit::Exit,
     home::{Home, RunFolder},
     prepared::{Prepared, prepare},
-    stop::Stop,
     ui::Ui,
 };
 use crate::{
-    engine::{self, Assembled, Ended, Recovery, Run, StateHome, Tools, Work, find_recovery_points},
+    engine::{
+        self, Assembled, Ended, Recovery, Run, StateHome, Stop, Tools, Work, find_recovery_points,
+    },
     model::{
         event::{EventKind, Sink},
         run::{DeclaredBy, Outage, OutageSource, RunId, RunKind, RunOutcome},
@@ -99,9 +100,7 @@ pub(super) async fn recover(
         })?;
     let mut attempt = Attempt { asked, home, folder: &folder, stop, ui };
     let ended = attempt.go(&mut run).await;
-    if let Some(signal) = stop.signal() {
-        run.say(EventKind::InterruptReceived { signal: signal.to_owned() });
-    }
+    run.interrupted(stop);
     let outcome = match &ended {
         Ok(outcome) => *outcome,
         Err(error) => {
@@ -227,7 +226,7 @@ impl Attempt<'_> {
             troubles: Default::default(),
             terraform: Arc::new(terraform),
             store,
-            stop: self.stop.token().clone(),
+            stop: self.stop.clone(),
             region: recovery.known.region.clone(),
             primary: recovery.known.primary.clone(),
             scratch: self.folder.scratch(),

@@ -51,7 +51,7 @@ impl Command {
         self.tell.begins(Phase::Run).await?;
         let log = self.tools.log(self.tell.step(), "run");
         let logs = Logs { stdout: log.stdout, stderr: log.stderr };
-        let result = deploy::run(&self.step, &logs, &self.tools.stop).await;
+        let result = deploy::run(&self.step, &logs, self.tools.stop.token()).await;
         self.tell.ends(Phase::Run, result.is_ok());
         Ok(result?)
     }

@@ -98,8 +98,9 @@ impl Execution<'_, '_> {
                     // What a step said comes before how it ended.
                     biased;
                     Some(word) = heard.recv() => self.hear(word),
-                    () = stop.cancelled(), if !stopping => {
+                    () = stop.token().cancelled(), if !stopping => {
                         stopping = true;
+                        self.run.interrupted(&stop);
                         self.ledger.stop();
                     }
                     Some(joined) = self.tasks.join_next_with_id() => {

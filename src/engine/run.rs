@@ -1,5 +1,6 @@
 //! A run as it speaks: the one place where events are made and stamped.
 
+use super::stop::Stop;
 use crate::model::{
     event::{Event, EventKind, Sink},
     run::{DeclaredBy, RunOutcome},
@@ -16,6 +17,7 @@ pub struct Run<'a> {
     next: u64,
     sink: &'a mut dyn Sink,
     broken: Option<io::Error>,
+    interrupted: bool,
 }
 
 impl<'a> Run<'a> {
@@ -25,7 +27,7 @@ impl<'a> Run<'a> {
     ///
     /// The journal could not be written: a run that cannot be remembered is not begun.
     pub fn begin(start: Instant, started: EventKind, sink: &'a mut dyn Sink) -> io::Result<Self> {
-        let mut run = Self { start, next: 0, sink, broken: None };
+        let mut run = Self { start, next: 0, sink, broken: None, interrupted: false };
         run.say(started);
         match run.broken.take() {
             None => Ok(run),
@@ -41,6 +43,15 @@ impl<'a> Run<'a> {
     /// Says something worth knowing that stopped nothing.
     pub fn note(&mut self, message: impl Into<String>) {
         self.say(EventKind::Noted { step: None, message: message.into() });
+    }
+
+    /// Says that the run was asked to stop, if it was and that is not said yet.
+    pub fn interrupted(&mut self, stop: &Stop) {
+        if let Some(signal) = stop.signal()
+            && !std::mem::replace(&mut self.interrupted, true)
+        {
+            self.say(EventKind::InterruptReceived { signal: signal.to_owned() });
+        }
     }
 
     /// Says what happened.

@@ -52,7 +52,7 @@ impl Stack {
         phase: Phase,
         work: impl Future<Output = Result<T, StepError>>,
     ) -> Result<T, StepError> {
-        if self.tools.stop.is_cancelled() {
+        if self.tools.stop.token().is_cancelled() {
             return Err(StepError::Interrupted);
         }
         self.tell.begins(phase).await?;
@@ -99,13 +99,13 @@ impl Stack {
         let call = self.call(action);
         let mut said = Telling::new(self.tell.clone());
         let mut on = |message: UiMessage| said.tell(&message);
-        self.tools.terraform.run(&call, &log, &mut on, &self.tools.stop).await?;
+        self.tools.terraform.run(&call, &log, &mut on, self.tools.stop.token()).await?;
         Ok(())
     }
 
     async fn read(&self, action: Action) -> Result<Vec<u8>, StepError> {
         let log = self.tools.log(self.tell.step(), action.command());
-        Ok(self.tools.terraform.read(&self.call(action), &log, &self.tools.stop).await?)
+        Ok(self.tools.terraform.read(&self.call(action), &log, self.tools.stop.token()).await?)
     }
 
     fn call(&self, action: Action) -> Invocation {

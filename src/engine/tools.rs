@@ -1,5 +1,6 @@
 //! What every task of a run may use.
 
+use super::stop::Stop;
 use crate::{
     model::step::StepId,
     state::{StateServer, StateStore, Trouble},
@@ -13,7 +14,6 @@ use std::{
     },
 };
 use tokio::sync::{Mutex, MutexGuard};
-use tokio_util::sync::CancellationToken;
 
 /// What every task of a run may use.
 pub struct Tools {
@@ -23,8 +23,8 @@ pub struct Tools {
     pub store: Arc<StateStore>,
     /// Serves that state to Terraform.
     pub server: StateServer,
-    /// Cancelled when the run is asked to stop.
-    pub stop: CancellationToken,
+    /// Tells when the run is asked to stop.
+    pub stop: Stop,
     /// The fallback region.
     pub region: String,
     /// The region that serves in normal times, when it is known.

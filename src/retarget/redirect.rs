@@ -284,3 +284,108 @@ impl Redirection {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BACKEND: &str = r#"{"http":{}}"#;
+
+    /// Redirects the module in `root` of a repository of these files, away from `ap-northeast-1`.
+    fn redirected(files: &[(&str, &str)], given: &[&str]) -> Result<Redirection, RetargetError> {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let repository = Repository::read(dir.path(), None).unwrap();
+        let root = repository.module(Path::new("root")).unwrap();
+        let backend = serde_json::from_str(BACKEND).unwrap();
+        redirect(root, &repository, "ap-northeast-2", Some("ap-northeast-1"), given, &backend)
+    }
+
+    fn root(text: &str) -> Redirection {
+        redirected(&[("root/main.tf", text)], &[]).unwrap()
+    }
+
+    fn providers(made: &Redirection, dir: &str) -> String {
+        made.overrides[Path::new(dir)]["provider"].to_string()
+    }
+
+    #[test]
+    fn a_variable_that_reaches_the_provider_is_set() {
+        let made = root("variable \"where\" {}\nprovider \"aws\" {\n  region = var.where\n}\n");
+        assert_eq!(made.variables["where"], "ap-northeast-2");
+        assert_eq!(providers(&made, "root"), "null", "the provider follows by itself");
+        assert_eq!(made.env["AWS_REGION"], "ap-northeast-2");
+    }
+
+    #[test]
+    fn a_variable_whose_default_is_the_primary_is_set_whatever_its_name() {
+        let made = root(
+            "variable \"home\" {\n  default = \"ap-northeast-1\"\n}\nvariable \"size\" {\n  default = 3\n}\n",
+        );
+        assert_eq!(made.variables.keys().collect::<Vec<_>>(), ["home"]);
+    }
+
+    #[test]
+    fn what_the_runbook_sets_itself_is_left_alone() {
+        let text = "variable \"region\" {}\nprovider \"aws\" {\n  region = var.region\n}\n";
+        let made = redirected(&[("root/main.tf", text)], &["region"]).unwrap();
+        assert!(made.variables.is_empty());
+        assert_eq!(providers(&made, "root"), "null");
+    }
+
+    #[test]
+    fn a_literal_in_the_primary_is_overridden_and_another_stays() {
+        let made = root(
+            "provider \"aws\" {\n  region = \"ap-northeast-1\"\n  profile = \"prod\"\n}\n\
+             provider \"aws\" {\n  alias = \"twin\"\n  region = \"ap-northeast-1\"\n}\n\
+             provider \"aws\" {\n  alias = \"edge\"\n  region = \"us-east-1\"\n}\n",
+        );
+        assert_eq!(
+            providers(&made, "root"),
+            r#"{"aws":[{"region":"ap-northeast-2"},{"alias":"twin","region":"ap-northeast-2"}]}"#
+        );
+        assert_eq!(made.notes, ["the provider `aws.edge` stays in us-east-1"]);
+    }
+
+    #[test]
+    fn a_provider_without_a_region_or_without_a_block_is_told_one() {
+        let made = root("provider \"aws\" {\n  profile = \"prod\"\n}\n");
+        assert_eq!(providers(&made, "root"), r#"{"aws":[{"region":"ap-northeast-2"}]}"#);
+        let made = root("resource \"aws_vpc\" \"main\" {}\nresource \"null_resource\" \"x\" {}\n");
+        assert_eq!(providers(&made, "root"), r#"{"aws":[{"region":"ap-northeast-2"}]}"#);
+    }
+
+    #[test]
+    fn a_provider_inside_a_local_module_is_overridden_beside_it() {
+        let made = redirected(
+            &[
+                ("root/main.tf", "module \"old\" {\n  source = \"../modules/old\"\n}\n"),
+                ("modules/old/main.tf", "provider \"aws\" {\n  region = \"ap-northeast-1\"\n}\n"),
+            ],
+            &[],
+        )
+        .unwrap();
+        assert_eq!(providers(&made, "modules/old"), r#"{"aws":[{"region":"ap-northeast-2"}]}"#);
+        assert!(made.overrides[Path::new("modules/old")].get("terraform").is_none());
+    }
+
+    #[test]
+    fn an_alias_that_cannot_be_told_is_refused_with_its_place() {
+        let text = "provider \"aws\" {\n  alias  = \"twin\"\n  region = local.regions[0]\n}\n";
+        let error = redirected(&[("root/main.tf", text)], &[]).unwrap_err();
+        insta::assert_snapshot!(error, @"root/main.tf:3:12: whether the provider `aws.twin` lies in the primary region cannot be told from `local.regions[0]`");
+    }
+
+    #[test]
+    fn the_backend_of_the_root_is_replaced() {
+        let made = root("terraform {\n  backend \"s3\" {\n    bucket = \"primary\"\n  }\n}\n");
+        assert_eq!(
+            made.overrides[Path::new("root")]["terraform"].to_string(),
+            r#"{"backend":{"http":{}}}"#
+        );
+    }
+}

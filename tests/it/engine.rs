@@ -4,7 +4,7 @@ use crate::support::events::assert_guarantees;
 use async_trait::async_trait;
 use drctl::{
     config::repository::Repository,
-    engine::{Assembled, Ended, Run, Sources, Tools, assemble, execute},
+    engine::{Assembled, Ended, Run, Sources, Stop, Tools, assemble, execute},
     model::{
         event::{Event, EventKind, Sink},
         run::{Outage, OutageSource, RunId, RunKind, RunOutcome},
@@ -163,7 +163,7 @@ async fn go(
         terraform: Arc::new(terraform),
         server: StateServer::start(Arc::clone(&store), id.clone()).await.unwrap(),
         store,
-        stop: CancellationToken::new(),
+        stop: Stop::default(),
         region: "ap-northeast-2".into(),
         primary: None,
         scratch: dir.join("scratch"),
@@ -195,7 +195,7 @@ async fn go(
         let stop = tools.stop.clone();
         tokio::spawn(async move {
             sleep(after).await;
-            stop.cancel();
+            stop.request("SIGTERM");
         });
     }
     let (ended, _) = execute(&assembled.recovery, tools, max_parallel, &mut run).await;
@@ -286,6 +286,9 @@ async fn an_interrupt_lets_nothing_new_begin() {
     let left = recover(stacks, terraform, 8, Some(5 * MINUTE), usize::MAX).await;
     assert_eq!((left.ended, left.took), (Ended::Interrupted, 5 * MINUTE));
     assert!(left.outcomes().values().all(|outcome| **outcome == StepOutcome::Interrupted));
+    let told = EventKind::InterruptReceived { signal: "SIGTERM".into() };
+    let at = left.events.iter().find(|event| event.kind == told).map(|event| event.elapsed_ms);
+    assert_eq!(at, Some(300_000), "told when it came");
 }
 
 #[tokio::test(start_paused = true)]

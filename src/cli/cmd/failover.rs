@@ -6,9 +6,10 @@ use crate::{
         exit::Exit,
         home::{Home, RunFolder},
         recover::{self, Asked},
-        stop::Stop,
+        stop,
         ui::Ui,
     },
+    engine::Stop,
     model::{
         run::RunId,
         time::{Objective, parse_duration},
@@ -179,7 +180,7 @@ fn new_run(home: &Home, began_at: Timestamp) -> Result<RunFolder, CliError> {
 
 /// Listens for signals, and says what they do.
 fn listen(ui: Ui) -> Result<Stop, CliError> {
-    Stop::listen(move |name, before| {
+    stop::listen(move |name, before| {
         ui.say(&match before {
             0 => format!(
                 "\n{name}: nothing new is begun; what Terraform has in flight is waited for, so that no resource is lost\n"
