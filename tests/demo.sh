@@ -17,7 +17,7 @@ git init -q
 git add .
 git -c user.name=demo -c user.email=demo@localhost commit -q -m "The shop"
 
-say() { printf '\n$ %s\n' "$*"; }
+say() { printf "\n$ %s\n" "$*"; }
 say "drctl failover --region ap-northeast-2 --dry-run"
 "$drctl" failover --region ap-northeast-2 --dry-run
 digest=$("$drctl" failover --region ap-northeast-2 --dry-run --json | sed -n 's/.*"digest": *"\([0-9a-f]*\)".*/\1/p')
