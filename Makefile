@@ -21,7 +21,7 @@ install: tools ## Install drctl to ~/.cargo/bin
 	cargo install --locked --path . --features "$(FEATURES)"
 
 demo: build ## Fail a service of four stacks over to another region, and show the report
-	@tests/demo.sh target/release/drctl
+	@tests/demo.sh $(or $(CARGO_TARGET_DIR),target)/release/drctl
 
 test: tools ## Run all tests
 	$(TEST) --features "test-fakes $(FEATURES)"

@@ -1,14 +1,18 @@
 //! Flags, words and exit codes: builds the real parts, and is the only place that prints.
 
 mod after_go;
+mod asked;
 mod cmd;
 mod confirm;
 mod earlier;
 mod error;
+mod execute;
 mod exit;
 mod home;
+mod judge;
 mod prepared;
 mod recover;
+mod shown;
 mod stop;
 mod ui;
 

@@ -1,29 +1,23 @@
 //! What is known before anything is done: the commit, the runbook, and every decision.
 
 use super::{
+    asked::Asked,
     error::{CliError, OrExit},
     exit::Exit,
     home::Home,
-    recover::Asked,
+    judge::FmtJudge,
     ui::Ui,
 };
 use crate::{
     catalogue::Regions,
-    config::{
-        file::{Judge, Judgement},
-        repository::{Repository, RootKind},
-    },
-    engine::{AssembleError, Assembled, Run, Sources, Stop, Work, assemble, lines},
-    model::{event::EventKind, nearest, step::StepKind, time::Objective},
-    retarget::Redirection,
+    config::repository::{Repository, RootKind},
+    engine::{AssembleError, Assembled, Run, Sources, Stop, assemble, lines},
+    model::{event::EventKind, nearest, time::Objective},
     runbook::Runbook,
     source::{self, Checkout, FetchedFrom, Origin, PATIENCE, Progress, Request, SourceError},
-    terraform::{
-        self, Action, Detected, Invocation, LogFiles, Terraform, TerraformBinary, TerraformError,
-    },
+    terraform::{self, Detected, TerraformError},
 };
 use anyhow::{Context, anyhow};
-use serde_json::{Value, json};
 use std::{
     fmt::Write as _,
     fs,
@@ -135,14 +129,7 @@ async fn decide(
     checkout: Checkout,
     detected: Detected,
 ) -> Result<Prepared, CliError> {
-    let judge = FmtJudge {
-        terraform: TerraformBinary {
-            path: detected.path.clone(),
-            release: detected.release,
-            grace: Some(Duration::from_secs(5)),
-        },
-        runtime: tokio::runtime::Handle::current(),
-    };
+    let judge = FmtJudge::new(&detected);
     let dir = checkout.dir.clone();
     let repository = spawn_blocking(move || Repository::read(&dir, Some(&judge)))
         .await
@@ -366,123 +353,6 @@ impl Prepared {
         });
         for note in &self.notes {
             run.note(note.clone());
-        }
-    }
-
-    /// Returns it as one JSON document.
-    pub(super) fn json(&self) -> Value {
-        let mut shown = self.assembled.decisions.clone();
-        shown["schema"] = json!("drctl/plan/v1");
-        shown["digest"] = json!(self.assembled.digest);
-        shown["terraform"] = json!(self.detected.release.to_string());
-        shown["notes"] = json!(self.notes);
-        shown
-    }
-
-    /// Returns it for people.
-    pub(super) fn text(&self) -> String {
-        let known = &self.assembled.recovery.known;
-        let mut text = String::new();
-        let objective = |o: Option<Objective>| o.map_or("none".to_owned(), |o| o.to_string());
-        let from = known.primary.as_deref().map(|p| format!(" (from {p})")).unwrap_or_default();
-        let _ = writeln!(text, "Failover of `{}` to {}{from}", self.service, known.region);
-        let _ = writeln!(text, "  repository  {}", self.repo);
-        let _ = writeln!(text, "  commit      {}", self.checkout.commit);
-        let _ = writeln!(
-            text,
-            "  objectives  RTO {}, RPO {}",
-            objective(self.rto),
-            objective(self.rpo)
-        );
-        let _ = writeln!(text, "  runs        {}", self.detected.release);
-        let _ = writeln!(text, "\nSteps");
-        for step in &self.assembled.recovery.steps {
-            let needs: Vec<_> = step.needs.iter().map(ToString::to_string).collect();
-            let after = if needs.is_empty() {
-                String::new()
-            } else {
-                format!(", after {}", needs.join(", "))
-            };
-            match &step.work {
-                Work::Stack(stack) => {
-                    let dir = stack.dir.strip_prefix(&self.checkout.dir).unwrap_or(&stack.dir);
-                    let _ = writeln!(text, "  {}: stack in {}{after}", step.id, shown(dir));
-                    let redirection = &self.assembled.redirections[&step.id];
-                    redirected(&mut text, redirection, stack.state.backend());
-                }
-                Work::Command(command) => {
-                    let kind = if step.kind == StepKind::Cutover { "cutover" } else { "command" };
-                    let _ = writeln!(text, "  {}: {kind} {}{after}", step.id, command.run.source());
-                }
-            }
-        }
-        if !self.notes.is_empty() {
-            let _ = writeln!(text, "\nNotes");
-            for note in &self.notes {
-                let _ = writeln!(text, "  {note}");
-            }
-        }
-        let _ = writeln!(text, "\nDigest {}", self.assembled.digest);
-        text
-    }
-}
-
-/// The root of the repository has a name, too.
-fn shown(dir: &Path) -> String {
-    if dir.as_os_str().is_empty() {
-        "the root of the repository".to_owned()
-    } else {
-        dir.display().to_string()
-    }
-}
-
-fn redirected(text: &mut String, redirection: &Redirection, backend: &str) {
-    for (name, value) in &redirection.variables {
-        let _ = writeln!(text, "      variable {name} = {value}");
-    }
-    for (dir, file) in &redirection.overrides {
-        for (provider, blocks) in file["provider"].as_object().into_iter().flatten() {
-            for block in blocks.as_array().into_iter().flatten() {
-                let alias = block["alias"].as_str().map(|a| format!(".{a}")).unwrap_or_default();
-                let region = block["region"].as_str().unwrap_or_default();
-                let _ = writeln!(
-                    text,
-                    "      provider {provider}{alias} in {}: region = {region}",
-                    shown(dir)
-                );
-            }
-        }
-    }
-    let whose = if backend == "http" { "drctl's own" } else { backend };
-    let _ = writeln!(text, "      state: {whose}");
-}
-
-/// Asks Terraform itself about a text that drctl does not understand.
-struct FmtJudge {
-    terraform: TerraformBinary,
-    runtime: tokio::runtime::Handle,
-}
-
-impl Judge for FmtJudge {
-    fn judge(&self, _: &Path, text: &str) -> Option<Judgement> {
-        let dir = tempfile::tempdir().ok()?;
-        let log = LogFiles { stdout: dir.path().join("out"), stderr: dir.path().join("err") };
-        let call = Invocation::new(dir.path(), Action::Fmt { text: text.to_owned() });
-        let never = tokio_util::sync::CancellationToken::new();
-        match self.runtime.block_on(self.terraform.read(&call, &log, &never)) {
-            Ok(_) => Some(Judgement::Valid),
-            Err(error) => {
-                let TerraformError::Failed { diagnostic: Some(said), .. } = error else {
-                    return None;
-                };
-                // Terraform says it in words alone: `  on <stdin> line 2, in resource …`.
-                let (_, after) = said.detail.split_once(" line ")?;
-                let digits = after.split(|c: char| !c.is_ascii_digit()).next()?;
-                let why = said.detail.rsplit("\n\n").next().unwrap_or_default();
-                let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
-                let message = format!("{}: {}", said.summary, why.trim_end_matches('.'));
-                Some(Judgement::SyntaxError { line: digits.parse().ok()?, column: None, message })
-            }
         }
     }
 }

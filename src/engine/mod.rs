@@ -1,6 +1,6 @@
 //! Does the recovery and says so: the only maker of events.
 //!
-//! A [`Run`] is begun, told what was found and confirmed, then [`execute`]d and
+//! A [`Run`] is begun, told what was found and confirmed, then [`execute()`]d and
 //! [`verify`](verify())ed. Everything that happens goes through it into the one stream.
 
 mod assemble;

@@ -1,0 +1,72 @@
+//! What every command that recovers is asked.
+
+use crate::{
+    model::time::{Objective, parse_duration},
+    runbook,
+};
+use jiff::Timestamp;
+use std::{path::PathBuf, time::Duration};
+
+/// Which service to recover, from where, into which region, and how.
+#[derive(clap::Args, Debug)]
+pub(super) struct Asked {
+    /// The repository: a URL or a path
+    #[arg(long, value_name = "URL|PATH", default_value = ".")]
+    pub(super) repo: String,
+
+    /// The branch, tag or commit to recover from; what the origin's HEAD is, if not given
+    #[arg(long = "ref", value_name = "REF")]
+    pub(super) reference: Option<String>,
+
+    /// The fallback region
+    #[arg(long, value_name = "REGION")]
+    pub(super) region: String,
+
+    /// The region that serves in normal times, where the runbook does not say
+    #[arg(long, value_name = "REGION")]
+    pub(super) primary: Option<String>,
+
+    /// The runbook, from the root of the repository
+    #[arg(long, value_name = "FILE", default_value = runbook::FILE_NAME)]
+    pub(super) runbook: PathBuf,
+
+    /// The root module to apply, where there is no runbook and more than one
+    #[arg(long, value_name = "FOLDER", conflicts_with = "runbook")]
+    pub(super) stack: Option<PathBuf>,
+
+    /// The recovery time objective, such as 30m; wins over the runbook's
+    #[arg(long, value_name = "DURATION")]
+    pub(super) rto: Option<Objective>,
+
+    /// The recovery point objective, such as 5m; wins over the runbook's
+    #[arg(long, value_name = "DURATION")]
+    pub(super) rpo: Option<Objective>,
+
+    /// When the outage began, such as 2026-03-14T02:59:07Z; the recovery time counts from there
+    #[arg(long, value_name = "TIME")]
+    pub(super) outage_at: Option<Timestamp>,
+
+    /// How many steps to work on at once
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) max_parallel: u16,
+
+    /// How long an interrupted Terraform may take to end before it is killed
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(super) grace: Option<Duration>,
+
+    /// Ask no server for the repository: take the local mirror
+    #[arg(long)]
+    pub(super) offline: bool,
+
+    /// The terraform (or tofu) to run: a name or a path
+    #[arg(long, value_name = "PROGRAM", env = "DRCTL_TERRAFORM")]
+    pub(super) terraform: Option<String>,
+
+    /// Keep the work copy also when all went well
+    #[arg(long)]
+    pub(super) keep: bool,
+
+    /// Print every event as a line of JSON on standard output (with --dry-run: the plan)
+    #[arg(long)]
+    pub(super) json: bool,
+}

@@ -1,0 +1,142 @@
+//! From a confirmed plan to the answer of the last probe, with the real parts.
+
+use super::{
+    error::{CliError, OrExit},
+    exit::Exit,
+    prepared::Prepared,
+    recover::Attempt,
+};
+use crate::{
+    engine::{self, Assembled, Ended, Recovery, Run, StateHome, Tools, Work, find_recovery_points},
+    model::run::RunOutcome,
+    probe::{RealProber, Verification},
+    runbook::Asks,
+    state::{StateError, StateServer, StateStore},
+    terraform::TerraformBinary,
+};
+use anyhow::Context;
+use std::{
+    env, fs,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+/// How long an interrupted process may take to end, unless the runbook says: a
+/// resource in flight can take as long as its provider's own timeout.
+const GRACE: Duration = Duration::from_secs(30 * 60);
+
+/// How long the state service waits for a request in flight when the run ends.
+const STATE_GRACE: Duration = Duration::from_secs(10);
+
+impl Attempt<'_> {
+    /// Does what was confirmed.
+    pub(super) async fn execute(
+        &self,
+        run: &mut Run<'_>,
+        prepared: Prepared,
+    ) -> Result<RunOutcome, CliError> {
+        let Prepared { assembled, detected, .. } = prepared;
+        for redirection in assembled.redirections.values() {
+            redirection
+                .write(&assembled.recovery.root)
+                .context("failed to write the override files into the work copy")
+                .or_exit(Exit::Failed)?;
+        }
+        for dir in [self.folder.scratch(), self.folder.logs()] {
+            private_dir(&dir)?;
+        }
+        let store = Arc::new(StateStore::open(self.folder.state()).map_err(from_state)?);
+        let server = StateServer::start(Arc::clone(&store), self.folder.id().clone())
+            .await
+            .map_err(from_state)?;
+        let grace = self.asked.grace.or(prepared.grace).unwrap_or(GRACE);
+        let terraform =
+            TerraformBinary { path: detected.path, release: detected.release, grace: Some(grace) };
+        let recovery = with_state(assembled, &server)?;
+        let tools = Arc::new(Tools {
+            server,
+            troubles: Default::default(),
+            terraform: Arc::new(terraform),
+            store,
+            stop: self.stop.clone(),
+            region: recovery.known.region.clone(),
+            primary: recovery.known.primary.clone(),
+            scratch: self.folder.scratch(),
+            logs: self.folder.logs(),
+            one_init: shares_plugin_cache().then(Default::default),
+            next_log: 0.into(),
+        });
+        let prober = Arc::new(RealProber::default());
+        if recovery.probes.iter().any(|probe| matches!(probe.asks, Asks::Http { .. })) {
+            let prober = Arc::clone(&prober);
+            tokio::spawn(async move { prober.warm().await });
+        }
+        let (ended, known) = engine::execute(
+            &recovery,
+            Arc::clone(&tools),
+            usize::from(self.asked.max_parallel),
+            run,
+        )
+        .await;
+        if let Some(tools) = Arc::into_inner(tools) {
+            tools.server.stop(STATE_GRACE).await;
+        }
+        match ended {
+            Ended::Failed => return Ok(RunOutcome::Failed),
+            Ended::Refused => return Ok(RunOutcome::Refused),
+            Ended::Interrupted => return Ok(RunOutcome::Interrupted),
+            Ended::Done => {}
+        }
+        let verification = engine::verify(&recovery, &known, prober, self.stop.token(), run).await;
+        let outage_began = self.asked.outage_at.unwrap_or(self.began_at);
+        find_recovery_points(&recovery, &known, outage_began, run).await;
+        Ok(match verification {
+            Verification::Verified => RunOutcome::Recovered,
+            Verification::Unasked => RunOutcome::Unverified,
+            Verification::GaveUp { .. } => RunOutcome::Failed,
+            Verification::Stopped => RunOutcome::Interrupted,
+        })
+    }
+}
+
+fn from_state(error: StateError) -> CliError {
+    let hint = error.hint();
+    CliError::new(Exit::Failed, error).hints(hint)
+}
+
+/// Tells every stack that has no backend of its own where its state is kept.
+fn with_state(assembled: Assembled, server: &StateServer) -> Result<Recovery, CliError> {
+    let mut recovery = assembled.recovery;
+    for step in &mut recovery.steps {
+        let Work::Stack(stack) = &mut step.work else { continue };
+        if stack.state == StateHome::Own {
+            let env = server.backend_env(&step.id).map_err(from_state)?;
+            Arc::make_mut(stack).env.extend(env);
+        }
+    }
+    Ok(recovery)
+}
+
+fn private_dir(dir: &Path) -> Result<(), CliError> {
+    fs::DirBuilder::new()
+        .mode(0o700)
+        .create(dir)
+        .with_context(|| format!("failed to make `{}`", dir.display()))
+        .or_exit(Exit::Failed)
+}
+
+/// Whether several `init` at once would write to one plugin cache.
+fn shares_plugin_cache() -> bool {
+    env::var_os("TF_PLUGIN_CACHE_DIR").is_some()
+        || cli_config().is_some_and(|text| text.contains("plugin_cache_dir"))
+}
+
+/// The text of Terraform's CLI configuration, if there is one.
+fn cli_config() -> Option<String> {
+    let path = env::var_os("TF_CLI_CONFIG_FILE")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".terraformrc")))?;
+    fs::read_to_string(path).ok()
+}
