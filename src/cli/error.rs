@@ -51,7 +51,11 @@ impl fmt::Display for CliError {
             writeln!(f, "  caused by: {}", cause.replace('\n', "\n             "))?;
         }
         for hint in &self.hints {
-            writeln!(f, "  hint: {}", hint.replace('\n', "\n        "))?;
+            writeln!(
+                f,
+                "  hint: {}",
+                hint.replace('\n', "\n        ").replace("\n        \n", "\n\n")
+            )?;
         }
         Ok(())
     }

@@ -233,8 +233,13 @@ fn only_stack(repository: &Repository, name: &str) -> Result<Runbook, CliError> 
 fn skeleton(name: &str, stacks: &[&Path]) -> String {
     let mut text = format!("service \"{name}\" {{\n  rto = \"30m\"\n}}\n");
     for stack in stacks {
-        let label =
-            stack.file_name().map_or_else(|| name.to_owned(), |n| n.to_string_lossy().into_owned());
+        let last = stack.file_name();
+        let alone = stacks.iter().filter(|other| other.file_name() == last).count() == 1;
+        let label = match last {
+            None => name.to_owned(),
+            Some(last) if alone => last.to_string_lossy().into_owned(),
+            Some(_) => stack.display().to_string().replace('/', "-"),
+        };
         let _ = write!(text, "\nstack \"{label}\" {{\n  path = \"{}\"\n}}\n", stack.display());
     }
     text
