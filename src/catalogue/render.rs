@@ -146,11 +146,11 @@ impl<'a> Context<'a> {
             Term::Attr(path, None) => self.attribute(path).cloned(),
             Term::Attr(path, Some(filter)) => {
                 let text = self.attribute(path)?.as_str()?;
-                Some(match filter {
+                let rest = match filter {
                     Filter::NoScheme => text.split_once("://").map_or(text, |(_, rest)| rest),
                     Filter::NoSlash => text.strip_prefix('/').unwrap_or(text),
-                })
-                .map(Value::from)
+                };
+                Some(rest.into())
             }
         }
     }

@@ -172,6 +172,7 @@ fn what_forces_a_replacement_is_known() {
     for (name, argument) in [
         ("aws_vpc", "cidr_block"),
         ("aws_subnet", "availability_zone"),
+        ("aws_subnet", "region"),
         ("aws_db_instance", "engine"),
         ("aws_eks_cluster", "kubernetes_network_config.ip_family"),
         ("google_sql_database_instance", "region"),
