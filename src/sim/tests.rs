@@ -1,0 +1,1 @@
+//! The cloud as its callers see it. All time is virtual: nothing here waits.
