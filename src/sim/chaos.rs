@@ -11,7 +11,7 @@ use crate::sim::{
 /// A key that no live object has.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("there is no {0}")]
-pub struct NoSuchObject(pub ObjectKey);
+pub struct NoSuchObject(pub Box<ObjectKey>);
 
 impl NoSuchObject {
     /// Returns what to do now.
@@ -111,7 +111,7 @@ impl Cloud {
 
     fn live(&self, key: &ObjectKey) -> Result<Object, NoSuchObject> {
         let object = self.state.objects.get(key).filter(|object| object.is_live());
-        object.cloned().ok_or_else(|| NoSuchObject(key.clone()))
+        object.cloned().ok_or_else(|| NoSuchObject(Box::new(key.clone())))
     }
 
     fn mark_gone(&mut self, key: &ObjectKey, at_ms: u64) {

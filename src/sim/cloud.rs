@@ -154,15 +154,15 @@ impl Cloud {
         now_ms: u64,
         call: &Call,
         operation: Operation,
-    ) -> Result<Turn, Answer> {
+    ) -> Result<Turn, Box<Answer>> {
         self.advance(now_ms);
         let ticket = self.ticket(call, operation);
         let let_in_ms = self.line_up(now_ms, call, operation).map_err(|waited_ms| {
-            failed(call, operation, now_ms + waited_ms, Fault::Throttled { waited_ms })
+            Box::new(failed(call, operation, now_ms + waited_ms, Fault::Throttled { waited_ms }))
         })?;
         let start_ms = self
             .ride(call, operation, &ticket, let_in_ms, 0)
-            .map_err(|dark| failed(call, operation, dark.at_ms, dark.fault))?;
+            .map_err(|dark| Box::new(failed(call, operation, dark.at_ms, dark.fault)))?;
         let rigged = self.rigged(call, operation, &ticket);
         Ok(Turn { ticket, start_ms, rigged })
     }
@@ -183,7 +183,7 @@ impl Cloud {
         let (mut at_ms, mut left_ms) = (from_ms, work_ms);
         loop {
             let end_ms = at_ms.saturating_add(left_ms.max(1));
-            let mut ahead = self.state.scenario.outages.iter().enumerate().filter(|(n, outage)| {
+            let ahead = self.state.scenario.outages.iter().enumerate().filter(|(n, outage)| {
                 outage.mode != OutageMode::LostData
                     && outage.from_ms < end_ms
                     && outage.until_ms.is_none_or(|until_ms| at_ms < until_ms)
@@ -191,7 +191,7 @@ impl Cloud {
                     && outage.share.is_none_or(|share| self.draw("outage", *n, ticket) < share)
             });
             // Of two that are on already, the first in the scenario.
-            let first = ahead.by_ref().min_by_key(|(_, outage)| outage.from_ms.max(at_ms));
+            let first = ahead.min_by_key(|(_, outage)| outage.from_ms.max(at_ms));
             let Some((_, outage)) = first else { return Ok(at_ms.saturating_add(left_ms)) };
             let dark_ms = outage.from_ms.max(at_ms);
             left_ms -= dark_ms - at_ms;

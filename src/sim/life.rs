@@ -18,7 +18,7 @@ impl Cloud {
         const CREATE: Operation = Operation::Create;
         let turn = match self.begin(now_ms, call, CREATE) {
             Ok(turn) => turn,
-            Err(answer) => return answer,
+            Err(answer) => return *answer,
         };
         let invented = || format!("sim-{}", draw::hex(self.state.seed, &["id", &turn.ticket]));
         let key = call.key(&draft.id.clone().unwrap_or_else(invented));
@@ -114,7 +114,7 @@ impl Cloud {
     ) -> Answer {
         let turn = match self.begin(now_ms, call, operation) {
             Ok(turn) => turn,
-            Err(answer) => return answer,
+            Err(answer) => return *answer,
         };
         let found = self.state.objects.get(&call.key(id)).cloned();
         let Some(object) = found.filter(|object| object.is_found(turn.start_ms)) else {
@@ -135,7 +135,10 @@ impl Cloud {
     /// Answers no after the time that a read takes: the cloud looks before it begins to work.
     fn refuse(&self, call: &Call, operation: Operation, turn: &Turn, fault: Fault) -> Answer {
         let look_ms = self.work_ms(call, Operation::Read, &turn.ticket, turn.start_ms);
-        failed(call, operation, turn.start_ms.saturating_add(look_ms), fault)
+        match self.ride(call, operation, &turn.ticket, turn.start_ms, look_ms) {
+            Ok(done_at_ms) => failed(call, operation, done_at_ms, fault),
+            Err(dark) => failed(call, operation, dark.at_ms, dark.fault),
+        }
     }
 
     /// Says why an object cannot be made, if it cannot.

@@ -236,8 +236,8 @@ impl Reader {
         ];
         for field in std::mem::take(&mut self.fields).into_iter().map(|(field, _)| field) {
             let problem = match nearest(&field, FIELDS) {
-                Some(meant) => format!("is nothing that a scenario has; `{meant}` is"),
-                None => format!("is nothing that a scenario has, which are: {}", FIELDS.join(", ")),
+                Some(meant) => format!("is no part of a scenario, `{meant}` is"),
+                None => format!("is no part of a scenario, which are: {}", FIELDS.join(", ")),
             };
             self.wrong(field, problem);
         }
