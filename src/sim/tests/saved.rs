@@ -25,6 +25,8 @@ fn a_saved_cloud_goes_on_as_if_nothing_had_happened() {
     for cloud in [&mut first, &mut second] {
         let mut life: Vec<String> = Vec::new();
         life.push(format!("{:?}", cloud.create(5 * MIN, &vpc(1), named(NameScope::Region, "a"))));
+        // Asked for a second time, so drawn anew.
+        life.push(format!("{:?}", cloud.create(5 * MIN, &vpc(0), Draft::default())));
         for n in 2..12 {
             life.push(format!("{:?}", cloud.create(5 * MIN, &vpc(n), Draft::default())));
         }
