@@ -19,3 +19,4 @@ pub mod runbook;
 pub mod source;
 pub mod state;
 pub mod terraform;
+pub mod sim;
