@@ -7,3 +7,4 @@
 
 pub mod catalogue;
 pub mod model;
+pub mod provider;
