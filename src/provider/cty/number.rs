@@ -5,8 +5,8 @@ use std::{cmp::Ordering, fmt, str::FromStr};
 /// A number, kept exactly.
 ///
 /// Terraform computes with 512-bit floats and sends a number as an integer or a 64-bit float only
-/// where that loses nothing; `0.1` travels as text. To read it as a float and send it back would
-/// make every plan show a change from `0.1` to `0.1`.
+/// where that loses nothing; `0.1` travels as text. It is sent back as it came, so that nothing
+/// hangs on what a version of Terraform takes for the same number.
 ///
 /// The representation is canonical, so that equal numbers compare equal.
 #[derive(Clone, Debug, PartialEq)]
