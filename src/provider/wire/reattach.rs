@@ -239,7 +239,7 @@ mod tests {
         let folder = served._folder.path().to_owned();
         let mode = fs::metadata(&folder).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
-        // A connection that is open and idle does not hold up the stop.
+        // A connection that never says a word holds up the stop for the grace and no longer.
         let idle = UnixStream::connect(folder.join("0")).await.unwrap();
         served.stop().await;
         assert!(!folder.exists());
