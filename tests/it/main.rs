@@ -7,6 +7,7 @@ mod engine;
 mod failover;
 mod layers;
 mod probe;
+mod provider_wire;
 mod report;
 mod source;
 mod state;

@@ -1,0 +1,4 @@
+//! Terraform's plugin protocol, spoken to the real `terraform` without a provider download.
+
+pub mod cty;
+pub mod wire;
