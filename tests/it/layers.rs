@@ -11,11 +11,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("catalogue", &["model"]),
     ("config", &["model"]),
     ("probe", &["model"]),
+    ("sim", &["model"]),
     ("source", &["model"]),
     ("state", &["model"]),
     ("terraform", &["model"]),
     ("deploy", &["model"]),
-    ("provider", &["model"]),
+    ("provider", &["model", "config", "sim", "catalogue"]),
     ("retarget", &["model", "config", "terraform", "catalogue"]),
     ("runbook", &["model", "config"]),
     (
@@ -41,7 +42,7 @@ const FENCED: &[(&str, &[&str])] = &[
 
 /// Modules that never wait, and so never see an async runtime.
 const PLAIN: &[&str] =
-    &["model", "catalogue", "config", "source", "runbook", "retarget", "observe", "report"];
+    &["model", "catalogue", "config", "sim", "source", "runbook", "retarget", "observe", "report"];
 
 #[test]
 fn imports_point_down() {
