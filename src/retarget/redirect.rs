@@ -9,6 +9,7 @@ use crate::{
     catalogue::{Cloud, Regions},
     config::{
         expression::Expr,
+        file::SourceFile,
         module::{CallTarget, Module, ModuleCall, Provider},
         repository::Repository,
     },
@@ -22,8 +23,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The name sorts behind any other override file, and so wins over it.
-const OVERRIDE_FILE: &str = "zz_drctl_override.tf.json";
+/// Terraform merges override files in the order of their names; one that sorts behind
+/// this is refused, since it would win over it.
+pub const OVERRIDE_FILE: &str = "zz_drctl_override.tf.json";
 
 /// What points a stack at another region.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -42,6 +44,12 @@ pub struct Redirection {
 /// Why a stack cannot be pointed at another region.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum RetargetError {
+    /// An override file of the repository that would win over drctl's.
+    #[error("`{}` sorts behind `{OVERRIDE_FILE}`, so that it could undo what drctl overrides", file.display())]
+    LaterOverride {
+        /// Which.
+        file: PathBuf,
+    },
     /// An alias whose region cannot be read from the code.
     #[error(
         "{place}: whether the provider `{provider}` lies in the primary region cannot be told from `{region}`"
@@ -60,6 +68,7 @@ impl RetargetError {
     /// Returns what to do.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::LaterOverride { .. } => Some("Rename the file so that it sorts before".into()),
             Self::Unclear { .. } => Some(
                 "Write the region of the alias as a variable with a default, or as a literal"
                     .into(),
@@ -126,6 +135,7 @@ impl Redirector<'_> {
     fn all(&mut self, root: &Module, repository: &Repository) -> Result<(), RetargetError> {
         self.regional_variables(root);
         for module in reached(root, repository) {
+            no_later_override(module)?;
             for provider in &module.providers {
                 self.provider(module, provider)?;
             }
@@ -239,6 +249,19 @@ impl Redirector<'_> {
             _ => *blocks = json!([block]),
         }
     }
+}
+
+/// Refuses an override file that is merged after ours.
+fn no_later_override(module: &Module) -> Result<(), RetargetError> {
+    let files = module.files.iter().map(SourceFile::path);
+    for file in files.chain(module.unparsed.iter().map(|unparsed| unparsed.file.as_path())) {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let stem = name.strip_suffix(".json").unwrap_or(&name);
+        if stem.ends_with("_override.tf") && *name > *OVERRIDE_FILE {
+            return Err(RetargetError::LaterOverride { file: file.to_owned() });
+        }
+    }
+    Ok(())
 }
 
 /// Providers whose configuration takes a `region`.
@@ -378,6 +401,15 @@ mod tests {
         let text = "provider \"aws\" {\n  alias  = \"twin\"\n  region = local.regions[0]\n}\n";
         let error = redirected(&[("root/main.tf", text)], &[]).unwrap_err();
         insta::assert_snapshot!(error, @"root/main.tf:3:12: whether the provider `aws.twin` lies in the primary region cannot be told from `local.regions[0]`");
+    }
+
+    #[test]
+    fn an_override_that_would_win_over_ours_is_refused() {
+        let later = [("root/main.tf", ""), ("root/zzz_override.tf", "")];
+        let error = redirected(&later, &[]).unwrap_err();
+        assert_eq!(error, RetargetError::LaterOverride { file: "root/zzz_override.tf".into() });
+        let earlier = [("root/main.tf", ""), ("root/a_override.tf", ""), ("root/override.tf", "")];
+        assert!(redirected(&earlier, &[]).is_ok());
     }
 
     #[test]
