@@ -10,7 +10,7 @@ use crate::{
     engine::{self, Assembled, Ended, Recovery, Run, StateHome, Tools, Work, find_recovery_points},
     model::run::RunOutcome,
     probe::{RealProber, Verification},
-    runbook::Asks,
+    runbook::{Asks, Known},
     state::{StateError, StateServer, StateStore},
     terraform::TerraformBinary,
 };
@@ -67,6 +67,8 @@ impl Attempt<'_> {
             logs: self.folder.logs(),
             one_init: shares_plugin_cache().then(Default::default),
             next_log: 0.into(),
+            simulator: None,
+            simulated_env: Default::default(),
         });
         let prober = Arc::new(RealProber::default());
         if recovery.probes.iter().any(|probe| matches!(probe.asks, Asks::Http { .. })) {
@@ -80,24 +82,35 @@ impl Attempt<'_> {
             run,
         )
         .await;
+        let outcome = match ended {
+            Ended::Failed => RunOutcome::Failed,
+            Ended::Refused => RunOutcome::Refused,
+            Ended::Interrupted => RunOutcome::Interrupted,
+            Ended::Done => self.verify(&recovery, &known, prober, &tools, run).await,
+        };
         if let Some(tools) = Arc::into_inner(tools) {
             tools.server.stop(STATE_GRACE).await;
         }
-        match ended {
-            Ended::Failed => return Ok(RunOutcome::Failed),
-            Ended::Refused => return Ok(RunOutcome::Refused),
-            Ended::Interrupted => return Ok(RunOutcome::Interrupted),
-            Ended::Done => {}
-        }
-        let verification = engine::verify(&recovery, &known, prober, self.stop.token(), run).await;
+        Ok(outcome)
+    }
+
+    async fn verify(
+        &self,
+        recovery: &Recovery,
+        known: &Known,
+        prober: Arc<RealProber>,
+        tools: &Tools,
+        run: &mut Run<'_>,
+    ) -> RunOutcome {
+        let verification = engine::verify(recovery, known, prober, tools, run).await;
         let outage_began = self.asked.outage_at.unwrap_or(self.began_at);
-        find_recovery_points(&recovery, &known, outage_began, run).await;
-        Ok(match verification {
+        find_recovery_points(recovery, known, outage_began, run).await;
+        match verification {
             Verification::Verified => RunOutcome::Recovered,
             Verification::Unasked => RunOutcome::Unverified,
             Verification::GaveUp { .. } => RunOutcome::Failed,
             Verification::Stopped => RunOutcome::Interrupted,
-        })
+        }
     }
 }
 

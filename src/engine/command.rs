@@ -48,6 +48,10 @@ impl Command {
 
     /// Runs it to its end.
     pub(super) async fn run(self) -> Result<(), StepError> {
+        if self.tools.simulator.is_some() {
+            self.tell.note("a rehearsal does not run the programs of a runbook");
+            return Ok(());
+        }
         self.tell.begins(Phase::Run).await?;
         let log = self.tools.log(self.tell.step(), "run");
         let logs = Logs { stdout: log.stdout, stderr: log.stderr };

@@ -9,10 +9,15 @@ use super::{
 use crate::{
     model::{event::EventKind, step::Phase},
     retarget::gate,
-    terraform::{Action, Invocation, Outputs, Plan, Severity, Timing, UiMessage},
+    terraform::{
+        Action, Diagnostic, Invocation, Outputs, Plan, Severity, TerraformError, Timing, UiMessage,
+    },
 };
 use serde_json::{Map, Value};
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+
+/// How often the simulated provider may learn something new from a refused plan.
+const MAX_REPAIRS: usize = 20;
 
 /// A stack on its way up.
 pub(super) struct Stack {
@@ -24,9 +29,8 @@ pub(super) struct Stack {
 impl Stack {
     /// Does what can be done before the stack's needs are met: `terraform init`.
     pub(super) async fn prepare(&self) -> Result<(), StepError> {
-        let init = Action::Init { reconfigure: true, backend: true, plugin_dir: None };
         let _alone = self.tools.init_turn().await;
-        self.phase(Phase::Init, self.stream(init)).await
+        self.phase(Phase::Init, self.init()).await
     }
 
     /// Brings the stack up with these values for its variables.
@@ -41,9 +45,24 @@ impl Stack {
         let apply = Action::Apply { plan: saved, parallelism: self.work.parallelism };
         self.phase(Phase::Apply, self.stream(apply)).await?;
         let outputs = self.outputs().await?;
+        if let Some(simulator) = &self.tools.simulator {
+            for finding in simulator.findings(self.tell.step()).await {
+                self.tell.say(finding);
+            }
+        }
         let names = outputs.names();
         self.tell.say(EventKind::OutputsReady { step: self.tell.step().clone(), names });
         Ok(outputs)
+    }
+
+    async fn init(&self) -> Result<(), StepError> {
+        if let Some(simulator) = &self.tools.simulator {
+            // Which providers there are is only known once the modules are there.
+            self.stream(Action::Get).await?;
+            let env = simulator.ready(self.tell.step(), &self.work.dir).await?;
+            self.tools.simulate(self.tell.step(), env);
+        }
+        self.stream(Action::Init { reconfigure: true, backend: true, plugin_dir: None }).await
     }
 
     /// Frames `work` in the events of `phase`; it begins once the journal knows of it.
@@ -63,8 +82,24 @@ impl Stack {
 
     async fn plan(&self, var_files: Vec<PathBuf>, out: PathBuf) -> Result<(), StepError> {
         let parallelism = self.work.parallelism;
-        self.stream(Action::Plan { out, var_files, parallelism, refresh: true, destroy: false })
-            .await
+        let plan = Action::Plan { out, var_files, parallelism, refresh: true, destroy: false };
+        for _ in 0..MAX_REPAIRS {
+            let mut said = Telling::new(self.tell.clone());
+            let result = self.stream_to(plan.clone(), &mut said).await;
+            let (Err(StepError::Terraform(TerraformError::Failed { .. })), Some(simulator)) =
+                (&result, &self.tools.simulator)
+            else {
+                return result;
+            };
+            let mended = simulator.learn(self.tell.step(), &said.refused).await;
+            if mended.is_empty() {
+                return result;
+            }
+            for what in mended {
+                self.tell.note(format!("the simulated provider learnt: {what}"));
+            }
+        }
+        self.stream(plan).await
     }
 
     async fn pass_gate(&self, saved: PathBuf) -> Result<(), StepError> {
@@ -77,6 +112,25 @@ impl Stack {
         let refused = !answer.accepted();
         self.tell.say(EventKind::GateAnswered { step: step.clone(), answer: answer.clone() });
         if refused { Err(StepError::Refused(answer)) } else { Ok(()) }
+    }
+
+    /// Removes all that the stack made.
+    pub(super) async fn remove(&self, variables: Map<String, Value>) -> Result<(), StepError> {
+        let var_files = self.write_inputs(variables)?;
+        let parallelism = self.work.parallelism;
+        let out = self.tools.scratch.join(format!("{}.removal.tfplan", self.tell.step()));
+        let plan =
+            Action::Plan { out: out.clone(), var_files, parallelism, refresh: true, destroy: true };
+        self.quietly(plan).await?;
+        self.quietly(Action::Apply { plan: out, parallelism }).await
+    }
+
+    /// Runs a command of which only the end is told.
+    async fn quietly(&self, action: Action) -> Result<(), StepError> {
+        let log = self.tools.log(self.tell.step(), action.command());
+        let call = self.call(action);
+        self.tools.terraform.run(&call, &log, &mut |_| {}, self.tools.stop.token()).await?;
+        Ok(())
     }
 
     async fn outputs(&self) -> Result<Outputs, StepError> {
@@ -95,9 +149,12 @@ impl Stack {
 
     /// Runs a command and tells what it says of resources.
     async fn stream(&self, action: Action) -> Result<(), StepError> {
+        self.stream_to(action, &mut Telling::new(self.tell.clone())).await
+    }
+
+    async fn stream_to(&self, action: Action, said: &mut Telling) -> Result<(), StepError> {
         let log = self.tools.log(self.tell.step(), action.command());
         let call = self.call(action);
-        let mut said = Telling::new(self.tell.clone());
         let mut on = |message: UiMessage| said.tell(&message);
         self.tools.terraform.run(&call, &log, &mut on, self.tools.stop.token()).await?;
         Ok(())
@@ -111,6 +168,7 @@ impl Stack {
     fn call(&self, action: Action) -> Invocation {
         let mut call = Invocation::new(&self.work.dir, action);
         call.env = self.work.env.clone();
+        call.env.extend(self.tools.simulated(self.tell.step()));
         call
     }
 
@@ -136,11 +194,12 @@ struct Telling {
     tell: Teller,
     timing: Timing,
     warned: BTreeSet<String>,
+    refused: Vec<Diagnostic>,
 }
 
 impl Telling {
     fn new(tell: Teller) -> Self {
-        Self { tell, timing: Timing::default(), warned: BTreeSet::new() }
+        Self { tell, timing: Timing::default(), warned: BTreeSet::new(), refused: Vec::new() }
     }
 
     fn tell(&mut self, message: &UiMessage) {
@@ -149,6 +208,9 @@ impl Telling {
             UiMessage::ApplyStart { address, action, .. } => {
                 let (address, action) = (address.clone(), *action);
                 self.tell.say(EventKind::ResourceStarted { step: step(), address, action });
+            }
+            UiMessage::Diagnostic(refused) if refused.severity == Severity::Error => {
+                self.refused.push(refused.clone());
             }
             UiMessage::Diagnostic(warning) if warning.severity == Severity::Warning => {
                 let text = format!("Terraform warns: {warning}");

@@ -1,6 +1,6 @@
 //! Every way in which a step does not come up, and how that is told.
 
-use super::tell::Forgotten;
+use super::{simulator::SimulatorError, tell::Forgotten};
 use crate::{
     deploy::DeployError,
     model::{chain, gate::GateAnswer, step::StepOutcome},
@@ -16,6 +16,9 @@ pub(super) enum StepError {
     /// A Terraform command failed.
     #[error(transparent)]
     Terraform(#[from] TerraformError),
+    /// The cloud of a stack could not be simulated.
+    #[error(transparent)]
+    Simulator(#[from] SimulatorError),
     /// A program failed.
     #[error(transparent)]
     Deploy(#[from] DeployError),
@@ -67,6 +70,7 @@ impl StepError {
         match self {
             Self::Terraform(error) => error.hint(),
             Self::Deploy(error) => error.hint(),
+            Self::Simulator(error) => error.hint.clone(),
             Self::State(error) => error.hint(),
             Self::Value(mistake) => mistake.hint.clone(),
             Self::Write { .. } => {

@@ -1,12 +1,13 @@
 //! What every task of a run may use.
 
-use super::stop::Stop;
+use super::{simulator::Simulator, stop::Stop};
 use crate::{
     model::step::StepId,
     state::{StateServer, StateStore, Trouble},
     terraform::{LogFiles, Terraform},
 };
 use std::{
+    collections::BTreeMap,
     path::PathBuf,
     sync::{
         Arc, PoisonError,
@@ -38,6 +39,10 @@ pub struct Tools {
     pub one_init: Option<Mutex<()>>,
     /// What the state service refused and nobody has told yet.
     pub troubles: std::sync::Mutex<Vec<Trouble>>,
+    /// Stands in for the clouds, in a rehearsal.
+    pub simulator: Option<Arc<dyn Simulator>>,
+    /// What Terraform gets in its environment for the simulated cloud, by stack.
+    pub simulated_env: std::sync::Mutex<BTreeMap<StepId, BTreeMap<String, String>>>,
     /// Numbers the log files of the run.
     pub next_log: AtomicU32,
 }
@@ -59,6 +64,18 @@ impl Tools {
             stdout: self.logs.join(format!("{name}.out")),
             stderr: self.logs.join(format!("{name}.err")),
         }
+    }
+
+    /// Remembers what Terraform gets in its environment for the simulated cloud of `step`.
+    pub(super) fn simulate(&self, step: &StepId, env: BTreeMap<String, String>) {
+        let mut all = self.simulated_env.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(step.clone(), env);
+    }
+
+    /// Returns what Terraform gets in its environment for the simulated cloud of `step`.
+    pub(super) fn simulated(&self, step: &StepId) -> BTreeMap<String, String> {
+        let all = self.simulated_env.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(step).cloned().unwrap_or_default()
     }
 
     /// Waits until `init` may run.

@@ -11,13 +11,14 @@
 //!   [`EventKind::RunFinished`]; nothing follows it.
 //! * [`EventKind::RunPlanned`] comes before any step's event.
 //! * Every step of the plan has exactly one [`EventKind::StepFinished`], also
-//!   one that never began; it is the last event of that step.
+//!   one that never began; only the removal of what it made may follow it.
 //! * Every [`EventKind::PhaseStarted`] is on the disk before the process that it
 //!   speaks of is spawned, and has at most one [`EventKind::PhaseFinished`]: none
 //!   when drctl itself was killed in between.
 //! * No event holds the value of a sensitive variable or output.
 
 use crate::model::{
+    finding::Place,
     gate::GateAnswer,
     resource::ResourceAction,
     run::{DeclaredBy, Outage, RunId, RunKind, RunOutcome},
@@ -62,6 +63,16 @@ pub enum EventKind {
         region: String,
         /// When the outage began: `t0`.
         outage: Outage,
+    },
+    /// The run is on a simulated cloud: nothing real is made. Follows [`EventKind::RunStarted`].
+    Simulated {
+        /// By how much the latencies of the cloud are divided; at least 1. Times in
+        /// this stream are as they passed, so a reader multiplies back.
+        time_scale: u32,
+        /// What the draws of the simulation begin with.
+        seed: u64,
+        /// The regions that are down from the start.
+        dark: Vec<String>,
     },
     /// The repository is there, at a commit.
     CheckoutReady {
@@ -159,7 +170,18 @@ pub enum EventKind {
         /// One sentence.
         message: String,
     },
-    /// A step ended. The last event of that step.
+    /// A value that the simulated cloud made up decided something.
+    Invented {
+        /// In which stack.
+        step: StepId,
+        /// The type that has the attribute.
+        resource_type: String,
+        /// The attribute.
+        attribute: String,
+        /// Where a condition, a count or a filter depends on it.
+        read_at: Vec<Place>,
+    },
+    /// A step ended. The last event of that step, but for its removal.
     StepFinished {
         /// Which.
         step: StepId,
@@ -197,6 +219,18 @@ pub enum EventKind {
         before_outage_ms: Option<i64>,
         /// Why it could not be learnt.
         cause: Option<String>,
+    },
+    /// What a step made begins to be removed.
+    RemovalStarted {
+        /// Which step.
+        step: StepId,
+    },
+    /// What a step made was removed, or could not be.
+    RemovalFinished {
+        /// Which step.
+        step: StepId,
+        /// The whole error chain when it could not be, outermost first.
+        cause: Vec<String>,
     },
     /// The run was asked to stop; nothing new is begun, what is in flight may end.
     InterruptReceived {

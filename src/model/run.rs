@@ -66,6 +66,8 @@ impl fmt::Display for RunId {
 pub enum RunKind {
     /// A real run into the fallback region.
     Failover,
+    /// A run against the simulated cloud.
+    Rehearsal,
     /// Written by a newer drctl.
     #[serde(other)]
     Unknown,

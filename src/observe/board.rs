@@ -102,6 +102,10 @@ impl Board {
                 self.probes.clear();
             }
             EventKind::CheckoutReady { .. }
+            | EventKind::Simulated { .. }
+            | EventKind::Invented { .. }
+            | EventKind::RemovalStarted { .. }
+            | EventKind::RemovalFinished { .. }
             | EventKind::Declared { .. }
             | EventKind::GateAnswered { .. }
             | EventKind::OutputsReady { .. }

@@ -79,13 +79,18 @@ mod tests {
         [  7m24.4s]      Data  invoices  recovery point unknown: `./bin/latest` exited with 1
         [  7m36.7s]      Data  ledger   recovery point unknown: no reason was given
         [  7m49.1s]  Stopping  SIGINT received: nothing new is begun, what runs may end
-        [  8m01.4s]  Finished  the service is back
-        [  8m13.8s]  Finished  every step is done; without a probe, nobody knows whether the service is back
-        [  8m26.1s]  Finished  the service is not back
-        [  8m38.4s]  Finished  a plan was refused; the service is not back
-        [  8m50.8s]  Finished  stopped before the service was back
-        [  9m03.1s]  Finished  in a way that only a newer drctl knows
-        [  9m15.5s]   Unknown  something that only a newer drctl can show
+        [  8m01.4s] Simulated  cloud, 60 times faster, seed 7; down: ap-northeast-1
+        [  8m13.8s]   Made up  data     aws_db_instance.endpoint, read at data/main.tf:3:11
+        [  8m26.1s]  Removing  data     what it made
+        [  8m38.4s]   Removed  data     all of it (12.3s)
+        [  8m50.8s]    Failed  data     to remove it: it is in use
+        [  9m03.1s]  Finished  the service is back
+        [  9m15.5s]  Finished  every step is done; without a probe, nobody knows whether the service is back
+        [  9m27.8s]  Finished  the service is not back
+        [  9m40.2s]  Finished  a plan was refused; the service is not back
+        [  9m52.5s]  Finished  stopped before the service was back
+        [ 10m04.9s]  Finished  in a way that only a newer drctl knows
+        [ 10m17.2s]   Unknown  something that only a newer drctl can show
         ");
     }
 

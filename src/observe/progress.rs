@@ -176,6 +176,9 @@ fn bar(template: &str) -> ProgressBar {
 fn leaves_a_line(kind: &EventKind) -> bool {
     match kind {
         EventKind::RunStarted { .. }
+        | EventKind::Simulated { .. }
+        | EventKind::Invented { .. }
+        | EventKind::RemovalFinished { .. }
         | EventKind::CheckoutReady { .. }
         | EventKind::RunPlanned { .. }
         | EventKind::Declared { .. }
@@ -192,6 +195,7 @@ fn leaves_a_line(kind: &EventKind) -> bool {
         | EventKind::PhaseFinished { .. }
         | EventKind::PlanMade { .. }
         | EventKind::ResourceStarted { .. }
+        | EventKind::RemovalStarted { .. }
         | EventKind::OutputsReady { .. }
         | EventKind::ProbeAnswered { .. }
         | EventKind::Unknown => false,

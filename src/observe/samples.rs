@@ -2,6 +2,7 @@
 
 use crate::model::{
     event::{Event, EventKind},
+    finding::Place,
     gate::{GateAnswer, Refusal, RefusalReason},
     resource::ResourceAction::{Create, NoOp, Read},
     run::{DeclaredBy, Outage, OutageSource, RunId, RunKind, RunOutcome},
@@ -169,6 +170,19 @@ pub(super) fn every_variant() -> Vec<Event> {
         point("invoices", None, Some("`./bin/latest` exited with 1")),
         point("ledger", None, None),
         EventKind::InterruptReceived { signal: "SIGINT".into() },
+        EventKind::Simulated { time_scale: 60, seed: 7, dark: vec!["ap-northeast-1".into()] },
+        EventKind::Invented {
+            step: StepId::new("data"),
+            resource_type: "aws_db_instance".into(),
+            attribute: "endpoint".into(),
+            read_at: vec![Place { file: "data/main.tf".into(), line: 3, column: 11 }],
+        },
+        EventKind::RemovalStarted { step: StepId::new("data") },
+        EventKind::RemovalFinished { step: StepId::new("data"), cause: vec![] },
+        EventKind::RemovalFinished {
+            step: StepId::new("data"),
+            cause: vec!["it is in use".into()],
+        },
         ended(RunOutcome::Recovered),
         ended(RunOutcome::Unverified),
         ended(RunOutcome::Failed),

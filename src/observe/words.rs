@@ -122,6 +122,31 @@ impl Narrator {
                 let _ = write!(text, ", digest {}", digest.get(..12).unwrap_or(digest));
                 ("Planned", None, text)
             }
+            EventKind::Simulated { time_scale, seed, dark } => {
+                let mut text = format!("cloud, {time_scale} times faster, seed {seed}");
+                if !dark.is_empty() {
+                    let _ = write!(text, "; down: {}", dark.join(", "));
+                }
+                ("Simulated", None, text)
+            }
+            EventKind::Invented { step, resource_type, attribute, read_at } => {
+                let places: Vec<_> = read_at.iter().map(ToString::to_string).collect();
+                let text = format!("{resource_type}.{attribute}, read at {}", places.join(", "));
+                ("Made up", on(step), text)
+            }
+            EventKind::RemovalStarted { step } => {
+                self.steps.insert(step.clone(), event.elapsed_ms);
+                ("Removing", on(step), "what it made".to_owned())
+            }
+            EventKind::RemovalFinished { step, cause } => {
+                let took = took(self.steps.remove(step), event.elapsed_ms);
+                match cause.as_slice() {
+                    [] => ("Removed", on(step), format!("all of it{took}")),
+                    cause => {
+                        ("Failed", on(step), format!("to remove it{took}: {}", cause.join(": ")))
+                    }
+                }
+            }
             EventKind::Declared { by } => {
                 let by = match by {
                     DeclaredBy::Typed => "by the operator, who typed the service's name",
@@ -203,6 +228,7 @@ impl Narrator {
 fn run_word(kind: RunKind) -> &'static str {
     match kind {
         RunKind::Failover => "failover",
+        RunKind::Rehearsal => "rehearsal",
         RunKind::Unknown => "run",
     }
 }

@@ -5,8 +5,8 @@
 use super::{
     milestones::{Milestone, RunPhase},
     timeline::{
-        Checkout, InFlight, Note, PlanFacts, ProbeDown, RecoveryPoint, ResourceTime, RunFacts,
-        StepTime, Timeline,
+        Checkout, InFlight, Invented, Note, PlanFacts, ProbeDown, RecoveryPoint, Removal,
+        ResourceTime, RunFacts, SimulatedFacts, StepTime, Timeline,
     },
     verdict::{Doubt, Summary, Verdict, Verdicts},
 };
@@ -65,6 +65,12 @@ pub struct Report {
     pub down: Option<ProbeDown>,
     /// What was worth knowing.
     pub notes: Vec<Note>,
+    /// What the cloud was, when it was simulated.
+    pub simulated: Option<SimulatedFacts>,
+    /// What the simulated cloud made up and a condition read.
+    pub invented: Vec<Invented>,
+    /// What was removed again at the end.
+    pub removals: Vec<Removal>,
     /// The signal that asked the run to stop.
     pub interrupted_by: Option<String>,
     /// Where things are kept.
@@ -134,6 +140,9 @@ impl Report {
             recovery_points: timeline.recovery_points,
             down: timeline.down,
             notes: timeline.notes,
+            simulated: timeline.simulated,
+            invented: timeline.invented,
+            removals: timeline.removals,
             interrupted_by: timeline.interrupted_by,
             kept,
         }
@@ -162,6 +171,15 @@ fn worst_point(points: &BTreeMap<String, RecoveryPoint>) -> Option<i64> {
 
 fn caveats(timeline: &Timeline, kept: &Kept) -> Vec<String> {
     let mut all = Vec::new();
+    if let Some(simulated) = &timeline.simulated {
+        all.push("a rehearsal: the cloud was simulated and nothing real was made".to_owned());
+        if simulated.time_scale > 1 {
+            all.push(format!(
+                "its latencies were divided by {} and are multiplied back in every time below",
+                simulated.time_scale
+            ));
+        }
+    }
     match timeline.run.as_ref().map(|run| run.outage.known_by) {
         Some(OutageSource::Declared) => {}
         Some(OutageSource::Assumed) => {
@@ -474,6 +492,9 @@ mod tests {
           },
           "down": null,
           "notes": [],
+          "simulated": null,
+          "invented": [],
+          "removals": [],
           "interrupted_by": null,
           "kept": {
             "journal": "/runs/1/journal.jsonl",

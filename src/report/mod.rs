@@ -12,6 +12,7 @@ pub mod text;
 pub mod timeline;
 pub mod verdict;
 
+mod clock;
 mod layout;
 
 pub use json::{Kept, Report};

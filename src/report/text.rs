@@ -34,6 +34,8 @@ impl Report {
         self.slowest(&mut page);
         self.in_flight(&mut page);
         self.recovery_points(&mut page);
+        self.removals(&mut page);
+        self.invented(&mut page);
         self.notes(&mut page);
         self.run(&mut page);
         page.section("Next");
@@ -231,6 +233,34 @@ impl Report {
                 (None, None) => "unknown".to_owned(),
             };
             page.hanging(&format!("  {:<14}  ", fit(store, WIDEST_NAME)), &text);
+        }
+    }
+
+    fn removals(&self, page: &mut Page) {
+        if self.removals.is_empty() {
+            return;
+        }
+        page.section("Removed again");
+        for removal in &self.removals {
+            let took = removal.took_ms.map_or("-".to_owned(), |ms| Pretty::ms(ms).to_string());
+            let text = match removal.cause.as_slice() {
+                [] => took,
+                cause => format!("{took}, and failed: {}", cause.join(": ")),
+            };
+            page.field(removal.step.as_str(), &text);
+        }
+    }
+
+    /// What a person must look at before they believe a rehearsal.
+    fn invented(&self, page: &mut Page) {
+        if self.invented.is_empty() {
+            return;
+        }
+        page.section("Made up, and then decided on");
+        for invented in &self.invented {
+            let places: Vec<_> = invented.read_at.iter().map(ToString::to_string).collect();
+            let what = format!("{}.{}", invented.resource_type, invented.attribute);
+            page.field(invented.step.as_str(), &format!("{what}, read at {}", places.join(", ")));
         }
     }
 

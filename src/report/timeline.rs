@@ -2,9 +2,10 @@
 //!
 //! Times are milliseconds on the clock of the run unless a name says otherwise.
 
-use super::milestones::Milestones;
+use super::{clock::Clock, milestones::Milestones};
 use crate::model::{
     event::{Event, EventKind},
+    finding::Place,
     gate::Refusal,
     resource::ResourceAction,
     run::{Outage, RunId, RunKind, RunOutcome},
@@ -42,6 +43,12 @@ pub struct Timeline {
     pub recovery_points: BTreeMap<String, RecoveryPoint>,
     /// What was worth knowing.
     pub notes: Vec<Note>,
+    /// What the cloud was, when it was simulated.
+    pub simulated: Option<SimulatedFacts>,
+    /// What the simulated cloud made up and a condition read.
+    pub invented: Vec<Invented>,
+    /// What was removed again.
+    pub removals: Vec<Removal>,
     /// The signal that asked the run to stop.
     pub interrupted_by: Option<String>,
     /// How the run ended; `None` while it runs, and when drctl was killed.
@@ -50,6 +57,45 @@ pub struct Timeline {
     pub last_ms: u64,
     /// Resources that began and have not ended, with the times at which they began.
     open: BTreeMap<(StepId, String, ResourceAction), Vec<u64>>,
+    /// What the times of the journal stand for.
+    clock: Clock,
+}
+
+/// A simulated cloud.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SimulatedFacts {
+    /// By how much its latencies were divided; every time of a report is multiplied back.
+    pub time_scale: u32,
+    /// What its draws began with.
+    pub seed: u64,
+    /// The regions that were down from the start.
+    pub dark: Vec<String>,
+}
+
+/// A value that was made up and then decided something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Invented {
+    /// In which stack.
+    pub step: StepId,
+    /// The type that has the attribute.
+    pub resource_type: String,
+    /// The attribute.
+    pub attribute: String,
+    /// Where a condition depends on it.
+    pub read_at: Vec<Place>,
+}
+
+/// What a step made, removed again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Removal {
+    /// Whose.
+    pub step: StepId,
+    /// When it began, in milliseconds since the run began.
+    pub began_ms: u64,
+    /// How long it took, in milliseconds; `None` when its end was not seen.
+    pub took_ms: Option<u64>,
+    /// Why it could not be removed; empty when it was.
+    pub cause: Vec<String>,
 }
 
 /// What a run is.
@@ -204,7 +250,7 @@ pub struct Note {
 impl Timeline {
     /// Takes the next event in.
     pub fn add(&mut self, event: &Event) {
-        let now = event.elapsed_ms;
+        let now = self.clock.read(event);
         self.last_ms = self.last_ms.max(now);
         match &event.kind {
             EventKind::RunStarted { run, run_kind, drctl, began_at, repo, region, outage } => {
@@ -257,15 +303,42 @@ impl Timeline {
                 self.open.entry(key).or_default().push(now);
             }
             EventKind::ResourceFinished { step, address, action, took_ms, ok } => {
+                let took_ms = self.clock.took(*took_ms);
                 self.close(&(step.clone(), address.clone(), *action));
                 self.resources.push(ResourceTime {
                     step: step.clone(),
                     address: address.clone(),
                     action: *action,
-                    began_ms: now.saturating_sub(*took_ms),
-                    took_ms: *took_ms,
+                    began_ms: now.saturating_sub(took_ms),
+                    took_ms,
                     ok: *ok,
                 });
+            }
+            EventKind::Simulated { time_scale, seed, dark } => {
+                let (time_scale, seed, dark) = (*time_scale, *seed, dark.clone());
+                self.simulated = Some(SimulatedFacts { time_scale, seed, dark });
+            }
+            EventKind::Invented { step, resource_type, attribute, read_at } => {
+                self.invented.push(Invented {
+                    step: step.clone(),
+                    resource_type: resource_type.clone(),
+                    attribute: attribute.clone(),
+                    read_at: read_at.clone(),
+                });
+            }
+            EventKind::RemovalStarted { step } => {
+                self.removals.push(Removal {
+                    step: step.clone(),
+                    began_ms: now,
+                    took_ms: None,
+                    cause: vec![],
+                });
+            }
+            EventKind::RemovalFinished { step, cause } => {
+                if let Some(removal) = self.removals.iter_mut().rfind(|r| r.step == *step) {
+                    removal.took_ms = Some(now.saturating_sub(removal.began_ms));
+                    removal.cause.clone_from(cause);
+                }
             }
             EventKind::OutputsReady { step, names } => self.step(step).outputs.clone_from(names),
             EventKind::Noted { step, message } => {

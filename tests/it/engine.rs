@@ -171,6 +171,8 @@ async fn go(
         one_init: None,
         troubles: Default::default(),
         next_log: Default::default(),
+        simulator: None,
+        simulated_env: Default::default(),
     });
     let start = Instant::now();
     let started = EventKind::RunStarted {

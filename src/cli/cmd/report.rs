@@ -38,7 +38,7 @@ impl Report {
             return print(&folder, ui);
         }
         let report = read(&folder)?;
-        ui.answer(&format!("{}\n", report.to_json().or_exit(Exit::Failed)?));
+        ui.answer(&report.to_json().or_exit(Exit::Failed)?);
         Ok(exit(report.summary))
     }
 }
