@@ -13,6 +13,7 @@ pub mod engine;
 pub mod model;
 pub mod observe;
 pub mod probe;
+pub mod provider;
 pub mod report;
 pub mod retarget;
 pub mod runbook;

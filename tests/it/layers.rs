@@ -15,6 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("state", &["model"]),
     ("terraform", &["model"]),
     ("deploy", &["model"]),
+    ("provider", &["model", "config", "sim", "catalogue"]),
     ("retarget", &["model", "config", "terraform", "catalogue"]),
     ("runbook", &["model", "config"]),
     (
