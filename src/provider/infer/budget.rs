@@ -27,6 +27,9 @@ pub const MAX_STEPS: usize = 5_000_000;
 /// References and expressions inside each other.
 pub const MAX_DEPTH: usize = 1_500;
 
+/// A list is not made longer than this, whatever number it is indexed by.
+pub const MAX_LENGTH: usize = 1_000;
+
 impl Budget {
     pub(super) fn new(steps: usize) -> Self {
         Self { steps, depth: 0, exceeded: None }

@@ -4,7 +4,7 @@
 //! a variable, an output) is evaluated once in each instance of a module.
 
 use super::{
-    budget::Budget,
+    budget::{Budget, MAX_LENGTH},
     graph::{Graph, Id, Root},
     kinds::Kinds,
     shape::{Kind, Mode},
@@ -262,7 +262,7 @@ impl<'m> Interpreter<'m> {
     pub(super) fn at_least(&mut self, value: &Value, length: usize) {
         for id in value.nodes() {
             let node = self.graph.node_mut(id);
-            node.at_least = node.at_least.max(length);
+            node.at_least = node.at_least.max(length.min(MAX_LENGTH));
         }
     }
 

@@ -26,23 +26,27 @@ mod kinds;
 mod manifest;
 mod names;
 mod render;
+mod repair;
 mod settle;
 mod shape;
+mod state;
 mod traversal;
 mod tree;
 mod value;
 mod walk;
 
 pub use address::{AddressError, ProviderAddress};
-pub use budget::{MAX_DEPTH, MAX_STEPS};
+pub use budget::{MAX_DEPTH, MAX_LENGTH, MAX_STEPS};
 pub use concrete::Position;
 pub use manifest::{
     InstalledModules, MANIFEST, ManifestEntry, ManifestError, ModuleManifest, local_modules,
 };
+pub use repair::{Repair, Step, Target};
 pub use shape::{
     Attribute, Block, FunctionShape, Hint, Inferred, Kind, Length, MAX_PLACES, Mode, ProviderShape,
     Text, TypeShape,
 };
+pub use state::StateError;
 pub use tree::{MAX_DECLARED, MAX_MODULE_DEPTH, MAX_MODULES, Resolver};
 
 use crate::{config::module::Module, model::finding::Place};

@@ -239,7 +239,7 @@ fn a_set_a_map_and_a_list_are_told_by_how_they_are_run_over() {
         id: text
         indexed: [?] r
         list: [{key: text, value: number}] r
-        map: [{port: number}] r for_each decides@5:22
+        map: map({port: number}) r for_each decides@5:22
         names: set(text) r for_each decides@3:43
       resource x_z
         id: text
@@ -298,7 +298,7 @@ fn what_is_written_elsewhere_tells_what_is_read() {
         b: number w
         c: [text] w
         d: {k: bool} w
-        e: ? w
+        e: bool w
         f: bool w r
         g: json(?) w
         h: arn w
