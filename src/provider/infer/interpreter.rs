@@ -131,11 +131,10 @@ impl<'m> Interpreter<'m> {
         let Instance { variables, caller, .. } = &self.tree[instance];
         let Some(variable) = variables.get(name) else { return Value::default() };
         let mut value = caller.map(|from| self.argument(from, name)).unwrap_or_default();
-        if value.is_unknown() || value.kinds() == Kinds::of(Kind::Null) {
-            if let Some(default) = &variable.default {
-                let default = self.eval(default, Scope::module(instance));
-                value = value.join(&default, &mut self.budget);
-            }
+        let unset = value.is_unknown() || value.kinds() == Kinds::of(Kind::Null);
+        if unset && let Some(default) = &variable.default {
+            let default = self.eval(default, Scope::module(instance));
+            value = value.join(&default, &mut self.budget);
         }
         match &variable.kind {
             Some(kind) => self.constrain(&value, kind),

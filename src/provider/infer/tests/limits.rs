@@ -20,7 +20,7 @@ fn names_in_a_circle_end() {
     registry.terraform.io/hashicorp/x
       resource x_y
         id: text
-        name: ? w
+        name: text w
         read: ? r
     ");
 }

@@ -48,7 +48,7 @@ fn outputs_and_variables_carry_what_is_read_and_written() {
     registry.terraform.io/hashicorp/x
       resource x_eks
         certificate_authority: [{data: base64}; 1+] r
-        groups: [{node: {name: ?}}] r
+        groups: [{node: {name: text}}] r
         id: text
         ids: [text] w
         network: cidr w
@@ -221,7 +221,7 @@ fn remote_states_have_the_outputs_that_are_read() {
         backend: text w
         config: {bucket: text} w
         defaults: ?
-        outputs: {subnets: [{id: ?}; 1+]} r
+        outputs: {subnets: [{id: text}; 1+]} r
         workspace: ?
     ");
 }

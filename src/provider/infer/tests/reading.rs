@@ -21,8 +21,8 @@ fn steps_tell_lists_objects_and_lengths() {
         identity: [{oidc: [{issuer: url}; 1+]}; 1+] r
         list: [?; 3+] r
         object: {key: {more: ?}} r
-        old: [{name: ?}] r
-        splat: [{name: ?}] r
+        old: [{name: text}] r
+        splat: [{name: text}] r
     ");
 }
 
@@ -205,7 +205,7 @@ fn what_decides_is_told_with_its_place() {
       resource x_y
         counted: [?] r decides@9:19
         id: text
-        list: [{name: ?, on: bool}] r decides@6:52
+        list: [{name: text, on: bool}] r decides@6:52
         names: set(text) r for_each decides@18:22
         status: text r decides@5:19
       resource x_z
