@@ -64,7 +64,7 @@ pub(super) struct Asked {
 
     /// Keep the work copy also when all went well
     #[arg(long)]
-    pub(super) keep: bool,
+    pub(super) keep_work: bool,
 
     /// Print every event as a line of JSON on standard output (with --dry-run: the plan)
     #[arg(long)]

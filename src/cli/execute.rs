@@ -5,17 +5,26 @@ use super::{
     exit::Exit,
     prepared::Prepared,
     recover::Attempt,
+    rehearsal::Rehearsal,
+    way::{Simulated, Way},
 };
 use crate::{
-    engine::{self, Assembled, Ended, Recovery, Run, StateHome, Tools, Work, find_recovery_points},
+    catalogue::Catalogue,
+    engine::{
+        self, Assembled, Ended, Recovery, Run, Simulator, StateHome, Tools, Work,
+        find_recovery_points,
+    },
     model::run::RunOutcome,
     probe::{RealProber, Verification},
+    provider::simulate::{Overrides, World},
     runbook::{Asks, Known},
     state::{StateError, StateServer, StateStore},
     terraform::TerraformBinary,
 };
 use anyhow::Context;
+use serde_json::Value;
 use std::{
+    borrow::Cow,
     env, fs,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
@@ -54,7 +63,11 @@ impl Attempt<'_> {
         let grace = self.asked.grace.or(prepared.grace).unwrap_or(GRACE);
         let terraform =
             TerraformBinary { path: detected.path, release: detected.release, grace: Some(grace) };
-        let recovery = with_state(assembled, &server)?;
+        let mut recovery = with_state(assembled, &server)?;
+        let rehearsal = match self.way {
+            Way::Failover { .. } => None,
+            Way::Rehearsal(simulated) => Some(self.simulate(simulated, &mut recovery).await?),
+        };
         let tools = Arc::new(Tools {
             server,
             troubles: Default::default(),
@@ -67,31 +80,80 @@ impl Attempt<'_> {
             logs: self.folder.logs(),
             one_init: shares_plugin_cache().then(Default::default),
             next_log: 0.into(),
-            simulator: None,
+            simulator: rehearsal.clone().map(|rehearsal| rehearsal as Arc<dyn Simulator>),
             simulated_env: Default::default(),
         });
         let prober = Arc::new(RealProber::default());
-        if recovery.probes.iter().any(|probe| matches!(probe.asks, Asks::Http { .. })) {
+        let asks_http = recovery.probes.iter().any(|probe| matches!(probe.asks, Asks::Http { .. }));
+        if asks_http && rehearsal.is_none() {
             let prober = Arc::clone(&prober);
             tokio::spawn(async move { prober.warm().await });
         }
-        let (ended, known) = engine::execute(
-            &recovery,
-            Arc::clone(&tools),
-            usize::from(self.asked.max_parallel),
-            run,
-        )
-        .await;
+        let max_parallel = usize::from(self.asked.max_parallel);
+        let (ended, known) =
+            engine::execute(&recovery, Arc::clone(&tools), max_parallel, run).await;
         let outcome = match ended {
             Ended::Failed => RunOutcome::Failed,
             Ended::Refused => RunOutcome::Refused,
             Ended::Interrupted => RunOutcome::Interrupted,
             Ended::Done => self.verify(&recovery, &known, prober, &tools, run).await,
         };
+        if let Some(rehearsal) = rehearsal {
+            self.end(&rehearsal, &recovery, &known, &tools, run).await?;
+        }
         if let Some(tools) = Arc::into_inner(tools) {
             tools.server.stop(STATE_GRACE).await;
         }
         Ok(outcome)
+    }
+
+    /// Makes the simulated cloud, and keeps Terraform from everything else.
+    async fn simulate(
+        &self,
+        simulated: &Simulated,
+        recovery: &mut Recovery,
+    ) -> Result<Arc<Rehearsal>, CliError> {
+        let primary = recovery.known.primary.as_deref();
+        let catalogue = match &simulated.catalogue {
+            None => Cow::Borrowed(Catalogue::builtin()),
+            Some(own) => Cow::Owned(own.clone()),
+        };
+        let scenario = simulated.scenario(primary);
+        let scale = f64::from(simulated.time_scale);
+        let world = Arc::new(World::new(simulated.seed, scenario, catalogue, scale));
+        let region = recovery.known.region.clone();
+        let root = recovery.root.clone();
+        let mut values = recovery.simulate.clone();
+        values.extend(simulated.values.clone());
+        let overrides = Overrides::from_json(&Value::Object(values)).map_err(|error| {
+            let hint = error.hint();
+            CliError::new(Exit::Usage, error).hints(hint)
+        })?;
+        // Programs of the runbook are not run, and who tells the recovery point is one.
+        recovery.recovery_points.clear();
+        Ok(Arc::new(Rehearsal::new(world, root, region, overrides)))
+    }
+
+    /// Removes what a rehearsal made, or keeps it, and ends the simulated cloud.
+    async fn end(
+        &self,
+        rehearsal: &Rehearsal,
+        recovery: &Recovery,
+        known: &Known,
+        tools: &Arc<Tools>,
+        run: &mut Run<'_>,
+    ) -> Result<(), CliError> {
+        let Way::Rehearsal(simulated) = self.way else { return Ok(()) };
+        if simulated.keep {
+            let text = rehearsal.world.with_cloud(|cloud, _| cloud.save()).or_exit(Exit::Failed)?;
+            fs::write(self.folder.cloud(), text)
+                .context("failed to keep the simulated cloud")
+                .or_exit(Exit::Failed)?;
+        } else if !tools.stop.token().is_cancelled() {
+            engine::remove(recovery, known, tools, run).await;
+        }
+        rehearsal.stop().await;
+        Ok(())
     }
 
     async fn verify(

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::model::run::RunId;
 use anyhow::{Context, anyhow};
+use jiff::Timestamp;
 use std::{
     env, fs, io,
     os::unix::fs::DirBuilderExt,
@@ -56,6 +57,21 @@ impl Home {
     /// Returns the folder of `run`, which may not be there.
     pub(super) fn run(&self, run: &RunId) -> RunFolder {
         RunFolder { id: run.clone(), root: self.root.join("runs").join(run.as_str()) }
+    }
+
+    /// Makes the folder of a run that began at `began_at`.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be made.
+    pub(super) fn new_run(&self, began_at: Timestamp) -> Result<RunFolder, CliError> {
+        let mut salt = [0; 2];
+        getrandom::fill(&mut salt)
+            .map_err(|e| anyhow!("the system gives no random numbers: {e}"))
+            .or_exit(Exit::Failed)?;
+        let folder = self.run(&RunId::new(began_at, u16::from_be_bytes(salt)));
+        folder.create()?;
+        Ok(folder)
     }
 
     /// Returns every run that has a folder, the oldest first.
@@ -156,6 +172,11 @@ impl RunFolder {
     /// Returns where the output of every process is kept.
     pub(super) fn logs(&self) -> PathBuf {
         self.root.join("logs")
+    }
+
+    /// Returns where the simulated cloud of a rehearsal is kept.
+    pub(super) fn cloud(&self) -> PathBuf {
+        self.root.join("cloud.json")
     }
 
     /// Returns where drctl keeps the state of stacks that have no backend of their own.

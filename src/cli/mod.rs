@@ -12,9 +12,12 @@ mod home;
 mod judge;
 mod prepared;
 mod recover;
+mod rehearsal;
+mod runtime;
 mod shown;
 mod stop;
 mod ui;
+mod way;
 
 pub use error::CliError;
 pub use exit::Exit;
@@ -54,8 +57,10 @@ Exit codes: 0 objective met, 1 missed, 2 bad usage, 3 the recovery failed,
 #[derive(Subcommand, Debug)]
 enum Command {
     Failover(Box<cmd::failover::Failover>),
+    Rehearse(Box<cmd::rehearse::Rehearse>),
     Report(cmd::report::Report),
     Runs(cmd::runs::Runs),
+    Sim(cmd::sim::Sim),
     Doctor(cmd::doctor::Doctor),
     Completions(cmd::completions::Completions),
 }
@@ -74,7 +79,9 @@ pub fn main() -> Exit {
     let ui = Ui::new(cli.color);
     let done = match cli.command {
         Command::Failover(command) => command.run(&ui),
+        Command::Rehearse(command) => command.run(&ui),
         Command::Report(command) => command.run(&ui),
+        Command::Sim(command) => command.run(&ui),
         Command::Runs(command) => command.run(&ui),
         Command::Doctor(command) => command.run(&ui),
         Command::Completions(command) => command.run(&ui, &mut Cli::command()),

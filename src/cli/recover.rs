@@ -11,12 +11,13 @@ use super::{
     home::{Home, RunFolder},
     prepared::{Prepared, origin, prepare},
     ui::Ui,
+    way::Way,
 };
 use crate::{
     engine::{Run, Stop},
     model::{
         event::{EventKind, Sink},
-        run::{DeclaredBy, Outage, OutageSource, RunKind, RunOutcome},
+        run::{DeclaredBy, Outage, OutageSource, RunOutcome},
     },
     observe::{
         Apart, Fanout, journal::JournalWriter, json::JsonLines, lines::Lines, progress::Progress,
@@ -45,10 +46,7 @@ pub(super) struct Attempt<'a> {
     pub(super) asked: &'a Asked,
     /// When it began, by the wall clock.
     pub(super) began_at: Timestamp,
-    /// The digest that stands for a person's word.
-    pub(super) expected: Option<&'a str>,
-    /// True to build beside what an earlier run left.
-    pub(super) again: bool,
+    pub(super) way: &'a Way,
     pub(super) folder: &'a RunFolder,
     pub(super) home: &'a Home,
     pub(super) stop: &'a Stop,
@@ -104,7 +102,7 @@ impl Attempt<'_> {
         };
         Ok(EventKind::RunStarted {
             run: self.folder.id().clone(),
-            run_kind: RunKind::Failover,
+            run_kind: self.way.run_kind(),
             drctl: env!("CARGO_PKG_VERSION").to_owned(),
             began_at: self.began_at,
             repo: origin(&self.asked.repo)?.to_string(),
@@ -130,25 +128,48 @@ impl Attempt<'_> {
     }
 
     async fn go(&self, run: &mut Run<'_>) -> Result<RunOutcome, CliError> {
-        let prepared =
+        let mut prepared =
             prepare(self.asked, self.home, &self.folder.work(), self.stop, self.ui).await?;
+        if matches!(self.way, Way::Rehearsal(_)) && prepared.rpo.take().is_some() {
+            prepared
+                .notes
+                .push("the recovery point is not rehearsed: data is not simulated".to_owned());
+        }
         prepared.say(run);
-        if !self.again {
-            refuse_twice(self.home, self.folder.id(), &prepared.service, &self.asked.region)?;
+        if let Way::Rehearsal(simulated) = self.way {
+            let scenario = simulated.scenario(prepared.assembled.recovery.known.primary.as_deref());
+            run.say(EventKind::Simulated {
+                time_scale: simulated.time_scale,
+                seed: simulated.seed,
+                dark: scenario.dark(),
+            });
         }
-        if self.expected.is_none() {
-            self.ui.say(&prepared.text());
-        }
-        tokio::select! {
-            by = self.confirm(&prepared) => run.declared(by?),
-            () = self.stop.token().cancelled() => return Ok(RunOutcome::Interrupted),
+        match self.way {
+            Way::Rehearsal(_) => run.declared(DeclaredBy::Rehearsal),
+            Way::Failover { expected, again } => {
+                if !again {
+                    let region = &self.asked.region;
+                    refuse_twice(self.home, self.folder.id(), &prepared.service, region)?;
+                }
+                tokio::select! {
+                    by = self.confirm(&prepared, expected.clone()) => run.declared(by?),
+                    () = self.stop.token().cancelled() => return Ok(RunOutcome::Interrupted),
+                }
+            }
         }
         self.execute(run, prepared).await
     }
 
     /// Asks who says go, on a thread of its own: a prompt can be left unanswered.
-    async fn confirm(&self, prepared: &Prepared) -> Result<DeclaredBy, CliError> {
-        let (ui, expected) = (*self.ui, self.expected.map(str::to_owned));
+    async fn confirm(
+        &self,
+        prepared: &Prepared,
+        expected: Option<String>,
+    ) -> Result<DeclaredBy, CliError> {
+        if expected.is_none() {
+            self.ui.say(&prepared.text());
+        }
+        let ui = *self.ui;
         let (service, digest) = (prepared.service.clone(), prepared.assembled.digest.clone());
         let region = self.asked.region.clone();
         let asking =
@@ -177,7 +198,7 @@ impl Attempt<'_> {
             let scratch = self.folder.scratch();
             self.ui.say(&format!("note: failed to remove `{}`: {error}\n", scratch.display()));
         }
-        if !self.asked.keep
+        if !self.asked.keep_work
             && let Err(error) = WorkCopy::at(self.folder.work()).remove()
         {
             self.ui.say(&format!("note: failed to remove the work copy: {error}\n"));

@@ -1,6 +1,12 @@
 //! Signals: the first asks the run to stop, and no later one reaches Terraform.
 
+use super::{
+    error::{CliError, OrExit},
+    exit::Exit,
+    ui::Ui,
+};
 use crate::engine::Stop;
+use anyhow::Context;
 use std::{
     io,
     sync::{
@@ -17,7 +23,7 @@ use tokio::signal::unix::{SignalKind, signal};
 /// # Errors
 ///
 /// The system does not let us listen.
-pub(super) fn listen(said: impl Fn(&str, u32) + Send + Sync + 'static) -> io::Result<Stop> {
+fn listen(said: impl Fn(&str, u32) + Send + Sync + 'static) -> io::Result<Stop> {
     let stop = Stop::default();
     let (said, count) = (Arc::new(said), Arc::new(AtomicU32::new(0)));
     for (kind, name) in [
@@ -36,4 +42,18 @@ pub(super) fn listen(said: impl Fn(&str, u32) + Send + Sync + 'static) -> io::Re
         });
     }
     Ok(stop)
+}
+
+/// Listens for signals, and says what they do.
+pub(super) fn listen_and_say(ui: Ui) -> Result<Stop, CliError> {
+    listen(move |name, before| {
+        ui.say(&match before {
+            0 => format!(
+                "\n{name}: nothing new is begun; what Terraform has in flight is waited for, so that no resource is lost\n"
+            ),
+            _ => format!("\n{name}: still waiting; a second signal never reaches Terraform, which would drop its state\n"),
+        });
+    })
+    .context("failed to listen for signals")
+    .or_exit(Exit::Failed)
 }

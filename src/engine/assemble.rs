@@ -107,11 +107,13 @@ pub fn assemble(sources: &Sources<'_>) -> Result<Assembled, AssembleError> {
         steps.push(PlannedStep { id, needs, kind, work });
     }
     let env = program_env(&known);
+    let simulate = simulate(runbook, &known)?;
     let recovery = Recovery {
         known,
         steps,
         probes: runbook.probes.clone(),
         recovery_points: runbook.recovery_points.clone(),
+        simulate,
         verify_within: runbook.service.verify_within.unwrap_or(VERIFY_WITHIN),
         root: sources.root.to_owned(),
         env,
@@ -119,6 +121,15 @@ pub fn assemble(sources: &Sources<'_>) -> Result<Assembled, AssembleError> {
     let decisions = decisions(sources, &recovery, &redirections);
     let digest = digest(&decisions);
     Ok(Assembled { recovery, redirections, decisions, digest })
+}
+
+/// The values of the `simulate` blocks.
+fn simulate(runbook: &Runbook, known: &Known) -> Result<Map<String, Value>, AssembleError> {
+    let values = |simulated: &runbook::Simulated| {
+        Ok((simulated.kind.clone(), Value::Object(known.values(&simulated.values)?)))
+    };
+    let all: Result<_, Mistake> = runbook.simulate.iter().map(values).collect();
+    all.map_err(|mistake| AssembleError::Mistakes(vec![mistake]))
 }
 
 fn program_env(known: &Known) -> BTreeMap<String, String> {

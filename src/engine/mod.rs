@@ -24,7 +24,7 @@ pub use execute::{Ended, execute};
 pub use recovery::{CommandWork, PlannedStep, Recovery, StackWork, StateHome, Work, digest};
 pub use remove::remove;
 pub use run::Run;
-pub use simulator::{Simulator, SimulatorError};
+pub use simulator::{Learnt, Simulator, SimulatorError};
 pub use stop::Stop;
 pub use tools::Tools;
 pub use verify::{find_recovery_points, verify};

@@ -5,7 +5,7 @@ use crate::{
     model::step::{StepId, StepKind, StepSummary},
     runbook::{Known, Probe, RecoveryPoint},
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
@@ -20,6 +20,8 @@ pub struct Recovery {
     pub probes: Vec<Probe>,
     /// What tells how old the data is.
     pub recovery_points: Vec<RecoveryPoint>,
+    /// Values that a rehearsal cannot know, by type and attribute.
+    pub simulate: Map<String, Value>,
     /// How long the service may take to pass its probes.
     pub verify_within: Duration,
     /// The root of the work copy, where programs run.

@@ -3,7 +3,6 @@
 use crate::{
     model::{event::EventKind, step::StepId},
     probe::Verification,
-    terraform::Diagnostic,
 };
 use async_trait::async_trait;
 use std::{collections::BTreeMap, path::Path};
@@ -23,9 +22,13 @@ pub trait Simulator: Send + Sync {
         dir: &Path,
     ) -> Result<BTreeMap<String, String>, SimulatorError>;
 
-    /// Learns from what Terraform refused. Returns what was mended, in words; nothing
+    /// Learns from what a refused plan printed, which is in the file `said`. Nothing
     /// when there is no use in another try.
-    async fn learn(&self, step: &StepId, refused: &[Diagnostic]) -> Vec<String>;
+    ///
+    /// # Errors
+    ///
+    /// [`SimulatorError`] when nobody can listen.
+    async fn learn(&self, step: &StepId, said: &Path) -> Result<Option<Learnt>, SimulatorError>;
 
     /// Returns what is to be said of a stack once it is up: what was made up and
     /// then decided something.
@@ -33,6 +36,15 @@ pub trait Simulator: Send + Sync {
 
     /// Says whether what was made in the simulated cloud serves.
     async fn verify(&self) -> Verification;
+}
+
+/// What the simulated cloud learnt from a refused plan.
+#[derive(Debug)]
+pub struct Learnt {
+    /// What was mended, in words.
+    pub mended: Vec<String>,
+    /// What Terraform needs in its environment from now on.
+    pub env: BTreeMap<String, String>,
 }
 
 /// Why a stack cannot be simulated.

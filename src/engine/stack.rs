@@ -10,7 +10,7 @@ use crate::{
     model::{event::EventKind, step::Phase},
     retarget::gate,
     terraform::{
-        Action, Diagnostic, Invocation, Outputs, Plan, Severity, TerraformError, Timing, UiMessage,
+        Action, Invocation, LogFiles, Outputs, Plan, Severity, TerraformError, Timing, UiMessage,
     },
 };
 use serde_json::{Map, Value};
@@ -84,20 +84,20 @@ impl Stack {
         let parallelism = self.work.parallelism;
         let plan = Action::Plan { out, var_files, parallelism, refresh: true, destroy: false };
         for _ in 0..MAX_REPAIRS {
-            let mut said = Telling::new(self.tell.clone());
-            let result = self.stream_to(plan.clone(), &mut said).await;
+            let log = self.tools.log(self.tell.step(), plan.command());
+            let result = self.stream_to(plan.clone(), &log).await;
             let (Err(StepError::Terraform(TerraformError::Failed { .. })), Some(simulator)) =
                 (&result, &self.tools.simulator)
             else {
                 return result;
             };
-            let mended = simulator.learn(self.tell.step(), &said.refused).await;
-            if mended.is_empty() {
+            let Some(learnt) = simulator.learn(self.tell.step(), &log.stdout).await? else {
                 return result;
-            }
-            for what in mended {
+            };
+            for what in learnt.mended {
                 self.tell.note(format!("the simulated provider learnt: {what}"));
             }
+            self.tools.simulate(self.tell.step(), learnt.env);
         }
         self.stream(plan).await
     }
@@ -149,14 +149,15 @@ impl Stack {
 
     /// Runs a command and tells what it says of resources.
     async fn stream(&self, action: Action) -> Result<(), StepError> {
-        self.stream_to(action, &mut Telling::new(self.tell.clone())).await
+        let log = self.tools.log(self.tell.step(), action.command());
+        self.stream_to(action, &log).await
     }
 
-    async fn stream_to(&self, action: Action, said: &mut Telling) -> Result<(), StepError> {
-        let log = self.tools.log(self.tell.step(), action.command());
+    async fn stream_to(&self, action: Action, log: &LogFiles) -> Result<(), StepError> {
         let call = self.call(action);
+        let mut said = Telling::new(self.tell.clone());
         let mut on = |message: UiMessage| said.tell(&message);
-        self.tools.terraform.run(&call, &log, &mut on, self.tools.stop.token()).await?;
+        self.tools.terraform.run(&call, log, &mut on, self.tools.stop.token()).await?;
         Ok(())
     }
 
@@ -194,12 +195,11 @@ struct Telling {
     tell: Teller,
     timing: Timing,
     warned: BTreeSet<String>,
-    refused: Vec<Diagnostic>,
 }
 
 impl Telling {
     fn new(tell: Teller) -> Self {
-        Self { tell, timing: Timing::default(), warned: BTreeSet::new(), refused: Vec::new() }
+        Self { tell, timing: Timing::default(), warned: BTreeSet::new() }
     }
 
     fn tell(&mut self, message: &UiMessage) {
@@ -208,9 +208,6 @@ impl Telling {
             UiMessage::ApplyStart { address, action, .. } => {
                 let (address, action) = (address.clone(), *action);
                 self.tell.say(EventKind::ResourceStarted { step: step(), address, action });
-            }
-            UiMessage::Diagnostic(refused) if refused.severity == Severity::Error => {
-                self.refused.push(refused.clone());
             }
             UiMessage::Diagnostic(warning) if warning.severity == Severity::Warning => {
                 let text = format!("Terraform warns: {warning}");

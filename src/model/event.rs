@@ -64,7 +64,7 @@ pub enum EventKind {
         /// When the outage began: `t0`.
         outage: Outage,
     },
-    /// The run is on a simulated cloud: nothing real is made. Follows [`EventKind::RunStarted`].
+    /// The run is on a simulated cloud: nothing real is made. Comes before any step's event.
     Simulated {
         /// By how much the latencies of the cloud are divided; at least 1. Times in
         /// this stream are as they passed, so a reader multiplies back.

@@ -103,6 +103,8 @@ pub enum DeclaredBy {
     Typed,
     /// The command line carried the digest of the very plan that was made.
     Digest,
+    /// Nobody had to: the run is a rehearsal, and nothing real is at stake.
+    Rehearsal,
     /// Written by a newer drctl.
     #[serde(other)]
     Unknown,

@@ -151,6 +151,7 @@ impl Narrator {
                 let by = match by {
                     DeclaredBy::Typed => "by the operator, who typed the service's name",
                     DeclaredBy::Digest => "by the digest of this very plan",
+                    DeclaredBy::Rehearsal => "by nobody: nothing real is made",
                     DeclaredBy::Unknown => "in a way that only a newer drctl knows",
                 };
                 ("Declared", None, by.to_owned())

@@ -5,4 +5,4 @@ mod harmless;
 mod redirect;
 
 pub use harmless::harmless;
-pub use redirect::{OVERRIDE_FILE, Redirection, RetargetError, redirect};
+pub use redirect::{OVERRIDE_FILE, Redirection, RetargetError, add_override, redirect};

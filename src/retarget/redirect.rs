@@ -308,6 +308,22 @@ impl Redirection {
     }
 }
 
+/// Adds to the override file in `dir`, which need not be there yet.
+///
+/// # Errors
+///
+/// The file cannot be read or written, or is no JSON object.
+pub fn add_override(dir: &Path, more: &Value) -> io::Result<()> {
+    let file = dir.join(OVERRIDE_FILE);
+    let mut all: Map<String, Value> = match fs::read(&file) {
+        Ok(text) => serde_json::from_slice(&text)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Map::new(),
+        Err(error) => return Err(error),
+    };
+    all.extend(more.as_object().cloned().unwrap_or_default());
+    fs::write(file, format!("{:#}\n", Value::Object(all)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -42,6 +42,10 @@ pub(super) fn runbook(mut runbook: Runbook, body: &Body, mistakes: &mut Vec<Mist
             stack_of(&reference, &stacks, mistakes);
         }
     }
+    let simulated = runbook.simulate.iter().flat_map(|s| &s.values);
+    for reference in simulated.flat_map(|value| value.expr().references()) {
+        no_stack(&reference, mistakes);
+    }
     for region in &runbook.regions {
         for reference in region.variables.iter().flat_map(|v| v.expr().references()) {
             no_stack(&reference, mistakes);
@@ -172,11 +176,8 @@ fn stack_of(
 fn no_stack(reference: &Reference, mistakes: &mut Vec<Mistake>) {
     match reference.path.first().map(String::as_str) {
         Some("stack") => mistakes.push(
-            Mistake::new(
-                reference.place.clone(),
-                "a region's variables are the same for every stack",
-            )
-            .hint("Read outputs in the `variables` of a stack"),
+            Mistake::new(reference.place.clone(), "nothing is known of a stack here")
+                .hint("Read outputs in the `variables` of a stack, or in what comes after it"),
         ),
         Some(root) if !ROOTS.contains(&root) => {
             unknown_root(root, reference.place.clone(), mistakes);

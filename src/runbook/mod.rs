@@ -42,6 +42,8 @@ pub struct Runbook {
     pub probes: Vec<Probe>,
     /// What tells how old the data is that can be restored.
     pub recovery_points: Vec<RecoveryPoint>,
+    /// Values that a rehearsal cannot know: attributes by type, `data.TYPE` for data sources.
+    pub simulate: Vec<Simulated>,
 }
 
 /// The service and its promises.
@@ -171,6 +173,15 @@ pub enum Asks {
     Command(Expr),
 }
 
+/// What the attributes of a type are in a rehearsal.
+#[derive(Clone, Debug)]
+pub struct Simulated {
+    /// The type, such as `aws_vpc` or `data.aws_ami`.
+    pub kind: String,
+    /// Its attributes.
+    pub values: Vec<Attribute>,
+}
+
 /// What tells how old the data of one store is.
 #[derive(Clone, Debug)]
 pub struct RecoveryPoint {
@@ -203,6 +214,7 @@ impl Runbook {
             steps: vec![Step { id, needs: vec![], place, work: Work::Stack(stack) }],
             probes: vec![],
             recovery_points: vec![],
+            simulate: vec![],
         }
     }
 

@@ -1,8 +1,8 @@
 //! From the text of `drctl.hcl` to a [`Runbook`], with every mistake on the way.
 
 use super::{
-    Asks, Command, Mistake, PARALLELISM, Probe, RecoveryPoint, Region, Runbook, Service, Stack,
-    Step, Work, check, reader::Reader,
+    Asks, Command, Mistake, PARALLELISM, Probe, RecoveryPoint, Region, Runbook, Service, Simulated,
+    Stack, Step, Work, check, reader::Reader,
 };
 use crate::{
     config::{
@@ -14,7 +14,8 @@ use crate::{
 use std::{path::Path, time::Duration};
 
 /// The blocks at the top of a runbook.
-const BLOCKS: &[&str] = &["service", "region", "stack", "command", "probe", "recovery_point"];
+const BLOCKS: &[&str] =
+    &["service", "region", "stack", "command", "probe", "recovery_point", "simulate"];
 
 /// How often a probe asks, how long an answer may take, and how many in a row count.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -39,6 +40,11 @@ pub(super) fn runbook(path: &Path, text: &[u8]) -> Result<Runbook, Vec<Mistake>>
             .body()
             .blocks_of("recovery_point")
             .filter_map(|b| recovery_point(b, &mut mistakes))
+            .collect(),
+        simulate: file
+            .body()
+            .blocks_of("simulate")
+            .filter_map(|b| simulate(b, &mut mistakes))
             .collect(),
     };
     let runbook = check::runbook(runbook, file.body(), &mut mistakes);
@@ -238,4 +244,12 @@ fn recovery_point(block: &Block, mistakes: &mut Vec<Mistake>) -> Option<Recovery
         run: reader.required("run")?.clone(),
         timeout: reader.duration("timeout").unwrap_or(RECOVERY_POINT_TIMEOUT),
     })
+}
+
+/// Any attribute may stand in it: which there are only the type's provider knows.
+fn simulate(block: &Block, mistakes: &mut Vec<Mistake>) -> Option<Simulated> {
+    let known: Vec<&str> = block.body().attributes().iter().map(|a| a.name()).collect();
+    let mut reader = Reader::new(block, &known, &[], mistakes);
+    let kind = reader.labels(&["TYPE"])?[0].to_owned();
+    Some(Simulated { kind, values: block.body().attributes().to_vec() })
 }

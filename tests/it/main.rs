@@ -8,6 +8,7 @@ mod failover;
 mod layers;
 mod probe;
 mod provider_wire;
+mod rehearse;
 mod report;
 mod source;
 mod state;

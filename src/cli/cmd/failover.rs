@@ -1,19 +1,17 @@
 //! `drctl failover`.
 
-use crate::{
-    cli::{
-        asked::Asked,
-        error::{CliError, OrExit},
-        exit::Exit,
-        home::{Home, RunFolder},
-        recover::{self, Attempt},
-        stop,
-        ui::Ui,
-    },
-    engine::Stop,
-    model::run::RunId,
+use crate::cli::{
+    asked::Asked,
+    error::CliError,
+    exit::Exit,
+    home::Home,
+    recover::{self, Attempt},
+    runtime::block_on,
+    stop,
+    ui::Ui,
+    way::Way,
 };
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use jiff::Timestamp;
 
 /// Rebuild the service in another region, for real
@@ -55,16 +53,7 @@ pub(crate) struct Failover {
 
 impl Failover {
     pub(crate) fn run(self, ui: &Ui) -> Result<Exit, CliError> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .context("failed to start")
-            .or_exit(Exit::Failed)?;
-        let done = runtime.block_on(self.recover(ui));
-        // A prompt that nobody answered must not hold up the end.
-        runtime.shutdown_background();
-        done
+        block_on(self.recover(ui))
     }
 
     async fn recover(self, ui: &Ui) -> Result<Exit, CliError> {
@@ -82,39 +71,12 @@ impl Failover {
         let attempt = Attempt {
             asked: &self.asked,
             began_at,
-            expected: self.expect_plan.as_deref(),
-            again: self.again,
-            folder: &new_run(&home, began_at)?,
+            way: &Way::Failover { expected: self.expect_plan, again: self.again },
+            folder: &home.new_run(began_at)?,
             home: &home,
-            stop: &listen(*ui)?,
+            stop: &stop::listen_and_say(*ui)?,
             ui,
         };
         attempt.recover().await
     }
-}
-
-/// Makes the folder of a new run.
-fn new_run(home: &Home, began_at: Timestamp) -> Result<RunFolder, CliError> {
-    let mut salt = [0; 2];
-    getrandom::fill(&mut salt)
-        .map_err(|e| anyhow!("the system gives no random numbers: {e}"))
-        .or_exit(Exit::Failed)?;
-    let id = RunId::new(began_at, u16::from_be_bytes(salt));
-    let folder = home.run(&id);
-    folder.create()?;
-    Ok(folder)
-}
-
-/// Listens for signals, and says what they do.
-fn listen(ui: Ui) -> Result<Stop, CliError> {
-    stop::listen(move |name, before| {
-        ui.say(&match before {
-            0 => format!(
-                "\n{name}: nothing new is begun; what Terraform has in flight is waited for, so that no resource is lost\n"
-            ),
-            _ => format!("\n{name}: still waiting; a second signal never reaches Terraform, which would drop its state\n"),
-        });
-    })
-    .context("failed to listen for signals")
-    .or_exit(Exit::Failed)
 }

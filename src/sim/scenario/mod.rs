@@ -249,6 +249,19 @@ impl Scenario {
         Self { name: Some(format!("{region}-down")), outages: vec![outage], ..Self::default() }
     }
 
+    /// Returns the regions that are wholly down from the start, each once.
+    pub fn dark(&self) -> Vec<String> {
+        let whole =
+            |on: &On| on.types.is_empty() && on.operations.is_empty() && on.address.is_none();
+        let from_start =
+            self.outages.iter().filter(|o| o.from_ms == 0 && o.share.is_none() && whole(&o.on));
+        let mut regions: Vec<String> =
+            from_start.filter_map(|outage| outage.on.region.clone()).collect();
+        regions.sort_unstable();
+        regions.dedup();
+        regions
+    }
+
     /// Returns every region and zone that is named, so that the caller can say which it does not know.
     pub fn regions(&self) -> Vec<&str> {
         let mut regions: Vec<_> =

@@ -1,0 +1,215 @@
+//! The simulated cloud of a rehearsal, as the engine sees it.
+
+use crate::{
+    config::module::Module,
+    engine::{Learnt, Simulator, SimulatorError},
+    model::{event::EventKind, finding::Place, step::StepId},
+    probe::Verification,
+    provider::{
+        infer::{self, Inferred, InstalledModules, MANIFEST, ModuleManifest, Repair},
+        simulate::{Files, Overrides, RemoteStates, Settings, Simulation, World},
+        wire::reattach::{Providers, VARIABLE},
+    },
+    retarget::{add_override, harmless},
+    sim::Filter,
+};
+use async_trait::async_trait;
+use serde_json::Value;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    error::Error,
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+/// A whole rehearsal: one cloud, and the providers of each stack.
+pub(super) struct Rehearsal {
+    pub(super) world: Arc<World>,
+    /// The root of the scratch copy.
+    pub(super) root: PathBuf,
+    /// The fallback region.
+    pub(super) region: String,
+    /// What the runbook knows better than the catalogue.
+    pub(super) overrides: Overrides,
+    stacks: Mutex<BTreeMap<StepId, Arc<Simulated>>>,
+}
+
+/// A stack while its providers are served.
+struct Simulated {
+    dir: PathBuf,
+    inferred: Inferred,
+    simulation: Arc<Simulation>,
+    providers: Providers,
+}
+
+impl Rehearsal {
+    pub(super) fn new(
+        world: Arc<World>,
+        root: PathBuf,
+        region: String,
+        overrides: Overrides,
+    ) -> Self {
+        Self { world, root, region, overrides, stacks: Mutex::default() }
+    }
+
+    /// Serves what was inferred of a stack, in the place of what was served before.
+    async fn serve(
+        &self,
+        step: &StepId,
+        dir: &Path,
+        inferred: Inferred,
+    ) -> Result<BTreeMap<String, String>, SimulatorError> {
+        let settings = Settings {
+            stack: Some(step.to_string()),
+            region: self.region.clone(),
+            overrides: self.overrides.clone(),
+            remote_states: RemoteStates::new(),
+            files: Some(Files::within(&self.root, dir)),
+            ..Settings::default()
+        };
+        let simulation = Simulation::new(Arc::clone(&self.world), inferred.clone(), settings)
+            .map_err(|error| {
+                let hint = error.hint();
+                failed(error, hint)
+            })?;
+        let simulation = Arc::new(simulation);
+        let providers = simulation.serve().await.map_err(|error| {
+            let hint = error.hint();
+            failed(error, hint)
+        })?;
+        let env = BTreeMap::from([(VARIABLE.to_owned(), providers.reattach())]);
+        let dir = dir.to_owned();
+        let simulated = Arc::new(Simulated { dir, inferred, simulation, providers });
+        self.stacks().insert(step.clone(), simulated);
+        Ok(env)
+    }
+
+    fn stacks(&self) -> MutexGuard<'_, BTreeMap<StepId, Arc<Simulated>>> {
+        self.stacks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stack(&self, step: &StepId) -> Option<Arc<Simulated>> {
+        self.stacks().get(step).cloned()
+    }
+
+    /// Stops serving.
+    pub(super) async fn stop(&self) {
+        let stacks = std::mem::take(&mut *self.stacks());
+        for stack in stacks.into_values().filter_map(Arc::into_inner) {
+            stack.providers.stop().await;
+        }
+    }
+
+    /// Returns the folder of a stack from the root of the scratch copy.
+    fn inside<'a>(&self, dir: &'a Path) -> &'a Path {
+        dir.strip_prefix(&self.root).unwrap_or(dir)
+    }
+}
+
+/// What `terraform get` left, and the root module itself.
+fn modules(root: &Path, stack: &Path) -> Result<(Module, InstalledModules), SimulatorError> {
+    let module = Module::read(root, stack, None).map_err(|error| failed(error, None))?;
+    let manifest = root.join(stack).join(MANIFEST);
+    let installed = match manifest.exists() {
+        false => InstalledModules::default(),
+        true => ModuleManifest::read(&manifest)
+            .and_then(|manifest| manifest.modules(root, stack))
+            .map_err(|error| {
+                let hint = error.hint();
+                failed(error, hint)
+            })?,
+    };
+    Ok((module, installed))
+}
+
+fn failed(source: impl Error + Send + Sync + 'static, hint: Option<String>) -> SimulatorError {
+    SimulatorError { source: Box::new(source), hint }
+}
+
+#[async_trait]
+impl Simulator for Rehearsal {
+    async fn ready(
+        &self,
+        step: &StepId,
+        dir: &Path,
+    ) -> Result<BTreeMap<String, String>, SimulatorError> {
+        let stack = self.inside(dir);
+        let (root, installed) = modules(&self.root, stack)?;
+        for module in installed.modules().chain([&root]) {
+            if let Some(text) = harmless(module) {
+                let dir = self.root.join(&module.dir);
+                // Out of the copy nothing is written; there no provisioner is of ours to take away.
+                if !dir.starts_with(&self.root) {
+                    continue;
+                }
+                add_override(&dir, &text).map_err(|error| failed(error, None))?;
+            }
+        }
+        let inferred = infer::infer(&root, &|caller, call| installed.resolve(caller, call))
+            .map_err(|error| {
+                let hint = error.hint();
+                failed(error, hint)
+            })?;
+        self.serve(step, dir, inferred).await
+    }
+
+    async fn learn(&self, step: &StepId, said: &Path) -> Result<Option<Learnt>, SimulatorError> {
+        let Some(stack) = self.stack(step) else { return Ok(None) };
+        let (root, installed) = modules(&self.root, self.inside(&stack.dir))?;
+        let modules: Vec<&Module> = installed.modules().chain([&root]).collect();
+        let mut inferred = stack.inferred.clone();
+        let mended: Vec<String> = diagnostics(said)
+            .iter()
+            .filter_map(|said| Repair::read(said, &modules, self.inside(&stack.dir)))
+            .filter(|repair| inferred.apply(repair))
+            .map(|repair| repair.to_string())
+            .collect();
+        if mended.is_empty() {
+            return Ok(None);
+        }
+        let env = self.serve(step, &stack.dir.clone(), inferred).await?;
+        Ok(Some(Learnt { mended, env }))
+    }
+
+    async fn findings(&self, step: &StepId) -> Vec<EventKind> {
+        let Some(stack) = self.stack(step) else { return Vec::new() };
+        let invented = stack.simulation.invented().into_iter();
+        invented
+            .map(|invented| EventKind::Invented {
+                step: step.clone(),
+                resource_type: invented.kind,
+                attribute: invented.attribute,
+                read_at: invented.places.into_iter().collect::<Vec<Place>>(),
+            })
+            .collect()
+    }
+
+    async fn verify(&self) -> Verification {
+        self.world.with_cloud(|cloud, now_ms| {
+            cloud.advance(now_ms);
+            let down: BTreeSet<String> = cloud
+                .objects(&Filter::default())
+                .filter(|object| object.gone_at_ms.is_none() && !cloud.serves(&object.key, now_ms))
+                .map(|object| object.made_by.address.clone())
+                .collect();
+            match down.into_iter().next() {
+                None => Verification::Verified,
+                Some(first) => Verification::GaveUp {
+                    probe: "simulated cloud".to_owned(),
+                    detail: format!("`{first}` does not serve"),
+                },
+            }
+        })
+    }
+}
+
+/// The diagnostics among the lines that a command printed.
+fn diagnostics(said: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(said).unwrap_or_default();
+    text.lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|line| line["type"] == "diagnostic")
+        .map(|mut line| line["diagnostic"].take())
+        .collect()
+}

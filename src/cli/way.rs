@@ -1,0 +1,62 @@
+//! How a recovery is meant: for real, or against the simulated cloud.
+
+use crate::{
+    model::run::RunKind,
+    sim::{OutageMode, Scenario},
+};
+use serde_json::{Map, Value};
+
+/// How a recovery is meant.
+pub(super) enum Way {
+    /// For real.
+    Failover {
+        /// The digest that stands for a person's word.
+        expected: Option<String>,
+        /// True to build beside what an earlier run left.
+        again: bool,
+    },
+    /// Against the simulated cloud.
+    Rehearsal(Box<Simulated>),
+}
+
+/// What a rehearsal is like.
+pub(super) struct Simulated {
+    /// What goes wrong in the cloud, besides the outage of the primary.
+    pub(super) scenario: Scenario,
+    /// Whether the primary is down from the start.
+    pub(super) primary_down: bool,
+    /// By how much latencies are divided.
+    pub(super) time_scale: u32,
+    /// What the draws begin with.
+    pub(super) seed: u64,
+    /// Values that the user knows better, over those of the runbook.
+    pub(super) values: Map<String, Value>,
+    /// What is known of resource types, when not just what is built in.
+    pub(super) catalogue: Option<crate::catalogue::Catalogue>,
+    /// Where registry modules come from, when not from their registry.
+    pub(super) modules: Option<std::path::PathBuf>,
+    /// True to leave what was made.
+    pub(super) keep: bool,
+}
+
+impl Simulated {
+    /// Returns all that goes wrong, the outage of the primary included.
+    pub(super) fn scenario(&self, primary: Option<&str>) -> Scenario {
+        let mut scenario = self.scenario.clone();
+        if let Some(primary) = primary.filter(|_| self.primary_down) {
+            let down = Scenario::region_down(primary, 0, OutageMode::Unavailable);
+            scenario.outages.extend(down.outages);
+        }
+        scenario
+    }
+}
+
+impl Way {
+    /// Returns what the run is called.
+    pub(super) fn run_kind(&self) -> RunKind {
+        match self {
+            Self::Failover { .. } => RunKind::Failover,
+            Self::Rehearsal(_) => RunKind::Rehearsal,
+        }
+    }
+}
