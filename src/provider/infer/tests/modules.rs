@@ -172,7 +172,10 @@ fn a_provider_is_named_by_each_module_in_its_own_words() {
               required_providers { cloud = { source = "one/cloud" } }
             }
             resource "cloud_thing" "a" {}
-            module "m" { source = "../m" }
+            module "m" {
+              source    = "../m"
+              providers = { cloud.other = only.passed }
+            }
             "#,
         ),
         (
@@ -190,6 +193,7 @@ fn a_provider_is_named_by_each_module_in_its_own_words() {
             "#,
         ),
     ]), @"
+    registry.terraform.io/hashicorp/only
     registry.terraform.io/one/cloud
       resource cloud_thing
         id: text
