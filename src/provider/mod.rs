@@ -2,4 +2,5 @@
 
 pub mod cty;
 pub mod infer;
+pub mod simulate;
 pub mod wire;
