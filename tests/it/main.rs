@@ -6,6 +6,7 @@ mod commands;
 mod engine;
 mod failover;
 mod layers;
+mod modules;
 mod probe;
 mod provider_wire;
 mod rehearse;
