@@ -1,0 +1,60 @@
+# The runbook of the shop: what is built where, in which order, and what is promised.
+
+service "shop" {
+  rto     = "45m"
+  rpo     = "1h30m"
+  primary = "ap-northeast-1"
+}
+
+region "ap-northeast-2" {
+  var_files = ["regions/ap-northeast-2.tfvars"]
+
+  variables = {
+    vpc_cidr              = "10.20.0.0/16"
+    restore_from_snapshot = true
+    # The primary answers for the shop's name while it can; this region when it cannot.
+    dns_role = "SECONDARY"
+    # A drill must be able to remove what it made. When a failover is there to stay, turn this on and apply again.
+    protect = false
+  }
+}
+
+stack "network" {
+  path = "stacks/network"
+}
+
+# Data and cluster take longest and need only the network: they are built side by side.
+stack "data" {
+  path      = "stacks/data"
+  variables = { network = stack.network.outputs.network }
+}
+
+stack "cluster" {
+  path      = "stacks/cluster"
+  variables = { network = stack.network.outputs.network }
+}
+
+stack "application" {
+  path = "stacks/application"
+  variables = {
+    network = stack.network.outputs.network
+    data    = stack.data.outputs.data
+    cluster = stack.cluster.outputs.cluster
+  }
+}
+
+# Asks the rebuilt region by its own name, since the shop's name may still lead to the
+# primary. In a rehearsal nothing listens there: the simulated cloud answers.
+probe "http" "front" {
+  url        = "${stack.application.outputs.url}/health"
+  interval   = "5s"
+  timeout    = "3s"
+  down_after = 3
+  up_after   = 3
+}
+
+# The orders reach as far as the snapshot that the database began with. The time is the
+# cloud's own, so a rehearsal shows that it finds its way here, not how old a real one is.
+recovery_point "orders" {
+  run = ["./bin/restored-until", stack.data.outputs.restored_from, stack.data.outputs.restored_until]
+}

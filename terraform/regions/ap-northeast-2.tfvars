@@ -1,0 +1,3 @@
+# The region that is rebuilt into: two zones carry the load until the primary is back.
+region = "ap-northeast-2"
+zones  = 2

@@ -1,0 +1,2 @@
+# The same in every region.
+domain = "shop.example.com"
