@@ -10,13 +10,17 @@ use super::{
 };
 use crate::{
     catalogue::Catalogue,
+    config::repository::Repository,
     engine::{
         self, Assembled, Ended, Recovery, Run, Simulator, StateHome, Tools, Work,
         find_recovery_points,
     },
     model::run::RunOutcome,
     probe::{RealProber, Verification},
-    provider::simulate::{Overrides, World},
+    provider::{
+        modules::{ModuleRegistry, Wanted},
+        simulate::{Overrides, World},
+    },
     runbook::{Asks, Known},
     state::{StateError, StateServer, StateStore},
     terraform::TerraformBinary,
@@ -131,7 +135,41 @@ impl Attempt<'_> {
         })?;
         // Programs of the runbook are not run, and who tells the recovery point is one.
         recovery.recovery_points.clear();
-        Ok(Arc::new(Rehearsal::new(world, root, region, overrides)))
+        let registry = match &simulated.modules {
+            None => None,
+            Some(dir) => Some(self.registry(dir, recovery).await?),
+        };
+        let states = simulated.states.clone();
+        Ok(Arc::new(Rehearsal::new(world, root, region, overrides, states, registry)))
+    }
+
+    /// Serves registry modules from a folder, and tells Terraform so.
+    async fn registry(
+        &self,
+        dir: &Path,
+        recovery: &mut Recovery,
+    ) -> Result<ModuleRegistry, CliError> {
+        let repository = Repository::read(&recovery.root, None)
+            .context("failed to read the modules of the repository")
+            .or_exit(Exit::Failed)?;
+        let wanted = Wanted::of(repository.modules());
+        let copies = self.folder.scratch().join("modules");
+        private_dir(&copies)?;
+        let registry = ModuleRegistry::start(dir, &copies, wanted).await.map_err(|error| {
+            let hint = error.hint();
+            CliError::new(Exit::Usage, error).hints(hint)
+        })?;
+        let config = self.folder.scratch().join("terraform.rc");
+        fs::write(&config, registry.cli_config())
+            .with_context(|| format!("failed to write `{}`", config.display()))
+            .or_exit(Exit::Failed)?;
+        for step in &mut recovery.steps {
+            if let Work::Stack(stack) = &mut step.work {
+                let config = config.display().to_string();
+                Arc::make_mut(stack).env.insert("TF_CLI_CONFIG_FILE".to_owned(), config);
+            }
+        }
+        Ok(registry)
     }
 
     /// Removes what a rehearsal made, or keeps it, and ends the simulated cloud.
@@ -151,6 +189,9 @@ impl Attempt<'_> {
                 .or_exit(Exit::Failed)?;
         } else if !tools.stop.token().is_cancelled() {
             engine::remove(recovery, known, tools, run).await;
+        }
+        for missing in rehearsal.missing_modules() {
+            run.note(missing);
         }
         rehearsal.stop().await;
         Ok(())

@@ -7,7 +7,8 @@ use crate::{
     probe::Verification,
     provider::{
         infer::{self, Inferred, InstalledModules, MANIFEST, ModuleManifest, Repair},
-        simulate::{Files, Overrides, RemoteStates, Settings, Simulation, World},
+        modules::ModuleRegistry,
+        simulate::{Files, Overrides, RemoteStates, Settings, Simulation, StateValues, World},
         wire::reattach::{Providers, VARIABLE},
     },
     retarget::{add_override, harmless},
@@ -32,6 +33,10 @@ pub(super) struct Rehearsal {
     pub(super) region: String,
     /// What the runbook knows better than the catalogue.
     pub(super) overrides: Overrides,
+    /// Copies of the primary's states, by the stack's name.
+    states: BTreeMap<String, Vec<u8>>,
+    /// Where registry modules come from, when not from their registry.
+    registry: Option<ModuleRegistry>,
     stacks: Mutex<BTreeMap<StepId, Arc<Simulated>>>,
 }
 
@@ -49,8 +54,10 @@ impl Rehearsal {
         root: PathBuf,
         region: String,
         overrides: Overrides,
+        states: BTreeMap<String, Vec<u8>>,
+        registry: Option<ModuleRegistry>,
     ) -> Self {
-        Self { world, root, region, overrides, stacks: Mutex::default() }
+        Self { world, root, region, overrides, states, registry, stacks: Mutex::default() }
     }
 
     /// Serves what was inferred of a stack, in the place of what was served before.
@@ -60,7 +67,15 @@ impl Rehearsal {
         dir: &Path,
         inferred: Inferred,
     ) -> Result<BTreeMap<String, String>, SimulatorError> {
+        let state = match self.states.get(step.as_str()) {
+            None => None,
+            Some(text) => Some(StateValues::read(text, None).map_err(|error| {
+                let hint = error.hint();
+                failed(error, hint)
+            })?),
+        };
         let settings = Settings {
+            state,
             stack: Some(step.to_string()),
             region: self.region.clone(),
             overrides: self.overrides.clone(),
@@ -91,6 +106,12 @@ impl Rehearsal {
 
     fn stack(&self, step: &StepId) -> Option<Arc<Simulated>> {
         self.stacks().get(step).cloned()
+    }
+
+    /// Returns what was asked of the folder of modules and is not there.
+    pub(super) fn missing_modules(&self) -> Vec<String> {
+        let missing = self.registry.iter().flat_map(ModuleRegistry::missing);
+        missing.map(|m| format!("module {}: {}", m.module, m.cause.join(": "))).collect()
     }
 
     /// Stops serving.
@@ -151,6 +172,14 @@ impl Simulator for Rehearsal {
                 let hint = error.hint();
                 failed(error, hint)
             })?;
+        let mut inferred = inferred;
+        if let Some(state) = self.states.get(step.as_str()) {
+            let state = serde_json::from_slice(state).map_err(|error| failed(error, None))?;
+            inferred.add_state(&state).map_err(|error| {
+                let hint = error.hint();
+                failed(error, hint)
+            })?;
+        }
         self.serve(step, dir, inferred).await
     }
 

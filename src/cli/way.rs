@@ -1,10 +1,12 @@
 //! How a recovery is meant: for real, or against the simulated cloud.
 
 use crate::{
+    catalogue::Catalogue,
     model::run::RunKind,
     sim::{OutageMode, Scenario},
 };
 use serde_json::{Map, Value};
+use std::{collections::BTreeMap, path::PathBuf};
 
 /// How a recovery is meant.
 pub(super) enum Way {
@@ -32,9 +34,11 @@ pub(super) struct Simulated {
     /// Values that the user knows better, over those of the runbook.
     pub(super) values: Map<String, Value>,
     /// What is known of resource types, when not just what is built in.
-    pub(super) catalogue: Option<crate::catalogue::Catalogue>,
+    pub(super) catalogue: Option<Catalogue>,
     /// Where registry modules come from, when not from their registry.
-    pub(super) modules: Option<std::path::PathBuf>,
+    pub(super) modules: Option<PathBuf>,
+    /// Copies of the primary's states, by the stack's name.
+    pub(super) states: BTreeMap<String, Vec<u8>>,
     /// True to leave what was made.
     pub(super) keep: bool,
 }

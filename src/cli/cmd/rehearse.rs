@@ -15,10 +15,10 @@ use crate::{
     },
     sim::Scenario,
 };
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
-use std::{fs, path::PathBuf};
+use std::{collections::BTreeMap, fs, path::PathBuf};
 
 /// Rebuild the service on a simulated cloud: no account, no provider, no cost
 ///
@@ -59,6 +59,12 @@ pub(crate) struct Rehearse {
     #[arg(long, value_name = "FILE")]
     values: Option<PathBuf>,
 
+    /// A copy of the primary's state of a stack, as `terraform state pull` prints it (can be repeated)
+    ///
+    /// Values come from there before they are made up. It is only read.
+    #[arg(long = "state", value_name = "STACK=FILE")]
+    states: Vec<String>,
+
     /// A catalogue of your own, over the built-in one
     #[arg(long, value_name = "FILE")]
     catalogue: Option<PathBuf>,
@@ -87,6 +93,7 @@ impl Rehearse {
             seed: self.seed,
             values: values(self.values.as_ref())?,
             catalogue: catalogue(self.catalogue.as_ref())?,
+            states: states(&self.states)?,
             modules: self.modules,
             keep: self.keep,
         };
@@ -124,6 +131,20 @@ fn values(file: Option<&PathBuf>) -> Result<Map<String, Value>, CliError> {
     let cannot = || format!("the values in `{}` cannot be used", file.display());
     let text = fs::read_to_string(file).with_context(cannot).or_exit(Exit::Usage)?;
     serde_json::from_str(&text).with_context(cannot).or_exit(Exit::Usage)
+}
+
+fn states(given: &[String]) -> Result<BTreeMap<String, Vec<u8>>, CliError> {
+    let read = |given: &String| {
+        let (stack, file) = given.split_once('=').ok_or_else(|| {
+            CliError::new(Exit::Usage, anyhow!("`{given}` does not say which stack's state it is"))
+                .hint("Write `--state STACK=FILE`")
+        })?;
+        let text = fs::read(file)
+            .with_context(|| format!("failed to read the state `{file}`"))
+            .or_exit(Exit::Usage)?;
+        Ok((stack.to_owned(), text))
+    };
+    given.iter().map(read).collect()
 }
 
 fn catalogue(file: Option<&PathBuf>) -> Result<Option<Catalogue>, CliError> {
