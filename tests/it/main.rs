@@ -9,6 +9,7 @@ mod layers;
 mod probe;
 mod provider_wire;
 mod report;
+mod simulate;
 mod source;
 mod state;
 mod support;
