@@ -20,12 +20,16 @@ pub(super) enum Limit {
     Depth,
 }
 
-/// Expressions evaluated, names looked up and values put together in one inference. About fifty
-/// times what the largest public modules need.
-pub const MAX_STEPS: usize = 5_000_000;
+/// Expressions evaluated, names looked up and values put together in one walk. More than twenty
+/// times what the examples of large public modules need; a repository made to need all of them is
+/// refused after a second or two, and some hundred megabytes.
+pub const MAX_STEPS: usize = 2_000_000;
 
 /// References and expressions inside each other.
 pub const MAX_DEPTH: usize = 1_500;
+
+/// A list is not made longer than this, whatever number it is indexed by.
+pub const MAX_LENGTH: usize = 1_000;
 
 impl Budget {
     pub(super) fn new(steps: usize) -> Self {

@@ -4,7 +4,7 @@
 //! a variable, an output) is evaluated once in each instance of a module.
 
 use super::{
-    budget::Budget,
+    budget::{Budget, MAX_LENGTH},
     graph::{Graph, Id, Root},
     kinds::Kinds,
     shape::{Kind, Mode},
@@ -131,11 +131,10 @@ impl<'m> Interpreter<'m> {
         let Instance { variables, caller, .. } = &self.tree[instance];
         let Some(variable) = variables.get(name) else { return Value::default() };
         let mut value = caller.map(|from| self.argument(from, name)).unwrap_or_default();
-        if value.is_unknown() || value.kinds() == Kinds::of(Kind::Null) {
-            if let Some(default) = &variable.default {
-                let default = self.eval(default, Scope::module(instance));
-                value = value.join(&default, &mut self.budget);
-            }
+        let unset = value.is_unknown() || value.kinds() == Kinds::of(Kind::Null);
+        if unset && let Some(default) = &variable.default {
+            let default = self.eval(default, Scope::module(instance));
+            value = value.join(&default, &mut self.budget);
         }
         match &variable.kind {
             Some(kind) => self.constrain(&value, kind),
@@ -262,7 +261,7 @@ impl<'m> Interpreter<'m> {
     pub(super) fn at_least(&mut self, value: &Value, length: usize) {
         for id in value.nodes() {
             let node = self.graph.node_mut(id);
-            node.at_least = node.at_least.max(length);
+            node.at_least = node.at_least.max(length.min(MAX_LENGTH));
         }
     }
 

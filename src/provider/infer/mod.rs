@@ -3,15 +3,15 @@
 //! Abstract interpretation, not text matching: attributes are mostly reached through `for`
 //! expressions, local values and the outputs of modules.
 //!
-//! * [`tree`] makes one instance of a module for each call of it; [`manifest`] finds what
+//! * `tree` makes one instance of a module for each call of it; `manifest` finds what
 //!   Terraform installed.
-//! * [`interpreter`] evaluates every expression of every instance to a [`value`]: which attributes
-//!   it may be, what was built, of which kinds. [`expression`], [`traversal`], [`call`] with the
-//!   table of [`functions`], and [`constraint`] are its parts; [`walk`] goes through what is
-//!   declared. All of them leave their marks on the [`graph`]; [`budget`] bounds them.
-//! * [`settle`] turns the marks into the [`shape`]s that are returned, with the help of [`names`].
-//! * [`concrete`] says which types a schema needs; [`state`] adds what only a state knows;
-//!   [`repair`] learns from what `terraform validate` refuses.
+//! * `interpreter` evaluates every expression of every instance to a `value`: which attributes
+//!   it may be, what was built, of which kinds. `expression`, `traversal`, `call` with the
+//!   table of `functions`, and `constraint` are its parts; `walk` goes through what is
+//!   declared. All of them leave their marks on the `graph`; `budget` bounds them.
+//! * `settle` turns the marks into the `shape`s that are returned, with the help of `names`.
+//! * `concrete` says which types a schema needs; `state` adds what only a state knows;
+//!   `repair` learns from what `terraform validate` refuses.
 
 mod address;
 mod budget;
@@ -26,23 +26,27 @@ mod kinds;
 mod manifest;
 mod names;
 mod render;
+mod repair;
 mod settle;
 mod shape;
+mod state;
 mod traversal;
 mod tree;
 mod value;
 mod walk;
 
 pub use address::{AddressError, ProviderAddress};
-pub use budget::{MAX_DEPTH, MAX_STEPS};
+pub use budget::{MAX_DEPTH, MAX_LENGTH, MAX_STEPS};
 pub use concrete::Position;
 pub use manifest::{
     InstalledModules, MANIFEST, ManifestEntry, ManifestError, ModuleManifest, local_modules,
 };
+pub use repair::{Repair, Step, Target};
 pub use shape::{
     Attribute, Block, FunctionShape, Hint, Inferred, Kind, Length, MAX_PLACES, Mode, ProviderShape,
     Text, TypeShape,
 };
+pub use state::StateError;
 pub use tree::{MAX_DECLARED, MAX_MODULE_DEPTH, MAX_MODULES, Resolver};
 
 use crate::{config::module::Module, model::finding::Place};

@@ -20,6 +20,7 @@ enum Then {
     Number,
     Bool,
     Texts(Text),
+    Json,
     Map,
 }
 
@@ -44,6 +45,8 @@ static CONVENTIONS: &[(When, Then)] = &[
     (When::Ends(&["dns_name", "hostname", "fqdn", "domain_name"]), Then::Text(Text::Host)),
     (When::Is(&["endpoint", "address", "host", "domain"]), Then::Text(Text::Host)),
     (When::Ends(&["_endpoint", "_address"]), Then::Text(Text::Host)),
+    (When::Is(&["json"]), Then::Json),
+    (When::Ends(&["_json"]), Then::Json),
     (When::Is(&["port", "weight", "priority", "size", "count", "capacity"]), Then::Number),
     (
         When::Ends(&["_port", "_count", "_size", "_seconds", "_days", "_capacity", "_number"]),
@@ -52,6 +55,23 @@ static CONVENTIONS: &[(When, Then)] = &[
     (When::Is(&["enabled", "encrypted", "default", "condition"]), Then::Bool),
     (When::Ends(&["_enabled"]), Then::Bool),
     (When::Starts(&["enable", "is", "has"]), Then::Bool),
+    (
+        When::Is(&["id", "name", "status", "state", "type", "version", "result", "password"]),
+        Then::Text(Text::Plain),
+    ),
+    (
+        When::Ends(&[
+            "_id",
+            "_name",
+            "_status",
+            "_state",
+            "_type",
+            "_version",
+            "_key",
+            "_password",
+        ]),
+        Then::Text(Text::Plain),
+    ),
 ];
 
 /// Returns what a name tells. A data source finds several of what its name has in the plural.
@@ -68,6 +88,7 @@ pub(super) fn hint(name: &str, in_data: bool) -> Hint {
         Then::Text(text) => Hint::Text(text.clone()),
         Then::Number => Hint::Number,
         Then::Bool => Hint::Bool,
+        Then::Json => Hint::Text(Text::Json(Box::default())),
         Then::Map => Hint::Map(Box::new(Hint::TEXT)),
         Then::Texts(text) => {
             // As many as most configurations spread over: three zones, three subnets.

@@ -5,7 +5,7 @@ use super::{
     graph::{Graph, Id, Node, Root},
     kinds::Kinds,
     names,
-    shape::{Attribute, Block, Hint, Inferred, Kind, Length, Mode, Text, TypeShape, is_write_only},
+    shape::{Attribute, Block, Hint, Inferred, Kind, Length, Mode, Text, is_write_only},
     value::Value,
 };
 use std::collections::BTreeMap;
@@ -38,17 +38,17 @@ impl<'g> Settle<'g> {
         for (root, id) in self.graph.roots() {
             match root {
                 Root::Type(provider, mode, kind) => {
-                    let mut block = self.block(&[id], Some(*mode));
-                    if *mode == Mode::Managed {
-                        let known = block.attributes.remove("id");
-                        let id = Attribute { hint: Hint::TEXT, ..known.unwrap_or_default() };
-                        block.attributes.insert("id".to_owned(), id);
+                    let mut found = self.block(&[id], Some(*mode));
+                    let block =
+                        &mut inferred.provider(provider.clone()).type_mut(*mode, kind).block;
+                    // A resource's `id` is a string, whatever is done with it.
+                    for (name, known) in &mut block.attributes {
+                        if let Some(read) = found.attributes.remove(name) {
+                            *known = Attribute { hint: std::mem::take(&mut known.hint), ..read };
+                        }
                     }
-                    let shape = TypeShape { block, ..TypeShape::default() };
-                    inferred
-                        .provider(provider.clone())
-                        .types_mut(*mode)
-                        .insert(kind.clone(), shape);
+                    block.attributes.append(&mut found.attributes);
+                    block.blocks = found.blocks;
                 }
                 Root::Config(provider) => {
                     inferred.provider(provider.clone()).config = self.block(&[id], None);

@@ -251,13 +251,21 @@ impl ProviderShape {
         }
     }
 
-    /// Returns the types of a mode, to be changed.
-    pub fn types_mut(&mut self, mode: Mode) -> &mut BTreeMap<String, TypeShape> {
-        match mode {
+    /// Returns the type of a name, which is added if it is not there.
+    pub(super) fn type_mut(&mut self, mode: Mode, kind: &str) -> &mut TypeShape {
+        let types = match mode {
             Mode::Managed => &mut self.resources,
             Mode::Data => &mut self.data_sources,
             Mode::Ephemeral => &mut self.ephemerals,
-        }
+        };
+        types.entry(kind.to_owned()).or_insert_with(|| {
+            let mut shape = TypeShape::default();
+            if mode == Mode::Managed {
+                let id = Attribute { hint: Hint::TEXT, ..Attribute::default() };
+                shape.block.attributes.insert("id".to_owned(), id);
+            }
+            shape
+        })
     }
 }
 

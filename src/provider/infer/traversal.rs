@@ -1,6 +1,7 @@
 //! References, and the steps behind them.
 
 use super::{
+    budget::MAX_LENGTH,
     interpreter::{At, Interpreter, Named, repeat},
     shape::{Kind, Mode},
     tree::Repeated,
@@ -8,9 +9,6 @@ use super::{
 };
 use crate::config::syntax::{Decorated, Expression, Traversal, TraversalOperator};
 use std::collections::BTreeMap;
-
-/// Up to here an index says how long a list is; a larger one is a number, not a place.
-const MAX_INDEX: usize = 1_000;
 
 type Steps<'s> = &'s [Decorated<TraversalOperator>];
 
@@ -146,7 +144,7 @@ impl Interpreter<'_> {
 
     fn at_index(&mut self, value: &Value, index: Option<usize>) -> Value {
         self.used(value, Kind::List);
-        if let Some(index) = index.filter(|index| *index < MAX_INDEX) {
+        if let Some(index) = index.filter(|index| *index < MAX_LENGTH) {
             self.at_least(value, index + 1);
             for id in value.nodes() {
                 let node = self.graph.node_mut(id);

@@ -110,7 +110,7 @@ pub(super) fn instances<'m>(
 }
 
 impl<'m> Instance<'m> {
-    fn new(module: &'m Module, caller: Option<(usize, &'m ModuleCall)>) -> Self {
+    pub(super) fn new(module: &'m Module, caller: Option<(usize, &'m ModuleCall)>) -> Self {
         let mut required = BTreeMap::new();
         for provider in &module.required_providers {
             let named = provider.source.as_deref().map(ProviderAddress::from_source);

@@ -51,6 +51,7 @@ impl Interpreter<'_> {
             self.block(root, provider.body(), scope, PROVIDER);
         }
         for call in &here.module.calls {
+            self.passed(here, call.providers.as_ref());
             self.repeated(call.body(), scope, |this, scope| {
                 for argument in &call.arguments {
                     this.eval(argument.expr(), scope);
@@ -80,6 +81,18 @@ impl Interpreter<'_> {
                     self.block(root, meta.body(), scope, &[]);
                 }
             }
+        }
+    }
+
+    /// Notes the providers that a call passes on: one may be named nowhere else.
+    fn passed(&mut self, here: &Instance<'_>, providers: Option<&Expr>) {
+        let Some(providers) = providers else { return };
+        // Its keys can be paths, too, which only the tree shows.
+        let Expression::Object(entries) = providers.node() else { return };
+        for (_, entry) in entries.iter() {
+            let path = providers.part(entry.expr()).traversal();
+            let name = path.and_then(|path| path.into_iter().next());
+            self.graph.providers.extend(name.map(|name| here.provider(&name)));
         }
     }
 

@@ -60,7 +60,9 @@ fn elsewhere_a_type_is_dynamic_but_for_ids_and_keys() {
     let inferred = inferred(&[(
         "main.tf",
         r#"
-        data "x_list" "d" { filter { names = "a" } }
+        data "x_list" "d" {
+          filter { names = "a" }
+        }
         resource "x_y" "a" { for_each = data.x_list.d.names }
         resource "x_y" "b" {
           for_each = data.x_list.d.map
@@ -75,7 +77,11 @@ fn elsewhere_a_type_is_dynamic_but_for_ids_and_keys() {
     let types: Vec<_> = ["map", "names", "zones"]
         .map(|name| format!("{name} {}", show(name, Position::Top)))
         .to_vec();
-    assert_snapshot!(types.join("\n"), @"");
+    assert_snapshot!(types.join("\n"), @r#"
+    map "dynamic"
+    names ["set","string"]
+    zones "dynamic"
+    "#);
     let (_, managed) = inferred.type_shape(Mode::Managed, "x_y").unwrap();
     assert_eq!(managed.block.attributes["id"].schema_type("id", Position::Top), "string");
     let nested = &list.block.blocks["filter"].attributes["names"];

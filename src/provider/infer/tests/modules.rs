@@ -48,7 +48,7 @@ fn outputs_and_variables_carry_what_is_read_and_written() {
     registry.terraform.io/hashicorp/x
       resource x_eks
         certificate_authority: [{data: base64}; 1+] r
-        groups: [{node: {name: ?}}] r
+        groups: [{node: {name: text}}] r
         id: text
         ids: [text] w
         network: cidr w
@@ -172,7 +172,10 @@ fn a_provider_is_named_by_each_module_in_its_own_words() {
               required_providers { cloud = { source = "one/cloud" } }
             }
             resource "cloud_thing" "a" {}
-            module "m" { source = "../m" }
+            module "m" {
+              source    = "../m"
+              providers = { cloud.other = only.passed }
+            }
             "#,
         ),
         (
@@ -190,6 +193,7 @@ fn a_provider_is_named_by_each_module_in_its_own_words() {
             "#,
         ),
     ]), @"
+    registry.terraform.io/hashicorp/only
     registry.terraform.io/one/cloud
       resource cloud_thing
         id: text
@@ -221,7 +225,7 @@ fn remote_states_have_the_outputs_that_are_read() {
         backend: text w
         config: {bucket: text} w
         defaults: ?
-        outputs: {subnets: [{id: ?}; 1+]} r
+        outputs: {subnets: [{id: text}; 1+]} r
         workspace: ?
     ");
 }

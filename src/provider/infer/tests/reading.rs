@@ -21,8 +21,8 @@ fn steps_tell_lists_objects_and_lengths() {
         identity: [{oidc: [{issuer: url}; 1+]}; 1+] r
         list: [?; 3+] r
         object: {key: {more: ?}} r
-        old: [{name: ?}] r
-        splat: [{name: ?}] r
+        old: [{name: text}] r
+        splat: [{name: text}] r
     ");
 }
 
@@ -205,7 +205,7 @@ fn what_decides_is_told_with_its_place() {
       resource x_y
         counted: [?] r decides@9:19
         id: text
-        list: [{name: ?, on: bool}] r decides@6:52
+        list: [{name: text, on: bool}] r decides@6:52
         names: set(text) r for_each decides@18:22
         status: text r decides@5:19
       resource x_z
@@ -239,7 +239,7 @@ fn a_set_a_map_and_a_list_are_told_by_how_they_are_run_over() {
         id: text
         indexed: [?] r
         list: [{key: text, value: number}] r
-        map: [{port: number}] r for_each decides@5:22
+        map: map({port: number}) r for_each decides@5:22
         names: set(text) r for_each decides@3:43
       resource x_z
         id: text
@@ -298,7 +298,7 @@ fn what_is_written_elsewhere_tells_what_is_read() {
         b: number w
         c: [text] w
         d: {k: bool} w
-        e: ? w
+        e: bool w
         f: bool w r
         g: json(?) w
         h: arn w

@@ -36,17 +36,17 @@ fn blocks_dynamic_blocks_and_their_iterators_are_followed() {
         id: text
         egress {}
           from_port: number w
-          name: ? w
+          name: text w
         ingress {}
           from_port: number w
         outer {}
-          name: ? w
+          name: text w
           inner {}
             cidr: cidr w
     registry.terraform.io/hashicorp/x
       resource x_source
         id: text
-        outers: [{inners: [?], name: ?}] r
+        outers: [{inners: [?], name: text}] r
         rules: [{port: number}] r
     ");
 }
@@ -141,12 +141,12 @@ fn write_only_attributes_and_ephemerals_are_known() {
     registry.terraform.io/hashicorp/aws
       resource aws_db_instance
         id: text
-        password_wo: ? w write-only
+        password_wo: text w write-only
         password_wo_version: number w
     registry.terraform.io/hashicorp/random
       ephemeral random_password
         length: number w
-        result: ? r
+        result: text r
     ");
 }
 
@@ -232,7 +232,7 @@ fn json_is_read_like_hcl() {
     registry.terraform.io/hashicorp/x
       resource x_y
         id: text
-        name: ? w
+        name: text w
         ports: [number] w
         rule {}
           to: number w
