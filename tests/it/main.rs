@@ -11,6 +11,7 @@ mod probe;
 mod provider_wire;
 mod rehearse;
 mod report;
+mod simulate;
 mod source;
 mod state;
 mod support;

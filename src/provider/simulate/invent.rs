@@ -72,6 +72,10 @@ impl Scene<'_> {
                 }
                 Json::Object(members)
             }
+            // Random bytes are no text, and what is decoded here has to be one.
+            (Json::String(text), Hint::Text(wanted)) if !decodes(&text, wanted) => {
+                self.invent(name, hint)
+            }
             (json, _) => json,
         }
     }
@@ -206,6 +210,15 @@ impl Scene<'_> {
     }
 }
 
+/// Whether a text can be decoded as Terraform's function would.
+fn decodes(text: &str, wanted: &Text) -> bool {
+    match wanted {
+        Text::Base64 => STANDARD.decode(text).is_ok_and(|bytes| String::from_utf8(bytes).is_ok()),
+        Text::Json(_) => serde_json::from_str::<Json>(text).is_ok(),
+        _ => true,
+    }
+}
+
 fn number(name: &str) -> i64 {
     if name.contains("port") { 443 } else { 1 }
 }
@@ -278,5 +291,10 @@ mod tests {
         assert_eq!(whole, json!([{"a": "kept", "b": 1}]));
         let wrapped = scene(false, |scene| scene.complete("x", json!({"a": "k", "b": 2}), &hint));
         assert_eq!(wrapped, json!([{"a": "k", "b": 2}]));
+        let bytes = STANDARD.encode([0xff]);
+        let hint = Hint::Text(Text::Base64);
+        let text = scene(false, |scene| scene.complete("x", bytes.into(), &hint));
+        let text = STANDARD.decode(text.as_str().unwrap()).unwrap();
+        assert!(String::from_utf8(text).is_ok());
     }
 }

@@ -64,6 +64,9 @@ impl<'a> Maker<'a> {
         if let Some(id) = self.id.as_ref().filter(|_| path.is_empty() && name == "id") {
             return id.clone().into();
         }
+        if let Some(exact) = self.of_file(name).filter(|_| path.is_empty()) {
+            return exact;
+        }
         if let Some(known) = self.known(path, name) {
             return self.scene(path).complete(name, known, hint);
         }
@@ -98,7 +101,12 @@ impl<'a> Maker<'a> {
         known.get(self.kind.mode, name, &self.at.region, self.id.as_deref())
     }
 
-    /// What the type of thing tells: what it writes, what it is long, what the catalogue has.
+    /// The checksums of the file that it writes: they have to be right.
+    fn of_file(&self, name: &str) -> Option<Json> {
+        Written::by(&self.kind.name, self.arguments)?.attribute(name)
+    }
+
+    /// What its type tells: the tags of its provider, and what the catalogue has.
     fn of_type(&self, name: &str) -> Option<Json> {
         let kind = &self.kind.name;
         if name == "tags_all" {
@@ -106,11 +114,6 @@ impl<'a> Maker<'a> {
             let own = self.arguments.get("tags").and_then(Json::as_object);
             tags.extend(own.cloned().unwrap_or_default());
             return Some(Json::Object(tags));
-        }
-        if let Some(written) = Written::by(kind, self.arguments)
-            && let Some(json) = written.attribute(name)
-        {
-            return Some(json);
         }
         let known = match self.kind.mode {
             Mode::Managed => Known::Resource,

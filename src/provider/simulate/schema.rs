@@ -171,7 +171,7 @@ mod tests {
         let schema = provider_schema(&provider);
         let acme = &schema.resources["acme_box"];
         assert_eq!(acme.version, 3);
-        insta::assert_snapshot!(acme.block.ty(), @"");
+        insta::assert_snapshot!(acme.block.ty(), @r#"["object",{"id":"string","name":"dynamic","route":["list",["object",{"Odd-name":"string","ports":["list","string"]}]],"rule":"dynamic","secret_wo":"dynamic"}]"#);
         assert_eq!(acme.block.attributes()["secret_wo"].mode, Setter::WriteOnly);
         schema.to_message().unwrap();
     }
@@ -183,7 +183,7 @@ mod tests {
             ..ProviderShape::default()
         };
         let schema = provider_schema(&provider);
-        insta::assert_snapshot!(schema.data_sources["acme_box"].block.ty(), @"");
+        insta::assert_snapshot!(schema.data_sources["acme_box"].block.ty(), @r#"["object",{"id":"string","name":"dynamic","route":["list",["object",{"Odd-name":"string","ports":["list","string"]}]],"rule":["list",["object",{"ports":["list","string"]}]],"secret_wo":"dynamic"}]"#);
         schema.to_message().unwrap();
     }
 }
