@@ -6,7 +6,7 @@ FEATURES := $(strip $(VENDORED))
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo yes)
 TEST := $(if $(NEXTEST),cargo nextest run --no-fail-fast,cargo test --no-fail-fast)
 
-.PHONY: help tools build install demo test lint fmt snap bench docs ci
+.PHONY: help tools build install demo demo-failover test lint fmt snap bench docs ci
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,8 +20,11 @@ build: tools ## Build drctl for use: target/release/drctl
 install: tools ## Install drctl to ~/.cargo/bin
 	cargo install --locked --path . --features "$(FEATURES)"
 
-demo: build ## Fail a service of four stacks over to another region, and show the report
+demo: build ## Rehearse the worked example: primary down, rebuilt in the fallback, report
 	@tests/demo.sh $(or $(CARGO_TARGET_DIR),target)/release/drctl
+
+demo-failover: build ## Fail a service of builtin resources over, for real
+	@tests/demo_failover.sh $(or $(CARGO_TARGET_DIR),target)/release/drctl
 
 test: tools ## Run all tests
 	$(TEST) --features "test-fakes $(FEATURES)"
