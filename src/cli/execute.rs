@@ -153,8 +153,9 @@ impl Attempt<'_> {
             .context("failed to read the modules of the repository")
             .or_exit(Exit::Failed)?;
         let wanted = Wanted::of(repository.modules());
-        let copies = self.folder.scratch().join("modules");
-        private_dir(&copies)?;
+        // Inside the work copy, since Terraform links to the copies and what a link leads to
+        // outside of it is not read; hidden, so that it is no part of the repository.
+        let copies = recovery.root.join(".drctl-modules");
         let registry = ModuleRegistry::start(dir, &copies, wanted).await.map_err(|error| {
             let hint = error.hint();
             CliError::new(Exit::Usage, error).hints(hint)
