@@ -100,7 +100,7 @@ pub enum SimulationError {
         address: ProviderAddress,
         /// Why.
         #[source]
-        source: SchemaError,
+        source: Box<SchemaError>,
     },
 }
 
@@ -149,9 +149,10 @@ impl Simulation {
         let mut providers = BTreeMap::new();
         for (address, shape) in inferred.providers {
             let schema = provider_schema(&shape);
-            let message = schema
-                .to_message()
-                .map_err(|source| SimulationError::Schema { address: address.clone(), source })?;
+            let message = schema.to_message().map_err(|source| SimulationError::Schema {
+                address: address.clone(),
+                source: Box::new(source),
+            })?;
             let kinds = kinds(&shape, &schema);
             let served = Served {
                 address: address.clone(),
