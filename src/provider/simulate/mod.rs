@@ -2,8 +2,8 @@
 //!
 //! * [`World`] is the cloud with its clock, shared by all stacks; a [`Simulation`] is one stack, with
 //!   the schemas of its providers; a `connection` is one provider block in one walk of Terraform.
-//! * [`schema`] makes schemas of what was inferred. `plan` says what will be known later, and `fill`
-//!   makes it known, with values from the `maker`: [`Overrides`], the primary's [`StateValues`], the
+//! * `schema` makes schemas of what was inferred. `plan` and `forecast` say what will be known later,
+//!   and `fill` makes it known, with values from the `maker`: [`Overrides`], the primary's [`StateValues`], the
 //!   catalogue, and at last `invent`.
 //! * `resource` and `data` bring requests to the cloud, at the place that `whereabouts` tells;
 //!   `service` takes them from the wire. `files` and `functions` are what providers do without a
@@ -13,6 +13,7 @@ mod connection;
 mod data;
 mod files;
 mod fill;
+mod forecast;
 mod functions;
 mod invent;
 mod json;

@@ -5,10 +5,10 @@ use super::{
     files::Written,
     fill::fill,
     invent,
-    json::{known_members, typed},
+    json::known_members,
     maker::Maker,
-    plan::{Foreknowledge, keep, mark, replacing},
-    schema::{Kind, best_hint},
+    plan::mark,
+    schema::Kind,
     whereabouts::Whereabouts,
 };
 use crate::{
@@ -45,67 +45,10 @@ pub(super) struct Changed {
     pub(super) diagnostics: Vec<Diagnostic>,
 }
 
-/// What is planned.
-pub(super) struct Planned {
-    pub(super) state: Value,
-    /// Attributes whose change takes a new resource.
-    pub(super) replacing: Vec<String>,
-}
-
 impl Connection {
     /// Whether the provider only computes.
     pub(super) fn is_local(&self) -> bool {
         LOCAL.contains(&self.served.address.kind.as_str())
-    }
-
-    /// Says what would come of a configuration.
-    pub(super) fn plan(
-        &self,
-        kind: &Kind,
-        prior: &Value,
-        proposed: Value,
-        config: &Value,
-        private: &[u8],
-    ) -> Planned {
-        let mut state = proposed;
-        if state.is_null() {
-            return Planned { state, replacing: Vec::new() };
-        }
-        let arguments = known_members(&state);
-        let at = self.whereabouts(kind, &arguments);
-        let before = state.clone();
-        let forecast =
-            Forecast { connection: self, kind, at: &at, arguments: &arguments, value: &before };
-        if prior.is_null() {
-            mark(&kind.schema, &kind.shape, &mut state, config, Some(&forecast));
-            return Planned { state, replacing: Vec::new() };
-        }
-        Self::follow(&forecast, &mut state, prior, config);
-        keep(&kind.schema, &kind.shape, &mut state, prior, config);
-        let known = self.simulation.world.catalogue().resource(&kind.name);
-        let forcing = known.map(|known| known.forces_replacement.as_slice()).unwrap_or_default();
-        let ours = object_of(private).is_some();
-        let mut replacing = replacing(&kind.schema, forcing, prior, &state, ours);
-        if kind.name == "terraform_data" {
-            output_follows_input(&mut state);
-            replacing.retain(|name| name != "input");
-        }
-        Planned { state, replacing }
-    }
-
-    /// Lets what the provider computes at plan time follow the arguments.
-    fn follow(forecast: &Forecast<'_>, state: &mut Value, prior: &Value, config: &Value) {
-        let Value::Members(members) = state else { return };
-        for (name, slot) in members {
-            let is_computed = config.get(name).is_none_or(Value::is_null);
-            let was_set = prior.get(name).is_some_and(|prior| !prior.is_null());
-            if is_computed
-                && was_set
-                && let Some(known) = forecast.planned(name)
-            {
-                *slot = known;
-            }
-        }
     }
 
     /// Makes a resource of what was planned.
@@ -329,44 +272,8 @@ impl Connection {
     }
 }
 
-/// What the provider knows of a resource at plan time.
-struct Forecast<'a> {
-    connection: &'a Connection,
-    kind: &'a Kind,
-    at: &'a Whereabouts,
-    arguments: &'a Map<String, Json>,
-    /// The arguments, with what is unknown.
-    value: &'a Value,
-}
-
-impl Foreknowledge for Forecast<'_> {
-    fn planned(&self, name: &str) -> Option<Value> {
-        let catalogue = self.connection.simulation.world.catalogue();
-        let needs = catalogue.known_at_plan(&self.kind.name, name)?;
-        let is_known = |need: &String| self.value.get(need).is_none_or(Value::is_wholly_known);
-        if !needs.iter().all(is_known) {
-            return None;
-        }
-        // The same arguments must give the same value when the plan is made again for the apply.
-        let given: Vec<String> = needs
-            .iter()
-            .map(|need| self.arguments.get(need).unwrap_or(&Json::Null).to_string())
-            .collect();
-        let mut parts = vec![self.kind.name.as_bytes()];
-        parts.extend(given.iter().map(String::as_bytes));
-        let seed = invent::seed(&parts);
-        let maker = Maker::new(self.connection, self.kind, self.at, self.arguments, seed);
-        let hint = best_hint(self.kind.shape.attributes.get(name)?);
-        Some(typed(&maker.known(&[], name)?, hint))
-    }
-
-    fn is_text(&self, name: &str) -> bool {
-        let maker = Maker::new(self.connection, self.kind, self.at, self.arguments, 0);
-        maker.known(&[], name).is_none_or(|json| json.is_string())
-    }
-}
-
-fn output_follows_input(state: &mut Value) {
+/// The output of `terraform_data` is its input.
+pub(super) fn output_follows_input(state: &mut Value) {
     if let Value::Members(members) = state {
         let input = members.get("input").cloned().unwrap_or_default();
         members.insert("output".to_owned(), input);
@@ -387,6 +294,11 @@ const OURS: &[u8] = b"{}";
 fn private_of(object: &Object) -> Bytes {
     // A key is made of texts; nothing in it cannot be JSON.
     serde_json::to_vec(&object.key).unwrap_or_default().into()
+}
+
+/// Whether what is stored beside a resource says that it was made here.
+pub(super) fn is_ours(private: &[u8]) -> bool {
+    private == OURS || object_of(private).is_some()
 }
 
 fn object_of(private: &[u8]) -> Option<ObjectKey> {
