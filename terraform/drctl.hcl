@@ -53,8 +53,8 @@ probe "http" "front" {
   up_after   = 3
 }
 
-# The orders reach as far as the snapshot that the database began with. The time is the
-# cloud's own, so a rehearsal shows that it finds its way here, not how old a real one is.
+# The orders reach as far as the snapshot that the database began with. A rehearsal has no
+# data and does not ask.
 recovery_point "orders" {
   run = ["./bin/restored-until", stack.data.outputs.restored_from, stack.data.outputs.restored_until]
 }

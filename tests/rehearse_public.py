@@ -1,0 +1,335 @@
+#!/usr/bin/env python3
+"""Rehearses the root modules of public repositories and says how many came up, and why the others did not.
+
+    tests/rehearse_public.py --from DIR [--clone] [--modules DIR] [--sample N --seed S] > table.md
+
+The repositories are those of `rehearse-public.list`. Each is looked for as DIR/OWNER+NAME/repo,
+DIR/OWNER+NAME, DIR/OWNER/NAME.git or DIR/OWNER/NAME, bare or with a work tree; with --clone, one
+that is missing is cloned from GitHub into DIR first. Two roots are rehearsed at a time.
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import dataclasses
+import fnmatch
+import json
+import os
+import pathlib
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+# drctl's exit codes: 0 met, 1 missed and 6 unproven all came up. Without a probe, none is ever met.
+CAME_UP = {0, 1, 6}
+TIMED_OUT = -1
+
+# Why a root did not come up: who is to blame, what it is called, and the words of Terraform or
+# drctl that tell. The first that fits counts, so what is certain stands before what is general.
+CAUSES = [
+    ("root", "wants another Terraform", r"Unsupported Terraform Core version|required_version"),
+    ("root", "does not parse", r"Unclosed configuration block|Argument or block definition required|Invalid (block definition|expression)"),
+    ("root", "asks for what it does not have", r"Unreadable module directory|Reference to undeclared|Unsupported argument|Missing required argument|Module not installed"),
+    ("root", "reads a file that is not there", r"no file exists at|Invalid value for \"path\" parameter|no such file or directory"),
+    ("root", "has a provider of its own in a module", r"Module is incompatible with count|Redundant empty provider|Provider configuration not present"),
+    ("root", "cannot tell its keys before an apply", r"Invalid (for_each|count) argument"),
+    ("place", "a module is not here", r"(Failed to download|Could not download|Error accessing remote|Module not found|Failed to query available).*|registry\.terraform\.io.*(lookup|unreachable|not found|does not have)"),
+    ("place", "a provider is not here", r"Failed to query available provider packages|Inconsistent dependency lock file"),
+    ("place", "a variable has no value, or none that fits", r"No value for (required )?variable|Invalid value for (input )?variable|validation rule"),
+    ("gate", "the gate refused the plan", r"\bthe gate refused\b"),
+    ("cloud", "a condition did not hold for the simulated values", r"(precondition|postcondition|Check block assertion) ?failed"),
+    ("cloud", "a simulated value does not fit", r"Error in function call|Invalid function argument|Invalid index|Unsupported attribute|Unsuitable value|Invalid template interpolation|Attempt to (index|get attribute)|Inconsistent conditional|Iteration over"),
+    ("cloud", "the schema does not fit", r"Unsupported block type|Incorrect attribute value type|Too (many|few) .* blocks|Provider produced"),
+    ("drctl", "cannot be pointed at the region", r"cannot be pointed at"),
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class Root:
+    """A root module of a repository, and the region that it is rebuilt in."""
+
+    repository: str
+    path: str
+    region: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    root: Root
+    came_up: bool
+    blame: str
+    cause: str
+    words: str
+    resources: int
+    seconds: float
+
+
+def main():
+    asked = arguments()
+    if not asked.count and not os.access(asked.drctl, os.X_OK):
+        sys.exit(f"{asked.drctl}: no program; build it with `make build`, or give --drctl")
+    roots = [
+        root
+        for repository, globs, region in read_list(asked.list)
+        for root in roots_of(asked, repository, globs, region)
+    ]
+    if asked.sample:
+        roots = random.Random(asked.seed).sample(roots, min(asked.sample, len(roots)))
+    if asked.count:
+        print_count(roots)
+        return 0
+    outcomes = []
+    with concurrent.futures.ThreadPoolExecutor(asked.parallel) as pool:
+        for outcome in pool.map(lambda root: rehearse(asked, root), roots):
+            outcomes.append(outcome)
+            say(f"{len(outcomes)}/{len(roots)} {outcome.root.repository} {outcome.root.path}: {outcome.cause or 'came up'}")
+    print_table(outcomes)
+    return 0 if all(outcome.came_up for outcome in outcomes) else 1
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--from", dest="place", type=pathlib.Path, required=True, help="where the repositories lie")
+    parser.add_argument("--clone", action="store_true", help="clone what does not lie there")
+    parser.add_argument("--list", type=pathlib.Path, default=HERE / "rehearse-public.list")
+    parser.add_argument("--drctl", default=str(HERE.parent / "target/release/drctl"))
+    parser.add_argument("--terraform", help="the Terraform to use; the one on PATH, if not given")
+    parser.add_argument("--modules", type=pathlib.Path, help="where registry modules lie, handed to drctl")
+    parser.add_argument("--time-scale", type=int, help="how much faster than life, handed to drctl")
+    parser.add_argument("--sample", type=int, help="rehearse so many, drawn at random")
+    parser.add_argument("--seed", type=int, default=1, help="the same seed draws the same sample")
+    parser.add_argument("--parallel", type=int, default=2)
+    parser.add_argument("--timeout", type=float, default=600, help="seconds for one root")
+    parser.add_argument("--log", type=pathlib.Path, help="keep what drctl printed, one file a root")
+    parser.add_argument("--count", action="store_true", help="count the roots and rehearse none")
+    return parser.parse_args()
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+# ---- The list, the repositories and their roots
+
+
+def read_list(path):
+    """Yields each repository of the list with its globs and its region."""
+    region = None
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        words = line.split("#")[0].split()
+        if not words:
+            continue
+        if words[0] == "region" and len(words) == 2:
+            region = words[1]
+        elif words[0].startswith("github:") and len(words) > 1 and region:
+            yield words[0].removeprefix("github:"), words[1:], region
+        else:
+            sys.exit(f"{path}:{number}: neither `region NAME` nor `github:OWNER/NAME GLOB…` after one")
+
+
+def roots_of(asked, repository, globs, region):
+    """Returns the folders of a repository that the globs name and that hold Terraform code."""
+    place = find(asked, repository)
+    if place is None:
+        say(f"{repository}: not under {asked.place}")
+        return []
+    listed = subprocess.run(
+        ["git", "-C", place, "ls-tree", "-r", "-z", "--name-only", "--full-tree", "HEAD"],
+        check=True, capture_output=True, text=True,
+    )
+    folders = {str(pathlib.PurePosixPath(f).parent) for f in listed.stdout.split("\0") if f.endswith((".tf", ".tf.json"))}
+    wanted = [glob for glob in globs if not glob.startswith("!")]
+    unwanted = [glob[1:] for glob in globs if glob.startswith("!")]
+    return [
+        Root(repository, folder, region)
+        for folder in sorted(folders)
+        if any(fits(folder, glob) for glob in wanted) and not any(fits(folder, glob) for glob in unwanted)
+    ]
+
+
+def fits(folder, glob):
+    """Whether a folder fits a glob part by part, so that `*` stops at a slash."""
+    parts, patterns = folder.split("/"), glob.split("/")
+    return len(parts) == len(patterns) and all(map(fnmatch.fnmatchcase, parts, patterns))
+
+
+def find(asked, repository):
+    """Returns where the repository lies, cloned if it must and may be; None if it lies nowhere."""
+    owner, name = repository.split("/")
+    places = [asked.place / f"{owner}+{name}" / "repo", asked.place / f"{owner}+{name}",
+              asked.place / owner / f"{name}.git", asked.place / owner / name]
+    for place in places:
+        if (place / "HEAD").is_file() or (place / ".git").exists():
+            return str(place)
+    if not asked.clone:
+        return None
+    say(f"{repository}: cloning")
+    address = f"https://github.com/{repository}.git"
+    cloned = subprocess.run(["git", "clone", "--quiet", "--bare", "--depth=1", address, places[2]], check=False)
+    return str(places[2]) if cloned.returncode == 0 else None
+
+
+# ---- One rehearsal
+
+
+def rehearse(asked, root):
+    """Rehearses one root in a home of its own, which is removed with all that was made."""
+    with tempfile.TemporaryDirectory(prefix="drctl-public-") as home:
+        began = time.monotonic()
+        code, printed, report = call_drctl(asked, root, home)
+        seconds = time.monotonic() - began
+    if asked.log:
+        asked.log.mkdir(parents=True, exist_ok=True)
+        name = re.sub(r"[^\w.-]+", "+", f"{root.repository}/{root.path}")
+        (asked.log / f"{name}.log").write_text(printed)
+    made = sum(1 for r in report.get("resources", []) if r.get("action") == "create" and r.get("ok"))
+    if code in CAME_UP:
+        return Outcome(root, True, "", "", "", made, seconds)
+    words = first_words(report, printed)
+    return Outcome(root, False, *why(code, report, words), words, made, seconds)
+
+
+def call_drctl(asked, root, home):
+    """Returns the exit code, all that was printed, and the report; the only place that knows the command line."""
+    environment = {name: value for name, value in os.environ.items() if harmless(name)}
+    environment["DRCTL_HOME"] = home
+    if asked.terraform:
+        # drctl takes the first on PATH.
+        aside = pathlib.Path(home, "bin")
+        aside.mkdir()
+        (aside / "terraform").symlink_to(pathlib.Path(asked.terraform).resolve())
+        environment["PATH"] = f"{aside}:{environment['PATH']}"
+    command = [asked.drctl, "rehearse", "--repo", find(asked, root.repository), "--stack", root.path,
+               "--region", root.region, "--rto", "8h", "--json"]
+    if asked.modules:
+        command += ["--modules", str(asked.modules.resolve())]
+    if asked.time_scale:
+        command += ["--time-scale", str(asked.time_scale)]
+    code, printed = run(command, environment, asked.timeout)
+    told = subprocess.run([asked.drctl, "report", "--json"], env=environment, capture_output=True, text=True, check=False)
+    try:
+        report = json.loads(told.stdout)
+    except ValueError:
+        report = {}  # It did not come to a run: what was printed says why.
+    return code, printed, report
+
+
+def harmless(name):
+    """What must not reach a stranger's code, not even a rehearsed one: accounts, and settings of Terraform."""
+    return not name.startswith(("AWS_", "GOOGLE_", "GCLOUD_", "CLOUDSDK_", "ARM_", "AZURE_", "TF_", "DRCTL_"))
+
+
+def run(command, environment, timeout):
+    """Returns the exit code and all that was printed; when the time is up, interrupts, and kills what stays."""
+    with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True) as child:
+        try:
+            printed, _ = child.communicate(timeout=timeout)
+            return child.returncode, printed
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGINT)
+        try:
+            printed, _ = child.communicate(timeout=30)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            printed, _ = child.communicate()
+        return TIMED_OUT, printed
+
+
+# ---- Why it did not come up
+
+
+def first_words(report, printed):
+    """Returns what went wrong, on one line: of the first step that failed or was refused, else of drctl itself."""
+    for step in report.get("steps", []):
+        outcome = step.get("outcome") or {}
+        if outcome.get("is") == "failed":
+            return ": ".join(outcome["cause"])
+        if outcome.get("is") == "refused":
+            refusals = [f"{r.get('address') or 'the plan'}: {r.get('detail')}" for r in step.get("refusals", [])]
+            return "; ".join(["the gate refused", *refusals])
+    # What drctl tells begins with `error:`; the notes of its parts stand indented below.
+    lines = [line for line in printed.splitlines() if line.strip() and not line.startswith("{")]
+    told = [i for i, line in enumerate(lines) if line.startswith("error:")]
+    return " ".join(line.strip() for line in lines[told[-1] if told else -2 :][:3])
+
+
+def why(code, report, words):
+    """Returns who is to blame for a failure and what it is called."""
+    if code == TIMED_OUT:
+        return "drctl", "took too long"
+    if re.search(r"panicked at", words) or code < 0 or code > 6:
+        return "drctl", "drctl broke"
+    for blame, cause, pattern in CAUSES:
+        if re.search(pattern, words, re.IGNORECASE):
+            return blame, cause
+    if code == 4:
+        return "gate", "the gate refused the plan"
+    return ("?", "something else") if report.get("steps") else ("drctl", "no run began")
+
+
+# ---- The tables
+
+
+def print_table(outcomes):
+    """Prints a row for each repository, the failures one by one, and the totals by cause."""
+    print("| Repository | Roots | Came up | Resources | Failures |\n|---|---:|---:|---:|---|")
+    for repository, of_it in grouped(outcomes, lambda outcome: outcome.root.repository):
+        causes = collections.Counter(outcome.cause for outcome in of_it if not outcome.came_up)
+        failures = ", ".join(f"{cause} ({n})" if n > 1 else cause for cause, n in causes.most_common())
+        print(f"| {repository} | {figures(of_it)} | {failures} |")
+    print(f"| **all** | {figures(outcomes)} | |")
+
+    failed = [outcome for outcome in outcomes if not outcome.came_up]
+    if failed:
+        print("\n| To blame | Cause | Roots | For example |\n|---|---|---:|---|")
+        causes = grouped(failed, lambda outcome: (outcome.blame, outcome.cause))
+        for (blame, cause), of_it in sorted(causes, key=lambda item: -len(item[1])):
+            root = of_it[0].root
+            print(f"| {blame} | {cause} | {len(of_it)} | {root.repository} `{root.path}` |")
+        print("\n| Root | To blame | Words |\n|---|---|---|")
+        for outcome in failed:
+            print(f"| {outcome.root.repository} `{outcome.root.path}` | {outcome.blame} | {cell(outcome.words)} |")
+
+    fair = [outcome for outcome in outcomes if outcome.blame not in ("root", "place")]
+    came_up = sum(outcome.came_up for outcome in fair)
+    share = f", {came_up / len(fair):.0%}" if fair else ""
+    print(f"\nOf the {len(fair)} roots where drctl decides the outcome, {came_up} came up{share}.")
+    print("To blame: `root` is the root module itself, `place` what is missing on this machine, `gate` the gate, "
+          "`cloud` the simulated cloud, `drctl` the rest of drctl, `?` nobody knows yet.")
+
+
+def figures(outcomes):
+    resources = sum(outcome.resources for outcome in outcomes)
+    return f"{len(outcomes)} | {sum(outcome.came_up for outcome in outcomes)} | {resources}"
+
+
+def print_count(roots):
+    print("| Repository | Fallback | Roots |\n|---|---|---:|")
+    for (repository, region), of_it in grouped(roots, lambda root: (root.repository, root.region)):
+        print(f"| {repository} | {region} | {len(of_it)} |")
+    print(f"| **all** | | {len(roots)} |")
+
+
+def grouped(items, key):
+    """Returns the items by key, keys in the order in which they first come."""
+    groups = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return list(groups.items())
+
+
+def cell(words, longest=200):
+    """Returns words that fit into a cell of a table."""
+    words = " ".join(words.replace("|", "\\|").split())
+    return words if len(words) <= longest else f"{words[:longest]}…"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
