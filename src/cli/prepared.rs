@@ -21,7 +21,7 @@ use anyhow::{Context, anyhow};
 use std::{
     fmt::Write as _,
     fs,
-    path::Path,
+    path::{Component, Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -180,7 +180,9 @@ fn runbook(
 ) -> Result<Runbook, CliError> {
     let name = service_name(&asked.repo);
     if let Some(stack) = &asked.stack {
-        return Ok(Runbook::of_one_stack(&name, stack.clone()));
+        // `.` is the root of the repository, which modules know as the empty path.
+        let stack = stack.components().filter(|part| *part != Component::CurDir).collect();
+        return Ok(Runbook::of_one_stack(&name, stack));
     }
     match fs::read(checkout.dir.join(&asked.runbook)) {
         Ok(text) => Runbook::read(&asked.runbook, &text).map_err(|mistakes| {

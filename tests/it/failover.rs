@@ -138,7 +138,7 @@ fn what_a_run_prints_reads_well() {
 
     Steps
                           began       took
-      done      only       [TIME]       [TIME]  waited [TIME], init [TIME], plan [TIME], gate [TIME], apply [TIME]
+      done      only       [TIME]       [TIME]  init [TIME], plan [TIME], gate [TIME], apply [TIME]
 
     Slowest resources
            [TIME]  only  create   terraform_data.this
