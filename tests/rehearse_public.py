@@ -6,6 +6,10 @@
 The repositories are those of `rehearse-public.list`. Each is looked for as DIR/OWNER+NAME/repo,
 DIR/OWNER+NAME, DIR/OWNER/NAME.git or DIR/OWNER/NAME, bare or with a work tree; with --clone, one
 that is missing is cloned from GitHub into DIR first. Two roots are rehearsed at a time.
+
+What is rehearsed is a copy of the newest commit, without files whose contents are missing (a snapshot
+may leave large ones out), and with made-up values for variables that have none. The repositories
+themselves are only read.
 """
 
 import argparse
@@ -33,19 +37,22 @@ TIMED_OUT = -1
 # Why a root did not come up: who is to blame, what it is called, and the words of Terraform or
 # drctl that tell. The first that fits counts, so what is certain stands before what is general.
 CAUSES = [
-    ("root", "wants another Terraform", r"Unsupported Terraform Core version|required_version"),
-    ("root", "does not parse", r"Unclosed configuration block|Argument or block definition required|Invalid (block definition|expression)"),
-    ("root", "asks for what it does not have", r"Unreadable module directory|Reference to undeclared|Unsupported argument|Missing required argument|Module not installed"),
-    ("root", "reads a file that is not there", r"no file exists at|Invalid value for \"path\" parameter|no such file or directory"),
-    ("root", "has a provider of its own in a module", r"Module is incompatible with count|Redundant empty provider|Provider configuration not present"),
+    # Conditions on variables that are null are read to their end before Terraform 1.12.
+    ("root", "wants another Terraform", r"Unsupported Terraform Core version|variables[\w-]*\.tf:.* argument must not be null"),
+    ("root", "does not parse", r"Unclosed configuration block|Argument or block definition required|Invalid block definition"),
+    ("root", "asks for what it does not have", r"Unreadable module directory|Reference to undeclared"),
+    ("place", "a variable has no value, or none that fits", r"no file exists at \"example\""),
+    ("root", "reads a file that is not there", r"no file exists at|no such file or directory"),
+    ("root", "has providers of its own in a module", r"Module is incompatible with count|Provider configuration not present"),
     ("root", "cannot tell its keys before an apply", r"Invalid (for_each|count) argument"),
-    ("place", "a module is not here", r"(Failed to download|Could not download|Error accessing remote|Module not found|Failed to query available).*|registry\.terraform\.io.*(lookup|unreachable|not found|does not have)"),
-    ("place", "a provider is not here", r"Failed to query available provider packages|Inconsistent dependency lock file"),
-    ("place", "a variable has no value, or none that fits", r"No value for (required )?variable|Invalid value for (input )?variable|validation rule"),
+    ("place", "a module is not here", r"Failed to download|Could not download|Error accessing remote module|Module not found"),
+    ("place", "a module is here in another version", r"Unreadable module subdirectory|Unresolvable module version|No matching version"),
+    ("place", "a variable has no value, or none that fits", r"No value for (required )?variable|Invalid value for (input )?variable"),
     ("gate", "the gate refused the plan", r"\bthe gate refused\b"),
+    ("cloud", "a provider was not announced", r"Invalid provider registry host|Failed to query available provider packages"),
     ("cloud", "a condition did not hold for the simulated values", r"(precondition|postcondition|Check block assertion) ?failed"),
-    ("cloud", "a simulated value does not fit", r"Error in function call|Invalid function argument|Invalid index|Unsupported attribute|Unsuitable value|Invalid template interpolation|Attempt to (index|get attribute)|Inconsistent conditional|Iteration over"),
-    ("cloud", "the schema does not fit", r"Unsupported block type|Incorrect attribute value type|Too (many|few) .* blocks|Provider produced"),
+    ("cloud", "a simulated value does not fit", r"Error in function call|Invalid function argument|Invalid index|Unsuitable value|Invalid template interpolation|Attempt to (index|get attribute)|Inconsistent conditional|Iteration over"),
+    ("cloud", "the schema does not fit", r"Unsupported (argument|attribute|block type)|Missing required argument|Incorrect attribute value type|Too (many|few) .* blocks|Provider produced"),
     ("drctl", "cannot be pointed at the region", r"cannot be pointed at"),
 ]
 
@@ -85,8 +92,15 @@ def main():
         print_count(roots)
         return 0
     outcomes = []
-    with concurrent.futures.ThreadPoolExecutor(asked.parallel) as pool:
-        for outcome in pool.map(lambda root: rehearse(asked, root), roots):
+    with tempfile.TemporaryDirectory(prefix="drctl-public-") as scratch, \
+            concurrent.futures.ThreadPoolExecutor(asked.parallel) as pool:
+        if asked.modules and not asked.modules.exists():
+            fill(asked, scratch)
+        copies = {
+            repository: copy_of(find(asked, repository), pathlib.Path(scratch, repository.replace("/", "_")), of_it)
+            for repository, of_it in grouped(roots, lambda root: root.repository)
+        }
+        for outcome in pool.map(lambda root: rehearse(asked, root, copies[root.repository]), roots):
             outcomes.append(outcome)
             say(f"{len(outcomes)}/{len(roots)} {outcome.root.repository} {outcome.root.path}: {outcome.cause or 'came up'}")
     print_table(outcomes)
@@ -100,7 +114,7 @@ def arguments():
     parser.add_argument("--list", type=pathlib.Path, default=HERE / "rehearse-public.list")
     parser.add_argument("--drctl", default=str(HERE.parent / "target/release/drctl"))
     parser.add_argument("--terraform", help="the Terraform to use; the one on PATH, if not given")
-    parser.add_argument("--modules", type=pathlib.Path, help="where registry modules lie, handed to drctl")
+    parser.add_argument("--modules", type=pathlib.Path, help="where registry modules lie; if it is not there, it is filled with what lies in --from")
     parser.add_argument("--time-scale", type=int, help="how much faster than life, handed to drctl")
     parser.add_argument("--sample", type=int, help="rehearse so many, drawn at random")
     parser.add_argument("--seed", type=int, default=1, help="the same seed draws the same sample")
@@ -175,14 +189,100 @@ def find(asked, repository):
     return str(places[2]) if cloned.returncode == 0 else None
 
 
+# ---- What is rehearsed: copies
+
+
+def git(place, *arguments, given=None, index=None):
+    environment = {**os.environ, "GIT_INDEX_FILE": str(index)} if index else None
+    done = subprocess.run(["git", "--git-dir", git_dir(place), *arguments], input=given, env=environment,
+                          check=True, capture_output=True, text=True, errors="replace")
+    return done.stdout
+
+
+def git_dir(place):
+    return str(next((p for p in [pathlib.Path(place, ".git")] if p.exists()), place))
+
+
+def copy_of(place, copy, roots):
+    """Commits what of the newest commit is there, and values for the roots, to a repository of its own."""
+    commit = git(place, "rev-parse", "HEAD").strip()
+    git(copy, "init", "--quiet", "--bare")
+    (copy / "objects/info/alternates").write_text(f"{pathlib.Path(git_dir(place), 'objects').resolve()}\n")
+    index = copy / "index"
+    git(copy, "read-tree", commit, index=index)
+    listed = [line.split("\t", 1) for line in git(copy, "ls-tree", "-r", "-z", commit).split("\0") if line]
+    # A submodule is a commit of another repository, which has no contents here.
+    files = [(entry.split()[2], path) for entry, path in listed if entry.split()[1] == "blob"]
+    known = git(copy, "cat-file", "--batch-check", given="".join(f"{blob}\n" for blob, _ in files)).splitlines()
+    missing = [path for (_, path), told in zip(files, known, strict=True) if told.endswith(" missing")]
+    # To git, an entry of mode 0 is one to take out of the index.
+    changes = [f"0 {'0' * 40}\t{path}\0" for path in missing]
+    for root in roots:
+        values = values_for(root, code_of(copy, commit, root.path, set(missing)))
+        if values:
+            blob = git(copy, "hash-object", "-w", "--stdin", given=json.dumps(values)).strip()
+            name = str(pathlib.PurePosixPath(root.path, "zz_made_up.auto.tfvars.json"))
+            changes.append(f"100644 {blob}\t{name}\0")
+    git(copy, "update-index", "-z", "--index-info", given="".join(changes), index=index)
+    tree = git(copy, "write-tree", index=index).strip()
+    who = ["-c", "user.name=drctl", "-c", "user.email=drctl@localhost"]
+    git(copy, "update-ref", "HEAD", git(copy, *who, "commit-tree", "-m", f"{commit}, to be rehearsed", tree).strip())
+    return copy
+
+
+def code_of(place, commit, folder, missing):
+    """Returns the text of the `.tf` files of a folder."""
+    inside = [] if folder == "." else [f"{folder}/"]
+    names = git(place, "ls-tree", "-z", "--name-only", commit, *inside).split("\0")
+    wanted = [name for name in names if name.endswith(".tf") and name not in missing]
+    return "\n".join(git(place, "cat-file", "blob", f"{commit}:{name}") for name in wanted)
+
+
+def values_for(root, code):
+    """Makes values up for the variables without a default, by their types and names."""
+    values = {}
+    for name, body in re.findall(r'^variable\s+"?([\w-]+)"?\s*\{(.*?)^\}', code, re.MULTILINE | re.DOTALL):
+        if re.search(r"^\s*default\s*=", body, re.MULTILINE):
+            continue
+        kind = re.search(r'^\s*type\s*=\s*"?(\w+)', body, re.MULTILINE)
+        kind = kind[1] if kind else "string"
+        plain = {"number": 1, "bool": False, "list": [], "set": [], "tuple": [], "map": {}, "object": {}}
+        values[name] = plain.get(kind, made_up(name, root.region))
+    return values
+
+
+def made_up(name, region):
+    """Returns a string that looks like what a variable of this name holds."""
+    google = re.fullmatch(r"[a-z]+-[a-z]+\d", region)
+    table = [
+        ("project", "example-project"), ("cidr|range|subnet_ip", "10.42.0.0/16"),
+        ("zone_id|hosted_zone", "Z0123456789ABCDEFGHIJ"), ("region|location", region),
+        ("zone", f"{region}-a" if google else f"{region}a"), ("email|account_name", "someone@example.com"),
+        ("domain|dns_name|host", "example.com"), ("organi[sz]ation|org_id|folder|account|billing", "123456789012"),
+        ("arn", f"arn:aws:iam::123456789012:role/{name.replace('_', '-')}"), ("vpc", "vpc-0123456789abcdef0"),
+        ("subnet", "subnet-0123456789abcdef0"), ("url|uri", "https://example.com"),
+    ]
+    return next((value for pattern, value in table if re.search(pattern, name)), "example")
+
+
+def fill(asked, scratch):
+    """Fills the folder of modules with the repositories that are named as those of modules are."""
+    for place in sorted(asked.place.iterdir()):
+        if re.fullmatch(r"[^+]+\+terraform-[a-z]+-[\w-]+", place.name) and "-provider-" not in place.name:
+            copy = copy_of(find(asked, place.name.replace("+", "/")), pathlib.Path(scratch, f"module-{place.name}"), [])
+            (asked.modules / place.name).mkdir(parents=True)
+            with subprocess.Popen(["git", "--git-dir", copy, "archive", "HEAD"], stdout=subprocess.PIPE) as archive:
+                subprocess.run(["tar", "-x", "-C", asked.modules / place.name], stdin=archive.stdout, check=True)
+
+
 # ---- One rehearsal
 
 
-def rehearse(asked, root):
+def rehearse(asked, root, repository):
     """Rehearses one root in a home of its own, which is removed with all that was made."""
     with tempfile.TemporaryDirectory(prefix="drctl-public-") as home:
         began = time.monotonic()
-        code, printed, report = call_drctl(asked, root, home)
+        code, printed, report = call_drctl(asked, root, repository, home)
         seconds = time.monotonic() - began
     if asked.log:
         asked.log.mkdir(parents=True, exist_ok=True)
@@ -195,7 +295,7 @@ def rehearse(asked, root):
     return Outcome(root, False, *why(code, report, words), words, made, seconds)
 
 
-def call_drctl(asked, root, home):
+def call_drctl(asked, root, repository, home):
     """Returns the exit code, all that was printed, and the report; the only place that knows the command line."""
     environment = {name: value for name, value in os.environ.items() if harmless(name)}
     environment["DRCTL_HOME"] = home
@@ -205,7 +305,7 @@ def call_drctl(asked, root, home):
         aside.mkdir()
         (aside / "terraform").symlink_to(pathlib.Path(asked.terraform).resolve())
         environment["PATH"] = f"{aside}:{environment['PATH']}"
-    command = [asked.drctl, "rehearse", "--repo", find(asked, root.repository), "--stack", root.path,
+    command = [asked.drctl, "rehearse", "--repo", str(repository), "--stack", root.path,
                "--region", root.region, "--rto", "8h", "--json"]
     if asked.modules:
         command += ["--modules", str(asked.modules.resolve())]
