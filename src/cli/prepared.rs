@@ -247,15 +247,18 @@ fn skeleton(name: &str, stacks: &[&Path]) -> String {
     text
 }
 
-/// The last part of a URL or a path, without `.git`.
+/// The last part of a URL or a path, without `.git`, as a name that a step can have.
 fn service_name(repo: &str) -> String {
     let absolute = || std::path::absolute(repo).ok()?.file_name()?.to_str().map(str::to_owned);
     let last = repo.trim_end_matches('/').rsplit(['/', ':']).next().unwrap_or(repo);
-    let last = last.trim_end_matches(".git");
-    match last {
-        "" | "." | ".." => absolute().unwrap_or_else(|| "service".to_owned()),
+    let name = match last.trim_end_matches(".git") {
+        "" | "." | ".." => absolute().unwrap_or_default(),
         name => name.to_owned(),
-    }
+    };
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let name: String = name.chars().map(|c| if fits(c) { c } else { '-' }).take(64).collect();
+    let name = name.trim_start_matches(|c: char| !c.is_ascii_alphabetic());
+    if name.is_empty() { "service".to_owned() } else { name.to_owned() }
 }
 
 fn known_region(region: &str, runbook: &Runbook, primary: Option<&str>) -> Result<(), CliError> {
@@ -360,6 +363,24 @@ impl Prepared {
         });
         for note in &self.notes {
             run.note(note.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_is_named_after_its_repository() {
+        for (repo, name) in [
+            ("https://git.example.com/org/shop.git", "shop"),
+            ("git@example.com:org/shop", "shop"),
+            ("/srv/org+shop/", "org-shop"),
+            ("/srv/2nd shop", "nd-shop"),
+            ("/srv/\u{c11c}", "service"),
+        ] {
+            assert_eq!(service_name(repo), name, "{repo}");
         }
     }
 }
