@@ -21,7 +21,7 @@ use anyhow::{Context, anyhow};
 use std::{
     fmt::Write as _,
     fs,
-    path::{Component, Path, PathBuf},
+    path::{Component, Path},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},

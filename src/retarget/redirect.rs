@@ -96,6 +96,8 @@ pub fn redirect(
     let mut made = Redirection { env: environment(region), ..Redirection::default() };
     let backend = json!({ "terraform": { "backend": backend } });
     made.overrides.insert(root.dir.clone(), backend);
+    let own = own_region(root);
+    let primary = primary.or(own.as_deref());
     Redirector { region, primary, given, root: &root.dir, made: &mut made }
         .all(root, repository)?;
     Ok(made)
@@ -201,10 +203,7 @@ impl Redirector<'_> {
         if in_root && variable.as_deref().is_some_and(|v| self.given.contains(&v)) {
             return Ok(Move::Follows);
         }
-        let literal = expr.literal_string().or_else(|| {
-            let declared = module.variable(variable.as_deref()?)?;
-            declared.default.as_ref()?.literal_string()
-        });
+        let literal = literal(module, expr);
         let elsewhere = literal
             .as_deref()
             .filter(|l| self.primary.is_some_and(|primary| *l != primary) && *l != self.region);
@@ -216,6 +215,8 @@ impl Redirector<'_> {
                 Ok(Move::Follows)
             }
             (None, _) if literal.is_some() || provider.alias.is_none() => Ok(Move::Override),
+            // An alias of a child takes what its caller says, and the caller is pointed there.
+            (None, Some(_)) => Ok(Move::Follows),
             (None, _) => Err(RetargetError::Unclear {
                 provider: name.to_owned(),
                 region: expr.source().to_owned(),
@@ -249,6 +250,25 @@ impl Redirector<'_> {
             _ => *blocks = json!([block]),
         }
     }
+}
+
+/// Returns the string that an expression is, as far as the module itself says: a literal, a
+/// variable's default, or a local value that is one of these.
+fn literal(module: &Module, expr: &Expr) -> Option<String> {
+    let default =
+        |expr: &Expr| module.variable(&expr.variable_name()?)?.default.as_ref()?.literal_string();
+    let direct = |expr: &Expr| expr.literal_string().or_else(|| default(expr));
+    direct(expr).or_else(|| match expr.traversal()?.as_slice() {
+        [root, name] if root == "local" => direct(module.local(name)?),
+        _ => None,
+    })
+}
+
+/// Returns the region of the root's own provider: where nobody said which region is the
+/// primary, it is the one to leave, and an alias in any other stays.
+fn own_region(root: &Module) -> Option<String> {
+    let own = root.providers.iter().find(|p| p.alias.is_none() && takes_a_region(&p.name))?;
+    literal(root, own.region.as_ref()?)
 }
 
 /// Refuses an override file that is merged after ours.
@@ -426,6 +446,30 @@ mod tests {
         assert_eq!(error, RetargetError::LaterOverride { file: "root/zzz_override.tf".into() });
         let earlier = [("root/main.tf", ""), ("root/a_override.tf", ""), ("root/override.tf", "")];
         assert!(redirected(&earlier, &[]).is_ok());
+    }
+
+    #[test]
+    fn a_local_value_that_is_a_literal_is_read() {
+        let made = root(
+            "locals {\n  here = \"ap-northeast-1\"\n  edge = \"us-east-1\"\n}\n\
+             provider \"aws\" {\n  region = local.here\n}\n\
+             provider \"aws\" {\n  alias = \"edge\"\n  region = local.edge\n}\n",
+        );
+        assert_eq!(providers(&made, "root"), r#"{"aws":[{"region":"ap-northeast-2"}]}"#);
+        assert_eq!(made.notes, ["the provider `aws.edge` stays in us-east-1"]);
+    }
+
+    #[test]
+    fn where_nobody_names_the_primary_the_default_provider_does() {
+        let text = "provider \"aws\" {\n  region = \"eu-west-1\"\n}\n\
+                    provider \"aws\" {\n  alias = \"edge\"\n  region = \"us-east-1\"\n}\n";
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("main.tf"), text).unwrap();
+        let repository = Repository::read(dir.path(), None).unwrap();
+        let module = repository.module(Path::new("")).unwrap();
+        let backend = serde_json::from_str(BACKEND).unwrap();
+        let made = redirect(module, &repository, "eu-west-2", None, &[], &backend).unwrap();
+        assert_eq!(providers(&made, ""), r#"{"aws":[{"region":"eu-west-2"}]}"#);
     }
 
     #[test]
