@@ -273,8 +273,9 @@ fn timed(mut command: Command, home: &Path) -> (Duration, u64) {
         std::thread::sleep(Duration::from_millis(5));
     }
     let took = start.elapsed();
-    // Without a probe nothing is proven; a rehearsal asks the simulated cloud.
+    // Without a probe nothing is proven; a cloud that is made this fast misses any objective,
+    // since its scale also multiplies what Terraform itself takes.
     let code = child.wait().unwrap().code();
-    assert!(matches!(code, Some(0 | 6)), "drctl exited with {code:?}");
+    assert!(matches!(code, Some(0 | 1 | 6)), "drctl exited with {code:?}");
     (took, peak)
 }
