@@ -15,5 +15,5 @@ git add .
 git -c user.name=demo -c user.email=demo@localhost commit -q -m "The shop"
 
 say() { printf '\n$ %s\n' "$*"; }
-say "drctl rehearse --region ap-northeast-2"
-"$drctl" rehearse --region ap-northeast-2
+say "drctl rehearse --region ap-northeast-2 --time-scale 200"
+"$drctl" rehearse --region ap-northeast-2 --time-scale 200

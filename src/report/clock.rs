@@ -5,7 +5,7 @@ use crate::model::event::{Event, EventKind};
 /// Turns the time of a journal into the time that the run stands for.
 ///
 /// A rehearsal divides what a cloud would take by its time scale. So while at
-/// least one resource is being worked on, every millisecond of the journal stands
+/// least one resource is being worked on, or a stack is being removed, every millisecond of the journal stands
 /// for as many as the scale says; at all other times, when Terraform itself and
 /// drctl work, for one. The result never falls, and times on it add up.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,8 +31,10 @@ impl Clock {
         self.stands_for_ms = self.stands_for_ms.saturating_add(passed.saturating_mul(rate));
         match &event.kind {
             EventKind::Simulated { time_scale, .. } => self.scale = u64::from(*time_scale).max(1),
-            EventKind::ResourceStarted { .. } => self.in_flight += 1,
-            EventKind::ResourceFinished { .. } => {
+            EventKind::ResourceStarted { .. } | EventKind::RemovalStarted { .. } => {
+                self.in_flight += 1;
+            }
+            EventKind::ResourceFinished { .. } | EventKind::RemovalFinished { .. } => {
                 self.in_flight = self.in_flight.saturating_sub(1);
             }
             _ => {}
