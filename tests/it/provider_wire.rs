@@ -23,7 +23,6 @@ use drctl::provider::{
 use std::{
     collections::BTreeMap,
     fs,
-    path::Path,
     process::Output,
     sync::{
         Arc, LazyLock, OnceLock,
@@ -419,30 +418,4 @@ async fn what_goes_wrong_is_shown_where_it_was_written() {
     "#);
     // Nothing was created, so nothing is remembered.
     assert_eq!(bench.run(&["state", "list"]).await, "");
-}
-
-/// Returns the time that this process has used on the processor, in hundredths of a second.
-fn processor_time() -> u64 {
-    let stat = fs::read_to_string(Path::new("/proc/self/stat")).unwrap();
-    // The name, in parentheses, can contain anything; fields 14 and 15 are those of our own time.
-    let after_name = stat.rsplit_once(") ").unwrap().1;
-    after_name.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "a measurement of a minute: CARGO_PROFILE_DEV_OPT_LEVEL=2, and --run-ignored all"]
-async fn a_thousand_resources_cost_us_less_than_a_second() {
-    let bench = Bench::new(
-        "resource \"aws_box\" \"a\" {\n  count = 1000\n  name = \"box ${count.index}\"\n\
-         tags = { a = \"1\", b = [1, 2], c = 0.1 }\n  rule { ports = [1, 2] }\n}\n",
-    )
-    .await;
-    bench.run(&["init"]).await;
-    let before = processor_time();
-    bench.run(&["plan", "-out=it.plan"]).await;
-    let planned = processor_time();
-    bench.run(&["apply", "it.plan"]).await;
-    let applied = processor_time();
-    let (plan, apply) = (planned - before, applied - planned);
-    assert!(plan + apply < 100, "plan {plan}0 ms, apply {apply}0 ms");
 }
