@@ -78,10 +78,8 @@ fn function(detail: &str, at: &Located<'_>) -> Option<Repair> {
 fn block(detail: &str, at: &Located<'_>) -> Option<Repair> {
     let name = quoted(detail, "Blocks of type ")?;
     let (target, mut path) = at.target()?;
-    // A block at the top of a file that this Terraform does not know is nothing of a provider's.
-    if matches!(name, "ephemeral" | "import" | "removed" | "check" | "action" | "list")
-        && path.is_empty()
-    {
+    // Terraform itself does not know a block at the top of a file; no schema is at fault.
+    if path.is_empty() {
         return None;
     }
     // The place is the block itself.
