@@ -18,6 +18,16 @@ impl CliError {
         Self { exit, source: source.into(), hints: Vec::new() }
     }
 
+    /// Wraps an error that knows itself what to do about it, such as `Error::hint` tells.
+    pub(super) fn hinted<E: Error + Send + Sync + 'static>(
+        exit: Exit,
+        error: E,
+        hint: impl FnOnce(&E) -> Option<String>,
+    ) -> Self {
+        let hint = hint(&error);
+        Self::new(exit, error).hints(hint)
+    }
+
     /// Adds something the user can do, as a sentence that starts with a verb.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

@@ -18,8 +18,8 @@ use crate::{
     model::run::RunOutcome,
     probe::{RealProber, Verification},
     provider::{
-        modules::{ModuleRegistry, Wanted},
-        simulate::{Overrides, World},
+        modules::{ModuleRegistry, ModulesError, Wanted},
+        simulate::{OverrideError, Overrides, World},
     },
     runbook::{Asks, Known},
     state::{StateError, StateServer, StateStore},
@@ -129,10 +129,8 @@ impl Attempt<'_> {
         let root = recovery.root.clone();
         let mut values = recovery.simulate.clone();
         values.extend(simulated.values.clone());
-        let overrides = Overrides::from_json(&Value::Object(values)).map_err(|error| {
-            let hint = error.hint();
-            CliError::new(Exit::Usage, error).hints(hint)
-        })?;
+        let overrides = Overrides::from_json(&Value::Object(values))
+            .map_err(|error| CliError::hinted(Exit::Usage, error, OverrideError::hint))?;
         // Programs of the runbook are not run, and who tells the recovery point is one.
         recovery.recovery_points.clear();
         let registry = match &simulated.modules {
@@ -156,10 +154,9 @@ impl Attempt<'_> {
         // Inside the work copy, since Terraform links to the copies and what a link leads to
         // outside of it is not read; hidden, so that it is no part of the repository.
         let copies = recovery.root.join(".drctl-modules");
-        let registry = ModuleRegistry::start(dir, &copies, wanted).await.map_err(|error| {
-            let hint = error.hint();
-            CliError::new(Exit::Usage, error).hints(hint)
-        })?;
+        let registry = ModuleRegistry::start(dir, &copies, wanted)
+            .await
+            .map_err(|error| CliError::hinted(Exit::Usage, error, ModulesError::hint))?;
         let config = self.folder.scratch().join("terraform.rc");
         fs::write(&config, registry.cli_config())
             .with_context(|| format!("failed to write `{}`", config.display()))
@@ -219,8 +216,7 @@ impl Attempt<'_> {
 }
 
 fn from_state(error: StateError) -> CliError {
-    let hint = error.hint();
-    CliError::new(Exit::Failed, error).hints(hint)
+    CliError::hinted(Exit::Failed, error, StateError::hint)
 }
 
 /// Tells every stack that has no backend of its own where its state is kept.

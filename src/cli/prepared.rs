@@ -59,13 +59,11 @@ fn from_source(error: SourceError) -> CliError {
         SourceError::Cancelled => Exit::Interrupted,
         _ => Exit::Failed,
     };
-    let hint = error.hint();
-    CliError::new(exit, error).hints(hint)
+    CliError::hinted(exit, error, SourceError::hint)
 }
 
 fn from_terraform(error: TerraformError) -> CliError {
-    let hint = error.hint();
-    CliError::new(Exit::Failed, error).hints(hint)
+    CliError::hinted(Exit::Failed, error, TerraformError::hint)
 }
 
 /// Checks the repository out into `work` and makes every decision.

@@ -8,8 +8,11 @@ use crate::{
     provider::{
         infer::{self, Inferred, InstalledModules, MANIFEST, ModuleManifest, Repair},
         modules::ModuleRegistry,
-        simulate::{Files, Overrides, RemoteStates, Settings, Simulation, StateValues, World},
-        wire::reattach::{Providers, VARIABLE},
+        simulate::{
+            Files, Overrides, RemoteStates, Settings, Simulation, SimulationError, StateValues,
+            StateValuesError, World,
+        },
+        wire::reattach::{Providers, ServeError, VARIABLE},
     },
     retarget::{add_override, harmless},
     sim::Filter,
@@ -18,7 +21,6 @@ use async_trait::async_trait;
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    error::Error,
     fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -69,10 +71,10 @@ impl Rehearsal {
     ) -> Result<BTreeMap<String, String>, SimulatorError> {
         let state = match self.states.get(step.as_str()) {
             None => None,
-            Some(text) => Some(StateValues::read(text, None).map_err(|error| {
-                let hint = error.hint();
-                failed(error, hint)
-            })?),
+            Some(text) => Some(
+                StateValues::read(text, None)
+                    .map_err(|error| SimulatorError::new(error, StateValuesError::hint))?,
+            ),
         };
         let settings = Settings {
             state,
@@ -84,15 +86,12 @@ impl Rehearsal {
             ..Settings::default()
         };
         let simulation = Simulation::new(Arc::clone(&self.world), inferred.clone(), settings)
-            .map_err(|error| {
-                let hint = error.hint();
-                failed(error, hint)
-            })?;
+            .map_err(|error| SimulatorError::new(error, SimulationError::hint))?;
         let simulation = Arc::new(simulation);
-        let providers = simulation.serve().await.map_err(|error| {
-            let hint = error.hint();
-            failed(error, hint)
-        })?;
+        let providers = simulation
+            .serve()
+            .await
+            .map_err(|error| SimulatorError::new(error, ServeError::hint))?;
         let env = BTreeMap::from([(VARIABLE.to_owned(), providers.reattach())]);
         let dir = dir.to_owned();
         let simulated = Arc::new(Simulated { dir, inferred, simulation, providers });
@@ -130,22 +129,16 @@ impl Rehearsal {
 
 /// What `terraform get` left, and the root module itself.
 fn modules(root: &Path, stack: &Path) -> Result<(Module, InstalledModules), SimulatorError> {
-    let module = Module::read(root, stack, None).map_err(|error| failed(error, None))?;
+    let module =
+        Module::read(root, stack, None).map_err(|error| SimulatorError::new(error, |_| None))?;
     let manifest = root.join(stack).join(MANIFEST);
     let installed = match manifest.exists() {
         false => InstalledModules::default(),
         true => ModuleManifest::read(&manifest)
             .and_then(|manifest| manifest.modules(root, stack))
-            .map_err(|error| {
-                let hint = error.hint();
-                failed(error, hint)
-            })?,
+            .map_err(|error| SimulatorError::new(error, infer::ManifestError::hint))?,
     };
     Ok((module, installed))
-}
-
-fn failed(source: impl Error + Send + Sync + 'static, hint: Option<String>) -> SimulatorError {
-    SimulatorError { source: Box::new(source), hint }
 }
 
 #[async_trait]
@@ -164,21 +157,18 @@ impl Simulator for Rehearsal {
                 if !dir.starts_with(&self.root) {
                     continue;
                 }
-                add_override(&dir, &text).map_err(|error| failed(error, None))?;
+                add_override(&dir, &text).map_err(|error| SimulatorError::new(error, |_| None))?;
             }
         }
         let inferred = infer::infer(&root, &|caller, call| installed.resolve(caller, call))
-            .map_err(|error| {
-                let hint = error.hint();
-                failed(error, hint)
-            })?;
+            .map_err(|error| SimulatorError::new(error, infer::InferError::hint))?;
         let mut inferred = inferred;
         if let Some(state) = self.states.get(step.as_str()) {
-            let state = serde_json::from_slice(state).map_err(|error| failed(error, None))?;
-            inferred.add_state(&state).map_err(|error| {
-                let hint = error.hint();
-                failed(error, hint)
-            })?;
+            let state = serde_json::from_slice(state)
+                .map_err(|error| SimulatorError::new(error, |_| None))?;
+            inferred
+                .add_state(&state)
+                .map_err(|error| SimulatorError::new(error, infer::StateError::hint))?;
         }
         self.serve(step, dir, inferred).await
     }

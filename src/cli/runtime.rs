@@ -7,9 +7,7 @@ use super::{
 use anyhow::Context;
 
 /// Runs `work` to its end.
-pub(super) fn block_on(
-    work: impl Future<Output = Result<Exit, CliError>>,
-) -> Result<Exit, CliError> {
+pub(super) fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

@@ -57,3 +57,14 @@ pub struct SimulatorError {
     /// What to do about it.
     pub hint: Option<String>,
 }
+
+impl SimulatorError {
+    /// Wraps an error that knows itself what to do about it.
+    pub fn new<E: std::error::Error + Send + Sync + 'static>(
+        error: E,
+        hint: impl FnOnce(&E) -> Option<String>,
+    ) -> Self {
+        let hint = hint(&error);
+        Self { source: Box::new(error), hint }
+    }
+}

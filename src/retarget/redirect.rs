@@ -136,13 +136,14 @@ enum Move {
 impl Redirector<'_> {
     fn all(&mut self, root: &Module, repository: &Repository) -> Result<(), RetargetError> {
         self.regional_variables(root);
-        for module in reached(root, repository) {
+        let modules = reached(root, repository);
+        for module in &modules {
             no_later_override(module)?;
             for provider in &module.providers {
                 self.provider(module, provider)?;
             }
         }
-        self.absent_provider(root, repository);
+        self.absent_provider(root, &modules);
         Ok(())
     }
 
@@ -226,8 +227,8 @@ impl Redirector<'_> {
     }
 
     /// A provider that is used without any block takes its region from an empty one that is implied.
-    fn absent_provider(&mut self, root: &Module, repository: &Repository) {
-        let used: BTreeSet<&str> = reached(root, repository)
+    fn absent_provider(&mut self, root: &Module, modules: &[&Module]) {
+        let used: BTreeSet<&str> = modules
             .iter()
             .flat_map(|module| &module.resources)
             .filter_map(|resource| resource.kind.split('_').next())

@@ -45,7 +45,7 @@ impl Known {
     ///
     /// The expression has no value; the mistake names the place.
     pub fn value(&self, expr: &Expr) -> Result<Value, Mistake> {
-        expr.evaluate(&self.scope()).map_err(|error| Mistake::new(error.place, error.message))
+        value(expr, &self.scope())
     }
 
     /// Evaluates each of `attributes`.
@@ -54,10 +54,7 @@ impl Known {
     ///
     /// The first that has no value.
     pub fn values(&self, attributes: &[Attribute]) -> Result<Map<String, Value>, Mistake> {
-        attributes
-            .iter()
-            .map(|attribute| Ok((attribute.name().to_owned(), self.value(attribute.expr())?)))
-            .collect()
+        values(attributes, &self.scope())
     }
 
     /// Evaluates each of `attributes` for the stack `name`: here `stack` is just its name.
@@ -70,15 +67,7 @@ impl Known {
         name: &str,
         attributes: &[Attribute],
     ) -> Result<Map<String, Value>, Mistake> {
-        let scope = self.with_stack(Value::String(name.to_owned()));
-        attributes
-            .iter()
-            .map(|attribute| {
-                let value = attribute.expr().evaluate(&scope);
-                let value = value.map_err(|error| Mistake::new(error.place, error.message))?;
-                Ok((attribute.name().to_owned(), value))
-            })
-            .collect()
+        values(attributes, &self.with_stack(Value::String(name.to_owned())))
     }
 
     /// Evaluates an expression that must be a string; numbers and booleans are written out.
@@ -90,6 +79,16 @@ impl Known {
         let value = self.value(expr)?;
         text(&value).ok_or_else(|| not(expr, "a string", &value))
     }
+}
+
+fn value(expr: &Expr, scope: &Scope) -> Result<Value, Mistake> {
+    expr.evaluate(scope).map_err(|error| Mistake::new(error.place, error.message))
+}
+
+/// Evaluates each of `attributes`; the scope is made once for all.
+fn values(attributes: &[Attribute], scope: &Scope) -> Result<Map<String, Value>, Mistake> {
+    let each = attributes.iter();
+    each.map(|a| Ok((a.name().to_owned(), value(a.expr(), scope)?))).collect()
 }
 
 /// Evaluates a list of strings, such as a program and its arguments.

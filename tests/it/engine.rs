@@ -95,18 +95,11 @@ struct Left {
 
 impl Left {
     fn outcomes(&self) -> BTreeMap<String, &StepOutcome> {
-        let outcome = |event: &'_ Event| match &event.kind {
-            EventKind::StepFinished { step, .. } => Some(step.to_string()),
+        let finished = self.events.iter().filter_map(|event| match &event.kind {
+            EventKind::StepFinished { step, outcome } => Some((step.to_string(), outcome)),
             _ => None,
-        };
-        self.events
-            .iter()
-            .filter_map(|event| {
-                let name = outcome(event)?;
-                let EventKind::StepFinished { outcome, .. } = &event.kind else { return None };
-                Some((name, outcome))
-            })
-            .collect()
+        });
+        finished.collect()
     }
 }
 

@@ -1,17 +1,11 @@
 //! `drctl doctor`.
 
 use crate::{
-    cli::{
-        error::{CliError, OrExit},
-        exit::Exit,
-        home::Home,
-        ui::Ui,
-    },
+    cli::{error::CliError, exit::Exit, home::Home, runtime::block_on, ui::Ui},
     model::chain,
     runbook::{self, Runbook},
     terraform,
 };
-use anyhow::Context;
 use serde::Serialize;
 use std::{env, fmt::Write as _, fs, path::Path};
 
@@ -83,13 +77,12 @@ impl Doctor {
     }
 
     fn terraform(&self, home: &Home) -> Result<Check, CliError> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .context("failed to start")
-            .or_exit(Exit::Failed)?;
-        let found = terraform::find(self.terraform.as_deref())
-            .and_then(|path| runtime.block_on(terraform::detect(&path, &home.cache())));
+        let found = block_on(async {
+            Ok(match terraform::find(self.terraform.as_deref()) {
+                Ok(path) => terraform::detect(&path, &home.cache()).await,
+                Err(error) => Err(error),
+            })
+        })?;
         Ok(match found {
             Ok(found) => {
                 let text = format!("{} at {}", found.release, found.path.display());

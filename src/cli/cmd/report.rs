@@ -73,8 +73,7 @@ pub(crate) fn read(folder: &RunFolder) -> Result<crate::report::Report, CliError
 }
 
 fn from_journal(error: JournalError) -> CliError {
-    let hint = error.hint();
-    CliError::new(Exit::Failed, error).hints(hint)
+    CliError::hinted(Exit::Failed, error, JournalError::hint)
 }
 
 /// What drctl exits with for a run.
