@@ -38,7 +38,7 @@ TIMED_OUT = -1
 # drctl that tell. The first that fits counts, so what is certain stands before what is general.
 CAUSES = [
     # Conditions on variables that are null are read to their end before Terraform 1.12.
-    ("root", "wants another Terraform", r"Unsupported Terraform Core version|variables[\w-]*\.tf:.* argument must not be null"),
+    ("root", "wants another Terraform", r"Unsupported Terraform Core version|variables[\w-]*\.tf:.* (argument must not be null|value is null)"),
     ("root", "does not parse", r"Unclosed configuration block|Argument or block definition required|Invalid block definition"),
     ("root", "asks for what it does not have", r"Unreadable module directory|Reference to undeclared"),
     ("place", "a variable has no value, or none that fits", r"no file exists at \"example\""),
@@ -46,13 +46,14 @@ CAUSES = [
     ("root", "has providers of its own in a module", r"Module is incompatible with count|Provider configuration not present"),
     ("root", "cannot tell its keys before an apply", r"Invalid (for_each|count) argument"),
     ("place", "a module is not here", r"Failed to download|Could not download|Error accessing remote module|Module not found"),
-    ("place", "a module is here in another version", r"Unreadable module subdirectory|Unresolvable module version|No matching version"),
+    # No simulated type requires anything, so what does is a module's variable.
+    ("place", "a module is here in another version", r"Unreadable module subdirectory|Unresolvable module version|No matching version|Missing required argument"),
     ("place", "a variable has no value, or none that fits", r"No value for (required )?variable|Invalid value for (input )?variable"),
     ("gate", "the gate refused the plan", r"\bthe gate refused\b"),
     ("cloud", "a provider was not announced", r"Invalid provider registry host|Failed to query available provider packages"),
     ("cloud", "a condition did not hold for the simulated values", r"(precondition|postcondition|Check block assertion) ?failed"),
     ("cloud", "a simulated value does not fit", r"Error in function call|Invalid function argument|Invalid index|Unsuitable value|Invalid template interpolation|Attempt to (index|get attribute)|Inconsistent conditional|Iteration over"),
-    ("cloud", "the schema does not fit", r"Unsupported (argument|attribute|block type)|Missing required argument|Incorrect attribute value type|Too (many|few) .* blocks|Provider produced"),
+    ("cloud", "the schema does not fit", r"Unsupported (argument|attribute|block type)|Incorrect attribute value type|Too (many|few) .* blocks|Provider produced"),
     ("drctl", "cannot be pointed at the region", r"cannot be pointed at"),
 ]
 
@@ -75,6 +76,8 @@ class Outcome:
     words: str
     resources: int
     seconds: float
+    # What a second plan would still do, in words; None where none was made.
+    left_over: list[str] | None = None
 
 
 def main():
@@ -290,9 +293,17 @@ def rehearse(asked, root, repository):
         (asked.log / f"{name}.log").write_text(printed)
     made = sum(1 for r in report.get("resources", []) if r.get("action") == "create" and r.get("ok"))
     if code in CAME_UP:
-        return Outcome(root, True, "", "", "", made, seconds)
+        return Outcome(root, True, "", "", "", made, seconds, left_over(report))
     words = first_words(report, printed)
-    return Outcome(root, False, *why(code, report, words), words, made, seconds)
+    blame = at_its_place(root, repository, words) or why(code, report, words)
+    return Outcome(root, False, *blame, words, made, seconds)
+
+
+def left_over(report):
+    """Returns what the second plans would still do; None if there was none."""
+    plans = report.get("second_plans") or []
+    found = [f"{action} {address}" for plan in plans for address, action in plan["changes"].items()]
+    return found + [": ".join(plan["cause"]) for plan in plans if plan["cause"]] if plans else None
 
 
 def call_drctl(asked, root, repository, home):
@@ -360,6 +371,24 @@ def first_words(report, printed):
     return " ".join(line.strip() for line in lines[told[-1] if told else -2 :][:3])
 
 
+def at_its_place(root, copy, words):
+    """Returns who is to blame for a failure, where the line of code that it names tells; else None."""
+    named = re.search(r"([\w-]+\.tf):(\d+):\d+:", words)
+    if not named or named.start() and words[named.start() - 1] == "/":
+        return None  # In another module than the root.
+    code = git(copy, "cat-file", "blob", f"HEAD:{pathlib.PurePosixPath(root.path, named[1])}").splitlines()
+    upto = code[: int(named[2])]
+    block = next((line for line in reversed(upto) if re.match(r"\w+\b.*\{\s*$", line)), "")
+    asks_module = block.startswith("module") and "Unsupported argument" in words
+    reads_module = "module." in upto[-1] and "Unsupported attribute" in words
+    if asks_module or reads_module:
+        return "place", "a module is here in another version"
+    made_up = values_for(root, code_of(copy, "HEAD", root.path, set()))
+    if any(name in made_up for name in re.findall(r"\bvar\.([\w-]+)", upto[-1])):
+        return "place", "a variable has no value, or none that fits"
+    return None
+
+
 def why(code, report, words):
     """Returns who is to blame for a failure and what it is called."""
     if code == TIMED_OUT:
@@ -397,10 +426,20 @@ def print_table(outcomes):
         for outcome in failed:
             print(f"| {outcome.root.repository} `{outcome.root.path}` | {outcome.blame} | {cell(outcome.words)} |")
 
+    unclean = [outcome for outcome in outcomes if outcome.left_over]
+    if unclean:
+        print("\n| Root that came up | A second plan would |\n|---|---|")
+        for outcome in unclean:
+            print(f"| {outcome.root.repository} `{outcome.root.path}` | {cell(', '.join(outcome.left_over))} |")
+
     fair = [outcome for outcome in outcomes if outcome.blame not in ("root", "place")]
     came_up = sum(outcome.came_up for outcome in fair)
     share = f", {came_up / len(fair):.0%}" if fair else ""
     print(f"\nOf the {len(fair)} roots where drctl decides the outcome, {came_up} came up{share}.")
+    planned = [outcome for outcome in outcomes if outcome.left_over is not None]
+    if planned:
+        clean = len(planned) - len(unclean)
+        print(f"Of the {len(planned)} that came up and were planned again, {clean} had nothing left to do, {clean / len(planned):.0%}.")
     print("To blame: `root` is the root module itself, `place` what is missing on this machine, `gate` the gate, "
           "`cloud` the simulated cloud, `drctl` the rest of drctl, `?` nobody knows yet.")
 
