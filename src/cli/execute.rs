@@ -5,12 +5,11 @@ use super::{
     exit::Exit,
     prepared::Prepared,
     recover::Attempt,
-    rehearsal::Rehearsal,
+    rehearsal::{Rehearsal, StateKeys, module_registry, state_keys},
     way::{Simulated, Way},
 };
 use crate::{
     catalogue::Catalogue,
-    config::repository::Repository,
     engine::{
         self, Assembled, Ended, Recovery, Run, Simulator, StateHome, Tools, Work,
         find_recovery_points,
@@ -18,7 +17,7 @@ use crate::{
     model::run::RunOutcome,
     probe::{RealProber, Verification},
     provider::{
-        modules::{ModuleRegistry, ModulesError, Wanted},
+        modules::ModuleRegistry,
         simulate::{OverrideError, Overrides, World},
     },
     runbook::{Asks, Known},
@@ -51,6 +50,7 @@ impl Attempt<'_> {
         prepared: Prepared,
     ) -> Result<RunOutcome, CliError> {
         let Prepared { assembled, detected, .. } = prepared;
+        let keys = state_keys(&assembled.recovery);
         for redirection in assembled.redirections.values() {
             redirection
                 .write(&assembled.recovery.root)
@@ -70,7 +70,7 @@ impl Attempt<'_> {
         let mut recovery = with_state(assembled, &server)?;
         let rehearsal = match self.way {
             Way::Failover { .. } => None,
-            Way::Rehearsal(simulated) => Some(self.simulate(simulated, &mut recovery).await?),
+            Way::Rehearsal(simulated) => Some(self.simulate(simulated, &mut recovery, keys).await?),
         };
         let tools = Arc::new(Tools {
             server,
@@ -96,6 +96,7 @@ impl Attempt<'_> {
         let max_parallel = usize::from(self.asked.max_parallel);
         let (ended, known) =
             engine::execute(&recovery, Arc::clone(&tools), max_parallel, run).await;
+        let done = ended == Ended::Done;
         let outcome = match ended {
             Ended::Failed => RunOutcome::Failed,
             Ended::Refused => RunOutcome::Refused,
@@ -103,6 +104,9 @@ impl Attempt<'_> {
             Ended::Done => self.verify(&recovery, &known, prober, &tools, run).await,
         };
         if let Some(rehearsal) = rehearsal {
+            if done && !self.stop.token().is_cancelled() {
+                engine::replan(&recovery, &known, &tools, run).await;
+            }
             self.end(&rehearsal, &recovery, &known, &tools, run).await?;
         }
         if let Some(tools) = Arc::into_inner(tools) {
@@ -116,6 +120,7 @@ impl Attempt<'_> {
         &self,
         simulated: &Simulated,
         recovery: &mut Recovery,
+        keys: StateKeys,
     ) -> Result<Arc<Rehearsal>, CliError> {
         let primary = recovery.known.primary.as_deref();
         let catalogue = match &simulated.catalogue {
@@ -138,7 +143,7 @@ impl Attempt<'_> {
             Some(dir) => Some(self.registry(dir, recovery).await?),
         };
         let states = simulated.states.clone();
-        Ok(Arc::new(Rehearsal::new(world, root, region, overrides, states, registry)))
+        Ok(Arc::new(Rehearsal::new(world, root, region, overrides, states, registry, keys)))
     }
 
     /// Serves registry modules from a folder, and tells Terraform so.
@@ -147,20 +152,8 @@ impl Attempt<'_> {
         dir: &Path,
         recovery: &mut Recovery,
     ) -> Result<ModuleRegistry, CliError> {
-        let repository = Repository::read(&recovery.root, None)
-            .context("failed to read the modules of the repository")
-            .or_exit(Exit::Failed)?;
-        let wanted = Wanted::of(repository.modules());
-        // Inside the work copy, since Terraform links to the copies and what a link leads to
-        // outside of it is not read; hidden, so that it is no part of the repository.
-        let copies = recovery.root.join(".drctl-modules");
-        let registry = ModuleRegistry::start(dir, &copies, wanted)
-            .await
-            .map_err(|error| CliError::hinted(Exit::Usage, error, ModulesError::hint))?;
         let config = self.folder.scratch().join("terraform.rc");
-        fs::write(&config, registry.cli_config())
-            .with_context(|| format!("failed to write `{}`", config.display()))
-            .or_exit(Exit::Failed)?;
+        let registry = module_registry(&recovery.root, dir, &config).await?;
         for step in &mut recovery.steps {
             if let Work::Stack(stack) = &mut step.work {
                 let config = config.display().to_string();

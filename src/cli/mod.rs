@@ -13,6 +13,7 @@ mod judge;
 mod prepared;
 mod recover;
 mod rehearsal;
+mod repository_tests;
 mod runtime;
 mod shown;
 mod stop;

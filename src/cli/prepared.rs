@@ -74,6 +74,18 @@ pub(super) async fn prepare(
     stop: &Stop,
     ui: &Ui,
 ) -> Result<Prepared, CliError> {
+    let (checkout, detected) = fetch(asked, home, work, stop, ui).await?;
+    decide(asked, checkout, detected).await
+}
+
+/// Checks the repository out into `work`, and finds Terraform.
+pub(super) async fn fetch(
+    asked: &Asked,
+    home: &Home,
+    work: &Path,
+    stop: &Stop,
+    ui: &Ui,
+) -> Result<(Checkout, Detected), CliError> {
     let path = terraform::find(asked.terraform.as_deref()).map_err(from_terraform)?;
     let request = Request {
         origin: origin(&asked.repo)?,
@@ -87,8 +99,7 @@ pub(super) async fn prepare(
     // Neither needs the other, and each costs a tenth of a second.
     let (checkout, detected) =
         tokio::join!(check_out(request, stop, ui), terraform::detect(&path, &cache));
-    let (checkout, detected) = (checkout?, detected.map_err(from_terraform)?);
-    decide(asked, checkout, detected).await
+    Ok((checkout?, detected.map_err(from_terraform)?))
 }
 
 async fn check_out(request: Request, stop: &Stop, ui: &Ui) -> Result<Checkout, CliError> {

@@ -1,13 +1,17 @@
 //! The simulated cloud of a rehearsal, as the engine sees it.
 
+use super::{
+    error::{CliError, OrExit},
+    exit::Exit,
+};
 use crate::{
-    config::module::Module,
-    engine::{Learnt, Simulator, SimulatorError},
+    config::{module::Module, repository::Repository},
+    engine::{Learnt, PlannedStep, Recovery, Simulator, SimulatorError, Work},
     model::{event::EventKind, finding::Place, step::StepId},
     probe::Verification,
     provider::{
         infer::{self, Inferred, InstalledModules, MANIFEST, ModuleManifest, Repair},
-        modules::ModuleRegistry,
+        modules::{ModuleRegistry, ModulesError, Wanted},
         simulate::{
             Files, Overrides, RemoteStates, Settings, Simulation, SimulationError, StateValues,
             StateValuesError, World,
@@ -17,8 +21,9 @@ use crate::{
     retarget::{add_override, harmless},
     sim::Filter,
 };
+use anyhow::Context;
 use async_trait::async_trait;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -39,6 +44,12 @@ pub(super) struct Rehearsal {
     states: BTreeMap<String, Vec<u8>>,
     /// Where registry modules come from, when not from their registry.
     registry: Option<ModuleRegistry>,
+    /// What each stack's state is known by to the stacks that read it.
+    keys: StateKeys,
+    /// The outputs of the stacks that are up.
+    remote_states: RemoteStates,
+    /// Whether the stacks' tests are run.
+    tested: bool,
     stacks: Mutex<BTreeMap<StepId, Arc<Simulated>>>,
 }
 
@@ -58,8 +69,25 @@ impl Rehearsal {
         overrides: Overrides,
         states: BTreeMap<String, Vec<u8>>,
         registry: Option<ModuleRegistry>,
+        keys: StateKeys,
     ) -> Self {
-        Self { world, root, region, overrides, states, registry, stacks: Mutex::default() }
+        Self {
+            world,
+            root,
+            region,
+            overrides,
+            states,
+            registry,
+            keys,
+            remote_states: RemoteStates::default(),
+            tested: false,
+            stacks: Mutex::default(),
+        }
+    }
+
+    /// Reads the test files of every stack, too: they ask for attributes that the code does not.
+    pub(super) fn with_tests(self) -> Self {
+        Self { tested: true, ..self }
     }
 
     /// Serves what was inferred of a stack, in the place of what was served before.
@@ -81,7 +109,7 @@ impl Rehearsal {
             stack: Some(step.to_string()),
             region: self.region.clone(),
             overrides: self.overrides.clone(),
-            remote_states: RemoteStates::new(),
+            remote_states: self.remote_states.clone(),
             files: Some(Files::within(&self.root, dir)),
             ..Settings::default()
         };
@@ -127,6 +155,55 @@ impl Rehearsal {
     }
 }
 
+/// Serves registry modules from the folder `dir` to the repository at `root`, and writes
+/// the CLI configuration that tells Terraform so to `config`.
+pub(super) async fn module_registry(
+    root: &Path,
+    dir: &Path,
+    config: &Path,
+) -> Result<ModuleRegistry, CliError> {
+    let repository = Repository::read(root, None)
+        .context("failed to read the modules of the repository")
+        .or_exit(Exit::Failed)?;
+    let wanted = Wanted::of(repository.modules());
+    // Inside the work copy, since Terraform links to the copies and what a link leads to
+    // outside of it is not read; hidden, so that it is no part of the repository.
+    let copies = root.join(".drctl-modules");
+    let registry = ModuleRegistry::start(dir, &copies, wanted)
+        .await
+        .map_err(|error| CliError::hinted(Exit::Usage, error, ModulesError::hint))?;
+    fs::write(config, registry.cli_config())
+        .with_context(|| format!("failed to write `{}`", config.display()))
+        .or_exit(Exit::Failed)?;
+    Ok(registry)
+}
+
+/// What the state of each stack is known by: where its own backend keeps it.
+pub(super) type StateKeys = BTreeMap<StepId, String>;
+
+/// Reads what the state of each stack is known by, before any override takes that away.
+///
+/// A stack whose backend block does not say is known by its folder.
+pub(super) fn state_keys(recovery: &Recovery) -> StateKeys {
+    let key = |step: &PlannedStep| {
+        let Work::Stack(work) = &step.work else { return None };
+        let dir = work.dir.strip_prefix(&recovery.root).unwrap_or(&work.dir);
+        let module = Module::read(&recovery.root, dir, None).ok()?;
+        let named = ["key", "prefix", "path", "address"].iter().find_map(|name| {
+            module
+                .backend
+                .as_ref()?
+                .body()
+                .expr(name)?
+                .literal_string()
+                .filter(|key| !key.is_empty())
+        });
+        let folder = || Some(dir.to_str()?.to_owned()).filter(|dir| !dir.is_empty());
+        Some((step.id.clone(), named.or_else(folder)?))
+    };
+    recovery.steps.iter().filter_map(key).collect()
+}
+
 /// What `terraform get` left, and the root module itself.
 fn modules(root: &Path, stack: &Path) -> Result<(Module, InstalledModules), SimulatorError> {
     let module =
@@ -149,7 +226,10 @@ impl Simulator for Rehearsal {
         dir: &Path,
     ) -> Result<BTreeMap<String, String>, SimulatorError> {
         let stack = self.inside(dir);
-        let (root, installed) = modules(&self.root, stack)?;
+        let (mut root, installed) = modules(&self.root, stack)?;
+        if self.tested {
+            root.read_tests(&self.root);
+        }
         for module in installed.modules().chain([&root]) {
             if let Some(text) = harmless(module) {
                 let dir = self.root.join(&module.dir);
@@ -189,6 +269,12 @@ impl Simulator for Rehearsal {
         }
         let env = self.serve(step, &stack.dir.clone(), inferred).await?;
         Ok(Some(Learnt { mended, env }))
+    }
+
+    fn is_up(&self, step: &StepId, outputs: Map<String, Value>) {
+        if let Some(key) = self.keys.get(step) {
+            self.remote_states.set(key, outputs);
+        }
     }
 
     async fn findings(&self, step: &StepId) -> Vec<EventKind> {

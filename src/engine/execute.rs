@@ -171,7 +171,7 @@ impl Execution<'_, '_> {
             (Task::Prepare(_), Ok(_)) => None,
             (Task::Restore(step), Ok(outputs)) => {
                 if let Some(outputs) = outputs {
-                    self.known.outputs.insert(step.to_string(), Value::Object(plain(&outputs)));
+                    self.known.outputs.insert(step.to_string(), Value::Object(outputs.plain()));
                 }
                 Some(StepOutcome::Done)
             }
@@ -224,9 +224,4 @@ async fn stack_task(
         None => stack.prepare().await.map(|()| None),
         Some(variables) => stack.restore(variables).await.map(Some),
     }
-}
-
-/// The values of outputs, as expressions read them.
-fn plain(outputs: &Outputs) -> Map<String, Value> {
-    outputs.iter().map(|(name, output)| (name.to_owned(), output.value.expose().clone())).collect()
 }

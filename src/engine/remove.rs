@@ -26,24 +26,30 @@ pub async fn remove(
     run: &mut Run<'_>,
 ) -> bool {
     let mut all = true;
-    for step in in_order(recovery).into_iter().rev() {
-        let Work::Stack(work) = &step.work else { continue };
-        if tools.store.head(&step.id).ok().flatten().is_none() {
-            continue;
-        }
-        run.say(EventKind::RemovalStarted { step: step.id.clone() });
-        let (words, _unheard) = mpsc::unbounded_channel();
-        let tell = Teller::new(step.id.clone(), words);
-        let stack = Stack { work: Arc::clone(work), tools: Arc::clone(tools), tell };
-        let removed = match known.values(&work.variables) {
+    for stack in standing(recovery, tools).into_iter().rev() {
+        let step = stack.tell.step().clone();
+        run.say(EventKind::RemovalStarted { step: step.clone() });
+        let removed = match known.values(&stack.work.variables) {
             Ok(variables) => stack.remove(variables).await,
             Err(mistake) => Err(StepError::Value(mistake)),
         };
         let cause = removed.as_ref().err().map(|error| chain(error)).unwrap_or_default();
         all &= removed.is_ok();
-        run.say(EventKind::RemovalFinished { step: step.id.clone(), cause });
+        run.say(EventKind::RemovalFinished { step, cause });
     }
     all
+}
+
+/// The stacks that drctl keeps a state of, each behind all that it needs. What they say is unheard.
+pub(super) fn standing(recovery: &Recovery, tools: &Arc<Tools>) -> Vec<Stack> {
+    let stack = |step: &super::recovery::PlannedStep| {
+        let Work::Stack(work) = &step.work else { return None };
+        tools.store.head(&step.id).ok().flatten()?;
+        let (words, _unheard) = mpsc::unbounded_channel();
+        let tell = Teller::new(step.id.clone(), words);
+        Some(Stack { work: Arc::clone(work), tools: Arc::clone(tools), tell })
+    };
+    in_order(recovery).into_iter().filter_map(stack).collect()
 }
 
 /// The steps, each behind all that it needs.

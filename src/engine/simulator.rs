@@ -5,6 +5,7 @@ use crate::{
     probe::Verification,
 };
 use async_trait::async_trait;
+use serde_json::{Map, Value};
 use std::{collections::BTreeMap, path::Path};
 
 /// Stands in for every cloud that a stack names, in a rehearsal.
@@ -29,6 +30,9 @@ pub trait Simulator: Send + Sync {
     ///
     /// [`SimulatorError`] when nobody can listen.
     async fn learn(&self, step: &StepId, said: &Path) -> Result<Option<Learnt>, SimulatorError>;
+
+    /// Takes the outputs of a stack that is up, for those that read its state.
+    fn is_up(&self, step: &StepId, outputs: Map<String, Value>);
 
     /// Returns what is to be said of a stack once it is up: what was made up and
     /// then decided something.

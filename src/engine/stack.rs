@@ -7,14 +7,18 @@ use super::{
     tools::Tools,
 };
 use crate::{
-    model::{event::EventKind, step::Phase},
+    model::{event::EventKind, resource::ResourceAction, step::Phase},
     retarget::gate,
     terraform::{
         Action, Invocation, LogFiles, Outputs, Plan, Severity, TerraformError, Timing, UiMessage,
     },
 };
 use serde_json::{Map, Value};
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+};
 
 /// How often the simulated provider may learn something new from a refused plan.
 const MAX_REPAIRS: usize = 20;
@@ -46,6 +50,7 @@ impl Stack {
         self.phase(Phase::Apply, self.stream(apply)).await?;
         let outputs = self.outputs().await?;
         if let Some(simulator) = &self.tools.simulator {
+            simulator.is_up(self.tell.step(), outputs.plain());
             for finding in simulator.findings(self.tell.step()).await {
                 self.tell.say(finding);
             }
@@ -112,6 +117,31 @@ impl Stack {
         let refused = !answer.accepted();
         self.tell.say(EventKind::GateAnswered { step: step.clone(), answer: answer.clone() });
         if refused { Err(StepError::Refused(answer)) } else { Ok(()) }
+    }
+
+    /// Plans the stack once more and returns what would still be done to its resources.
+    ///
+    /// A data source that is read again is no change.
+    pub(super) async fn replan(
+        &self,
+        variables: Map<String, Value>,
+    ) -> Result<BTreeMap<String, ResourceAction>, StepError> {
+        let var_files = self.write_inputs(variables)?;
+        let parallelism = self.work.parallelism;
+        let out = self.tools.scratch.join(format!("{}.second.tfplan", self.tell.step()));
+        let plan = Action::Plan {
+            out: out.clone(),
+            var_files,
+            parallelism,
+            refresh: true,
+            destroy: false,
+        };
+        self.quietly(plan).await?;
+        let plan = Plan::read(&self.read(Action::ShowPlan { file: out }).await?)?;
+        let changes = plan.resource_changes.iter().map(|c| (c.address.clone(), c.action()));
+        Ok(changes
+            .filter(|(_, action)| !matches!(action, ResourceAction::NoOp | ResourceAction::Read))
+            .collect())
     }
 
     /// Removes all that the stack made.

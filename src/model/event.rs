@@ -220,6 +220,15 @@ pub enum EventKind {
         /// Why it could not be learnt.
         cause: Option<String>,
     },
+    /// A stack that is up was planned once more: nothing should be left to do.
+    Replanned {
+        /// Which stack.
+        step: StepId,
+        /// What would still be done, by the address of the resource instance.
+        changes: BTreeMap<String, ResourceAction>,
+        /// The whole error chain when it could not be planned, outermost first.
+        cause: Vec<String>,
+    },
     /// What a step made begins to be removed.
     RemovalStarted {
         /// Which step.

@@ -104,6 +104,7 @@ impl Board {
             EventKind::CheckoutReady { .. }
             | EventKind::Simulated { .. }
             | EventKind::Invented { .. }
+            | EventKind::Replanned { .. }
             | EventKind::RemovalStarted { .. }
             | EventKind::RemovalFinished { .. }
             | EventKind::Declared { .. }

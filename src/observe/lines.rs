@@ -81,16 +81,19 @@ mod tests {
         [  7m49.1s]  Stopping  SIGINT received: nothing new is begun, what runs may end
         [  8m01.4s] Simulated  cloud, 60 times faster, seed 7; down: ap-northeast-1
         [  8m13.8s]   Made up  data     aws_db_instance.endpoint, read at data/main.tf:3:11
-        [  8m26.1s]  Removing  data     what it made
-        [  8m38.4s]   Removed  data     all of it (12.3s)
-        [  8m50.8s]    Failed  data     to remove it: it is in use
-        [  9m03.1s]  Finished  the service is back
-        [  9m15.5s]  Finished  every step is done; without a probe, nobody knows whether the service is back
-        [  9m27.8s]  Finished  the service is not back
-        [  9m40.2s]  Finished  a plan was refused; the service is not back
-        [  9m52.5s]  Finished  stopped before the service was back
-        [ 10m04.9s]  Finished  in a way that only a newer drctl knows
-        [ 10m17.2s]   Unknown  something that only a newer drctl can show
+        [  8m26.1s] Replanned  data     a second plan finds nothing to do
+        [  8m38.4s] Replanned  data     a second plan would update aws_db_instance.orders
+        [  8m50.8s] Replanned  data     the second plan failed: a lock is held
+        [  9m03.1s]  Removing  data     what it made
+        [  9m15.5s]   Removed  data     all of it (12.3s)
+        [  9m27.8s]    Failed  data     to remove it: it is in use
+        [  9m40.2s]  Finished  the service is back
+        [  9m52.5s]  Finished  every step is done; without a probe, nobody knows whether the service is back
+        [ 10m04.9s]  Finished  the service is not back
+        [ 10m17.2s]  Finished  a plan was refused; the service is not back
+        [ 10m29.5s]  Finished  stopped before the service was back
+        [ 10m41.9s]  Finished  in a way that only a newer drctl knows
+        [ 10m54.2s]   Unknown  something that only a newer drctl can show
         ");
     }
 

@@ -178,6 +178,7 @@ fn leaves_a_line(kind: &EventKind) -> bool {
         EventKind::RunStarted { .. }
         | EventKind::Simulated { .. }
         | EventKind::Invented { .. }
+        | EventKind::Replanned { .. }
         | EventKind::RemovalFinished { .. }
         | EventKind::CheckoutReady { .. }
         | EventKind::RunPlanned { .. }

@@ -4,7 +4,7 @@ use crate::model::{
     event::{Event, EventKind},
     finding::Place,
     gate::{GateAnswer, Refusal, RefusalReason},
-    resource::ResourceAction::{Create, NoOp, Read},
+    resource::ResourceAction::{self, Create, NoOp, Read, Update},
     run::{DeclaredBy, Outage, OutageSource, RunId, RunKind, RunOutcome},
     step::{Phase, StepId, StepKind, StepOutcome, StepSummary},
 };
@@ -177,6 +177,9 @@ pub(super) fn every_variant() -> Vec<Event> {
             attribute: "endpoint".into(),
             read_at: vec![Place { file: "data/main.tf".into(), line: 3, column: 11 }],
         },
+        replanned(&[], None),
+        replanned(&[("aws_db_instance.orders", Update)], None),
+        replanned(&[], Some("a lock is held")),
         EventKind::RemovalStarted { step: StepId::new("data") },
         EventKind::RemovalFinished { step: StepId::new("data"), cause: vec![] },
         EventKind::RemovalFinished {
@@ -192,6 +195,14 @@ pub(super) fn every_variant() -> Vec<Event> {
         EventKind::Unknown,
     ];
     stamped(kinds, 12_345)
+}
+
+fn replanned(changes: &[(&str, ResourceAction)], cause: Option<&str>) -> EventKind {
+    EventKind::Replanned {
+        step: StepId::new("data"),
+        changes: changes.iter().map(|(address, action)| ((*address).to_owned(), *action)).collect(),
+        cause: cause.map(str::to_owned).into_iter().collect(),
+    }
 }
 
 /// Stamps kinds as the engine does, `every_ms` apart.

@@ -134,6 +134,16 @@ impl Narrator {
                 let text = format!("{resource_type}.{attribute}, read at {}", places.join(", "));
                 ("Made up", on(step), text)
             }
+            EventKind::Replanned { step, changes, cause } => {
+                let changed: Vec<_> =
+                    changes.iter().map(|(a, action)| format!("{action} {a}")).collect();
+                let text = match (cause.as_slice(), changed.as_slice()) {
+                    ([], []) => "a second plan finds nothing to do".to_owned(),
+                    ([], changed) => format!("a second plan would {}", first_few(changed)),
+                    (cause, _) => format!("the second plan failed: {}", cause.join(": ")),
+                };
+                ("Replanned", on(step), text)
+            }
             EventKind::RemovalStarted { step } => {
                 self.steps.insert(step.clone(), event.elapsed_ms);
                 ("Removing", on(step), "what it made".to_owned())
@@ -260,11 +270,16 @@ fn plan_words(actions: &BTreeMap<ResourceAction, u64>) -> String {
 }
 
 fn refusals(answer: &GateAnswer) -> String {
-    let mut text = count(answer.refusals.len(), "reason") + ": ";
-    let shown = answer.refusals.iter().take(REASONS_SHOWN).map(ToString::to_string);
-    text.push_str(&shown.collect::<Vec<_>>().join("; "));
-    if let Some(more @ 1..) = answer.refusals.len().checked_sub(REASONS_SHOWN) {
-        let _ = write!(text, "; and {more} more");
+    let reasons: Vec<_> = answer.refusals.iter().map(ToString::to_string).collect();
+    format!("{}: {}", count(reasons.len(), "reason"), first_few(&reasons))
+}
+
+/// The first of many, and how many more there are.
+fn first_few(all: &[String]) -> String {
+    let shown = all.len().min(REASONS_SHOWN);
+    let mut text = all[..shown].join("; ");
+    if all.len() > shown {
+        let _ = write!(text, "; and {} more", all.len() - shown);
     }
     text
 }

@@ -6,7 +6,7 @@ use super::{
     milestones::{Milestone, RunPhase},
     timeline::{
         Checkout, InFlight, Invented, Note, PlanFacts, ProbeDown, RecoveryPoint, Removal,
-        ResourceTime, RunFacts, SimulatedFacts, StepTime, Timeline,
+        ResourceTime, RunFacts, SecondPlan, SimulatedFacts, StepTime, Timeline,
     },
     verdict::{Doubt, Summary, Verdict, Verdicts},
 };
@@ -69,6 +69,8 @@ pub struct Report {
     pub simulated: Option<SimulatedFacts>,
     /// What the simulated cloud made up and a condition read.
     pub invented: Vec<Invented>,
+    /// What a second plan of each stack found.
+    pub second_plans: Vec<SecondPlan>,
     /// What was removed again at the end.
     pub removals: Vec<Removal>,
     /// The signal that asked the run to stop.
@@ -142,6 +144,7 @@ impl Report {
             notes: timeline.notes,
             simulated: timeline.simulated,
             invented: timeline.invented,
+            second_plans: timeline.second_plans,
             removals: timeline.removals,
             interrupted_by: timeline.interrupted_by,
             kept,
@@ -494,6 +497,7 @@ mod tests {
           "notes": [],
           "simulated": null,
           "invented": [],
+          "second_plans": [],
           "removals": [],
           "interrupted_by": null,
           "kept": {

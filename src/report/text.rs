@@ -34,6 +34,7 @@ impl Report {
         self.slowest(&mut page);
         self.in_flight(&mut page);
         self.recovery_points(&mut page);
+        self.second_plans(&mut page);
         self.removals(&mut page);
         self.invented(&mut page);
         self.notes(&mut page);
@@ -233,6 +234,25 @@ impl Report {
                 (None, None) => "unknown".to_owned(),
             };
             page.hanging(&format!("  {:<14}  ", fit(store, WIDEST_NAME)), &text);
+        }
+    }
+
+    /// What is not done after an apply is done again at the next one, and the one after that.
+    fn second_plans(&self, page: &mut Page) {
+        let left: Vec<_> = self
+            .second_plans
+            .iter()
+            .filter(|plan| !plan.changes.is_empty() || !plan.cause.is_empty())
+            .collect();
+        if left.is_empty() {
+            return;
+        }
+        page.section("A second plan is not clean");
+        for plan in left {
+            let changes =
+                plan.changes.iter().map(|(address, action)| format!("{action} {address}"));
+            let text: Vec<_> = changes.chain(plan.cause.iter().cloned()).collect();
+            page.field(plan.step.as_str(), &text.join(", "));
         }
     }
 

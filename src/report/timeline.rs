@@ -47,6 +47,8 @@ pub struct Timeline {
     pub simulated: Option<SimulatedFacts>,
     /// What the simulated cloud made up and a condition read.
     pub invented: Vec<Invented>,
+    /// What a second plan of each stack found.
+    pub second_plans: Vec<SecondPlan>,
     /// What was removed again.
     pub removals: Vec<Removal>,
     /// The signal that asked the run to stop.
@@ -83,6 +85,17 @@ pub struct Invented {
     pub attribute: String,
     /// Where a condition depends on it.
     pub read_at: Vec<Place>,
+}
+
+/// What a second plan of a stack that is up found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SecondPlan {
+    /// Of which stack.
+    pub step: StepId,
+    /// What would still be done, by address.
+    pub changes: BTreeMap<String, ResourceAction>,
+    /// Why it failed; empty when it did not.
+    pub cause: Vec<String>,
 }
 
 /// What a step made, removed again.
@@ -326,6 +339,11 @@ impl Timeline {
                     read_at: read_at.clone(),
                 });
             }
+            EventKind::Replanned { step, changes, cause } => self.second_plans.push(SecondPlan {
+                step: step.clone(),
+                changes: changes.clone(),
+                cause: cause.clone(),
+            }),
             EventKind::RemovalStarted { step } => {
                 self.removals.push(Removal {
                     step: step.clone(),

@@ -45,6 +45,8 @@ pub enum Action {
     Get,
     /// `terraform validate`; prints a [`crate::terraform::Validation`].
     Validate,
+    /// `terraform test`: every test file of the module. From Terraform 1.6.
+    Test,
     /// `terraform plan`, saved.
     Plan {
         /// Where the plan goes. It holds secrets in clear.
@@ -97,6 +99,7 @@ impl Action {
             Self::Init { .. } => "init",
             Self::Get => "get",
             Self::Validate => "validate",
+            Self::Test => "test",
             Self::Plan { .. } => "plan",
             Self::ShowPlan { .. } | Self::ShowState => "show",
             Self::Apply { .. } => "apply",
@@ -117,6 +120,7 @@ impl Action {
             | Self::Fmt { .. } => true,
             Self::Init { .. }
             | Self::Get
+            | Self::Test
             | Self::Plan { .. }
             | Self::Apply { .. }
             | Self::Destroy { .. } => false,
@@ -175,7 +179,7 @@ impl Invocation {
             Action::Get => {
                 args.push("-no-color").push("-update=false");
             }
-            Action::Validate => {
+            Action::Validate | Action::Test => {
                 args.push("-json").push("-no-color");
             }
             Action::Plan { out, var_files, parallelism, refresh, destroy } => {

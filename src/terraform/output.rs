@@ -2,7 +2,7 @@
 
 use crate::terraform::{Hidden, TerraformError, error::document};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// One output.
@@ -55,6 +55,11 @@ impl Outputs {
             return Err(TerraformError::BadState { what });
         }
         Ok(outputs)
+    }
+
+    /// Returns their values in clear, as expressions read them.
+    pub fn plain(&self) -> Map<String, Value> {
+        self.iter().map(|(name, output)| (name.to_owned(), output.value.expose().clone())).collect()
     }
 
     /// Returns an output, when there is one of that name.

@@ -126,6 +126,10 @@ fn a_service_is_rebuilt_without_an_account_and_removed_again() {
         .map(|r| r["step"].as_str().unwrap())
         .collect();
     assert_eq!(removed, ["web", "network"], "the last first");
+    for plan in report["second_plans"].as_array().unwrap() {
+        assert_eq!(plan["changes"], serde_json::json!({}), "a second plan is clean: {output}");
+    }
+    assert_eq!(report["second_plans"].as_array().unwrap().len(), 2);
     assert!(output.stdout.contains("a rehearsal: the cloud was simulated"), "{output}");
     assert_eq!(env.run(&["report"]).stdout, output.stdout);
 }
@@ -218,6 +222,32 @@ fn values_of_the_runbook_come_before_all_others() {
 }
 
 #[test]
+fn a_remote_state_has_the_outputs_of_the_stack_that_keeps_it() {
+    let reads = |key: &str| {
+        format!(
+            "data \"terraform_remote_state\" \"a\" {{\n  backend = \"s3\"\n  config = {{\n    bucket = \"b\"\n    key = \"{key}\"\n    region = \"ap-northeast-1\"\n  }}\n}}\nresource \"terraform_data\" \"x\" {{\n  input = data.terraform_remote_state.a.outputs.name\n  lifecycle {{\n    precondition {{\n      condition = data.terraform_remote_state.a.outputs.name == \"from the first\"\n      error_message = \"another value\"\n    }}\n  }}\n}}\n"
+        )
+    };
+    let env = Env::with(&[
+        (
+            "drctl.hcl",
+            "service \"shop\" {\n  rto = \"1h\"\n  primary = \"ap-northeast-1\"\n}\nstack \"first\" {\n  path = \"one\"\n}\nstack \"second\" {\n  path = \"two\"\n  needs = [\"first\"]\n}\n",
+        ),
+        (
+            "one/main.tf",
+            "terraform {\n  backend \"s3\" {\n    bucket = \"b\"\n    key = \"live/first.tfstate\"\n    region = \"ap-northeast-1\"\n  }\n}\noutput \"name\" {\n  value = \"from the first\"\n}\n",
+        ),
+        ("two/main.tf", &reads("live/first.tfstate")),
+    ]);
+    let output = rehearse(&env, &[]);
+    assert_eq!(output.code, Some(0), "{output}");
+    env.commit(&[("two/main.tf", &reads("live/other.tfstate"))]);
+    let output = rehearse(&env, &[]);
+    assert_eq!(output.code, Some(3), "{output}");
+    assert!(output.stdout.contains("another value"), "{output}");
+}
+
+#[test]
 fn a_hostile_repository_cannot_touch_the_host() {
     let env = Env::new();
     let mark = env.root().join("touched");
@@ -258,4 +288,58 @@ fn the_worked_example_is_rebuilt() {
     let report = report(&env);
     assert!(report["resources"].as_array().unwrap().len() > 60, "{output}");
     assert_eq!(report["invented"].as_array().unwrap().len(), 0, "{output}");
+}
+
+#[test]
+fn the_tests_of_a_repository_run_offline() {
+    let code = "provider \"aws\" {\n  region = \"ap-northeast-1\"\n}\nvariable \"name\" {\n  type = string\n}\nterraform {\n  backend \"s3\" {\n    bucket = \"b\"\n    key = \"k\"\n    region = \"ap-northeast-1\"\n  }\n}\nresource \"aws_s3_bucket\" \"this\" {\n  bucket = var.name\n}\n";
+    // The code itself never asks for the ARN.
+    let tests = "variables {\n  name = \"docs\"\n}\nrun \"made\" {\n  assert {\n    condition     = aws_s3_bucket.this.arn == \"arn:aws:s3:::docs\"\n    error_message = \"no such ARN\"\n  }\n}\nrun \"named\" {\n  command = plan\n  assert {\n    condition     = aws_s3_bucket.this.bucket == \"other\"\n    error_message = \"another name\"\n  }\n}\n";
+    let env = Env::with(&[("store/main.tf", code), ("store/tests/store.tftest.hcl", tests)]);
+    let output = rehearse(&env, &["--tests"]);
+    insta::assert_snapshot!(output, @"
+    --- stdout
+    PASS   store/tests/store.tftest.hcl  made
+    FAIL   store/tests/store.tftest.hcl  named
+           Test assertion failed at tests/store.tftest.hcl:13:21: another name
+    --- stderr
+    1 passed, 1 failed, in 1 module(s); nothing real was made
+    --- exit 1
+    ");
+    env.commit(&[("store/tests/store.tftest.hcl", &tests.replace("other", "docs"))]);
+    let output = rehearse(&env, &["--tests", "--json"]);
+    assert_eq!(output.code, Some(0), "{output}");
+    let runs: Vec<Value> =
+        output.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(runs.len(), 2);
+    assert!(runs.iter().all(|run| run["status"] == "pass"), "{output}");
+}
+
+#[test]
+fn a_repository_without_tests_is_told_so() {
+    let output = rehearse(&shop(), &["--tests"]);
+    insta::assert_snapshot!(output, @"
+    --- stderr
+    error: the repository has no tests
+      hint: Write one: `*.tftest.hcl` beside a module's code, or in its folder `tests`
+    --- exit 2
+    ");
+}
+
+#[test]
+fn the_modules_that_only_tests_call_cannot_touch_the_host_either() {
+    let env = Env::new();
+    let mark = env.root().join("touched");
+    let evil = format!(
+        "resource \"null_resource\" \"a\" {{\n  provisioner \"local-exec\" {{\n    command = \"touch {}\"\n  }}\n}}\noutput \"id\" {{\n  value = null_resource.a.id\n}}\n",
+        mark.display()
+    );
+    env.commit(&[
+        ("main.tf", "variable \"id\" {\n  default = \"\"\n}\noutput \"id\" {\n  value = var.id\n}\n"),
+        ("tests/setup/main.tf", &evil),
+        ("tests/a.tftest.hcl", "run \"setup\" {\n  module {\n    source = \"./tests/setup\"\n  }\n}\nrun \"uses\" {\n  variables {\n    id = run.setup.id\n  }\n  assert {\n    condition     = output.id != \"\"\n    error_message = \"no id\"\n  }\n}\n"),
+    ]);
+    let output = rehearse(&env, &["--tests"]);
+    assert!(!mark.exists(), "{output}");
+    assert_eq!(output.code, Some(0), "{output}");
 }

@@ -5,7 +5,7 @@ use drctl::{
     config::{module::Module, repository::Repository},
     provider::{
         infer::{Inferred, MANIFEST, ModuleManifest, infer, local_modules},
-        simulate::{Files, Overrides, Settings, Simulation, StateValues, World},
+        simulate::{Files, Overrides, RemoteStates, Settings, Simulation, StateValues, World},
         wire::reattach::{self, Providers},
     },
     sim::{Filter, Scenario},
@@ -681,12 +681,14 @@ output "group" { value = aws_db_instance.main.db_subnet_group_name }
         }}],
     }]});
     let outputs = json!({"group": "shop-group"}).as_object().unwrap().clone();
+    let remote_states = RemoteStates::default();
+    remote_states.set("network", outputs);
     let settings = Settings {
         region: "eu-central-1".to_owned(),
         overrides: Overrides::from_json(&json!({"aws_db_instance": {"arn": "arn:x:{region}"}}))
             .unwrap(),
         state: Some(StateValues::read(state.to_string().as_bytes(), Some("eu-west-1")).unwrap()),
-        remote_states: [("network".to_owned(), outputs)].into(),
+        remote_states: remote_states.clone(),
         ..Settings::default()
     };
     let given = Given { settings, ..Given::default() };

@@ -8,6 +8,7 @@ use crate::{
         exit::Exit,
         home::Home,
         recover::Attempt,
+        repository_tests,
         runtime::block_on,
         stop,
         ui::Ui,
@@ -34,7 +35,9 @@ Examples:
   drctl rehearse --repo https://git.example.com/shop.git --region ap-northeast-2 --rto 30m --time-scale 1
       At the pace of the real cloud
   drctl rehearse --region ap-northeast-2 --scenario us-east-1-2025-10-19 --keep && drctl sim ls
-      With faults as they happened once, and a look at what was made")]
+      With faults as they happened once, and a look at what was made
+  drctl rehearse --region ap-northeast-2 --tests
+      The tests that the repository brings along, offline")]
 pub(crate) struct Rehearse {
     #[command(flatten)]
     asked: Asked,
@@ -73,6 +76,13 @@ pub(crate) struct Rehearse {
     #[arg(long, value_name = "FOLDER")]
     modules: Option<PathBuf>,
 
+    /// Run the repository's own tests (`terraform test`) instead, in every module that has some
+    ///
+    /// Exits with 1 when one fails. No runbook is read, and no region is down unless a scenario
+    /// says so.
+    #[arg(long, conflicts_with_all = ["keep", "states", "stack", "runbook", "rto", "rpo", "outage_at"])]
+    tests: bool,
+
     /// Leave what was made in the simulated cloud, for `drctl sim`
     #[arg(long)]
     keep: bool,
@@ -97,13 +107,17 @@ impl Rehearse {
             modules: self.modules,
             keep: self.keep,
         };
+        let stop = stop::listen_and_say(*ui)?;
+        if self.tests {
+            return repository_tests::run(&self.asked, &simulated, &home, &stop, ui).await;
+        }
         let attempt = Attempt {
             asked: &self.asked,
             began_at,
             way: &Way::Rehearsal(Box::new(simulated)),
             folder: &home.new_run(began_at)?,
             home: &home,
-            stop: &stop::listen_and_say(*ui)?,
+            stop: &stop,
             ui,
         };
         attempt.recover().await

@@ -67,6 +67,51 @@ impl Module {
         Ok(module)
     }
 
+    /// Adds what the module's test files say: a `run` block asserts, as a check does, or it
+    /// calls another module.
+    ///
+    /// A file that cannot be read or understood is left to `terraform test`, which says what is
+    /// wrong with it.
+    pub fn read_tests(&mut self, root: &Path) {
+        let Ok(inside) = fs::canonicalize(root) else { return };
+        for below in ["", "tests"] {
+            let dir = self.dir.join(below);
+            let folder = root.join(&dir);
+            let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+            let mut names: Vec<_> =
+                entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+            names.sort();
+            for name in names {
+                let Some(stem) = name.strip_suffix(".tftest.hcl") else { continue };
+                let Ok(file) = read_file(&inside, &folder, &dir.join(&name), None) else {
+                    continue;
+                };
+                // What Terraform calls the file where it lists the modules that are called.
+                let key = match below {
+                    "" => format!("test.{stem}"),
+                    below => format!("test.{below}.{stem}"),
+                };
+                for run in file.body().clone().into_blocks() {
+                    self.add_test_run(run, &key);
+                }
+            }
+        }
+    }
+
+    fn add_test_run(&mut self, block: Block, file: &str) {
+        if block.kind() != "run" {
+            return;
+        }
+        let Some(module) = block.body().blocks_of("module").next() else {
+            self.checks.push(block);
+            return;
+        };
+        let variables = block.body().blocks_of("variables");
+        let arguments = variables.flat_map(|given| given.body().attributes()).cloned().collect();
+        let name = format!("{file}.{}", label(&block, 0));
+        self.calls.push(ModuleCall { name, arguments, ..call(&self.dir, module.clone()) });
+    }
+
     /// Fills in everything that the files declare.
     fn declare(&mut self) {
         let blocks = |file: &SourceFile| file.body().clone().into_blocks();

@@ -63,12 +63,10 @@ impl Connection {
         for name in ["config", "workspace"] {
             collect(arguments.get(name).unwrap_or(&Json::Null), &mut texts);
         }
-        let states = self.simulation.settings.remote_states.iter();
-        let named = states.filter(|(key, _)| texts.iter().any(|text| text.contains(key.as_str())));
-        let (_, outputs) = named.max_by_key(|(key, _)| key.len())?;
+        let outputs = self.simulation.settings.remote_states.find(&texts)?;
         let defaults = arguments.get("defaults").and_then(Json::as_object);
         let mut all = defaults.cloned().unwrap_or_default();
-        all.extend(outputs.clone());
+        all.extend(outputs);
         Some(Json::Object(all))
     }
 }

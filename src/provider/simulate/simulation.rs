@@ -71,11 +71,30 @@ pub struct Settings {
     pub files: Option<Files>,
 }
 
-/// The outputs that `terraform_remote_state` finds.
+/// The outputs that `terraform_remote_state` finds, shared by all who hold a copy of this.
 ///
 /// A key is looked for in the texts of the data source's `config`: the one that is found there and
 /// is longest counts.
-pub type RemoteStates = BTreeMap<String, Map<String, Json>>;
+#[derive(Clone, Debug, Default)]
+pub struct RemoteStates(Arc<Mutex<BTreeMap<String, Map<String, Json>>>>);
+
+impl RemoteStates {
+    /// Takes the outputs of the stack whose state is found under `key`, in the place of earlier ones.
+    pub fn set(&self, key: impl Into<String>, outputs: Map<String, Json>) {
+        self.lock().insert(key.into(), outputs);
+    }
+
+    /// Returns the outputs of the stack whose key is found in one of `texts`.
+    pub(super) fn find(&self, texts: &[&str]) -> Option<Map<String, Json>> {
+        let states = self.lock();
+        let named = states.iter().filter(|(key, _)| texts.iter().any(|text| text.contains(*key)));
+        named.max_by_key(|(key, _)| key.len()).map(|(_, outputs)| outputs.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Map<String, Json>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// A value that was made up, and decides something.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
