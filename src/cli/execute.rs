@@ -104,7 +104,8 @@ impl Attempt<'_> {
             Ended::Done => self.verify(&recovery, &known, prober, &tools, run).await,
         };
         if let Some(rehearsal) = rehearsal {
-            if done && !self.stop.token().is_cancelled() {
+            let replans = matches!(self.way, Way::Rehearsal(simulated) if simulated.second_plan);
+            if done && replans && !self.stop.token().is_cancelled() {
                 engine::replan(&recovery, &known, &tools, run).await;
             }
             self.end(&rehearsal, &recovery, &known, &tools, run).await?;

@@ -39,6 +39,8 @@ pub(super) struct Simulated {
     pub(super) modules: Option<PathBuf>,
     /// Copies of the primary's states, by the stack's name.
     pub(super) states: BTreeMap<String, Vec<u8>>,
+    /// True to plan what is up once more.
+    pub(super) second_plan: bool,
     /// True to leave what was made.
     pub(super) keep: bool,
 }

@@ -249,7 +249,7 @@ fn failover(repo: &Path, dir: &Path) -> (Duration, u64) {
 fn rehearse(repo: &Path, dir: &Path) -> (Duration, u64) {
     let mut command = Command::new(DRCTL);
     command.args(["rehearse", "--repo", repo.to_str().unwrap(), "--region", "ap-northeast-2"]);
-    command.args(["--time-scale", "100000", "--keep"]);
+    command.args(["--time-scale", "100000", "--keep", "--no-second-plan"]);
     timed(command, &dir.join("home"))
 }
 

@@ -83,6 +83,10 @@ pub(crate) struct Rehearse {
     #[arg(long, conflicts_with_all = ["keep", "states", "stack", "runbook", "rto", "rpo", "outage_at"])]
     tests: bool,
 
+    /// Do not plan what is up once more
+    #[arg(long)]
+    no_second_plan: bool,
+
     /// Leave what was made in the simulated cloud, for `drctl sim`
     #[arg(long)]
     keep: bool,
@@ -105,6 +109,7 @@ impl Rehearse {
             catalogue: catalogue(self.catalogue.as_ref())?,
             states: states(&self.states)?,
             modules: self.modules,
+            second_plan: !self.no_second_plan,
             keep: self.keep,
         };
         let stop = stop::listen_and_say(*ui)?;
