@@ -9,7 +9,6 @@ use super::{
     way::{Simulated, Way},
 };
 use crate::{
-    catalogue::Catalogue,
     engine::{
         self, Assembled, Ended, Recovery, Run, Simulator, StateHome, Tools, Work,
         find_recovery_points,
@@ -18,7 +17,7 @@ use crate::{
     probe::{RealProber, Verification},
     provider::{
         modules::ModuleRegistry,
-        simulate::{OverrideError, Overrides, World},
+        simulate::{OverrideError, Overrides},
     },
     runbook::{Asks, Known},
     state::{StateError, StateServer, StateStore},
@@ -27,7 +26,6 @@ use crate::{
 use anyhow::Context;
 use serde_json::Value;
 use std::{
-    borrow::Cow,
     env, fs,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
@@ -50,7 +48,11 @@ impl Attempt<'_> {
         prepared: Prepared,
     ) -> Result<RunOutcome, CliError> {
         let Prepared { assembled, detected, .. } = prepared;
-        let keys = state_keys(&assembled.recovery);
+        // Only a rehearsal asks, and only before the overrides are written.
+        let keys = match self.way {
+            Way::Failover { .. } => StateKeys::new(),
+            Way::Rehearsal(_) => state_keys(&assembled.recovery),
+        };
         for redirection in assembled.redirections.values() {
             redirection
                 .write(&assembled.recovery.root)
@@ -124,13 +126,7 @@ impl Attempt<'_> {
         keys: StateKeys,
     ) -> Result<Arc<Rehearsal>, CliError> {
         let primary = recovery.known.primary.as_deref();
-        let catalogue = match &simulated.catalogue {
-            None => Cow::Borrowed(Catalogue::builtin()),
-            Some(own) => Cow::Owned(own.clone()),
-        };
-        let scenario = simulated.scenario(primary);
-        let scale = f64::from(simulated.time_scale);
-        let world = Arc::new(World::new(simulated.seed, scenario, catalogue, scale));
+        let world = Arc::new(simulated.world(simulated.scenario(primary)));
         let region = recovery.known.region.clone();
         let root = recovery.root.clone();
         let mut values = recovery.simulate.clone();

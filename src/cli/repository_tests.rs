@@ -11,17 +11,15 @@ use super::{
     way::Simulated,
 };
 use crate::{
-    catalogue::Catalogue,
     engine::{Simulator, Stop},
     model::step::StepId,
-    provider::simulate::{OverrideError, Overrides, World},
+    provider::simulate::{OverrideError, Overrides},
     terraform::{Action, Invocation, LogFiles, Terraform, TerraformBinary, TerraformError},
 };
 use anyhow::{Context, anyhow};
 use serde::Serialize;
 use serde_json::Value;
 use std::{
-    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     fs,
@@ -70,13 +68,8 @@ pub(super) async fn run(
     }
     let overrides = Overrides::from_json(&Value::Object(simulated.values.clone()))
         .map_err(|error| CliError::hinted(Exit::Usage, error, OverrideError::hint))?;
-    let catalogue = match &simulated.catalogue {
-        None => Cow::Borrowed(Catalogue::builtin()),
-        Some(own) => Cow::Owned(own.clone()),
-    };
     // Tests are about the code and not about an outage, so only what is asked for goes wrong.
-    let scale = f64::from(simulated.time_scale);
-    let world = World::new(simulated.seed, simulated.scenario.clone(), catalogue, scale);
+    let world = simulated.world(simulated.scenario.clone());
     let mut env = BTreeMap::new();
     let registry = match &simulated.modules {
         None => None,

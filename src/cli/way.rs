@@ -3,10 +3,11 @@
 use crate::{
     catalogue::Catalogue,
     model::run::RunKind,
+    provider::simulate::World,
     sim::{OutageMode, Scenario},
 };
 use serde_json::{Map, Value};
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{borrow::Cow, collections::BTreeMap, path::PathBuf};
 
 /// How a recovery is meant.
 pub(super) enum Way {
@@ -46,6 +47,15 @@ pub(super) struct Simulated {
 }
 
 impl Simulated {
+    /// Makes the cloud in which `scenario` goes wrong.
+    pub(super) fn world(&self, scenario: Scenario) -> World {
+        let catalogue = match &self.catalogue {
+            None => Cow::Borrowed(Catalogue::builtin()),
+            Some(own) => Cow::Owned(own.clone()),
+        };
+        World::new(self.seed, scenario, catalogue, f64::from(self.time_scale))
+    }
+
     /// Returns all that goes wrong, the outage of the primary included.
     pub(super) fn scenario(&self, primary: Option<&str>) -> Scenario {
         let mut scenario = self.scenario.clone();

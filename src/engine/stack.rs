@@ -126,17 +126,7 @@ impl Stack {
         &self,
         variables: Map<String, Value>,
     ) -> Result<BTreeMap<String, ResourceAction>, StepError> {
-        let var_files = self.write_inputs(variables)?;
-        let parallelism = self.work.parallelism;
-        let out = self.tools.scratch.join(format!("{}.second.tfplan", self.tell.step()));
-        let plan = Action::Plan {
-            out: out.clone(),
-            var_files,
-            parallelism,
-            refresh: true,
-            destroy: false,
-        };
-        self.quietly(plan).await?;
+        let out = self.plan_again(variables, "second", false).await?;
         let plan = Plan::read(&self.read(Action::ShowPlan { file: out }).await?)?;
         let changes = plan.resource_changes.iter().map(|c| (c.address.clone(), c.action()));
         Ok(changes
@@ -146,13 +136,25 @@ impl Stack {
 
     /// Removes all that the stack made.
     pub(super) async fn remove(&self, variables: Map<String, Value>) -> Result<(), StepError> {
+        let out = self.plan_again(variables, "removal", true).await?;
+        let parallelism = self.work.parallelism;
+        self.quietly(Action::Apply { plan: out, parallelism }).await
+    }
+
+    /// Plans what is up, and returns the saved plan, which `name` tells from others.
+    async fn plan_again(
+        &self,
+        variables: Map<String, Value>,
+        name: &str,
+        destroy: bool,
+    ) -> Result<PathBuf, StepError> {
         let var_files = self.write_inputs(variables)?;
         let parallelism = self.work.parallelism;
-        let out = self.tools.scratch.join(format!("{}.removal.tfplan", self.tell.step()));
+        let out = self.tools.scratch.join(format!("{}.{name}.tfplan", self.tell.step()));
         let plan =
-            Action::Plan { out: out.clone(), var_files, parallelism, refresh: true, destroy: true };
+            Action::Plan { out: out.clone(), var_files, parallelism, refresh: true, destroy };
         self.quietly(plan).await?;
-        self.quietly(Action::Apply { plan: out, parallelism }).await
+        Ok(out)
     }
 
     /// Runs a command of which only the end is told.
