@@ -6,12 +6,15 @@
 //! * [`module`] is what the files of one folder declare together.
 //! * [`repository`] is every module of a checkout, and which of them are applied by people.
 //!
+//! * [`known`] is what an expression comes to, as far as the files alone can tell.
+//!
 //! What stands behind `=` stays a syntax tree of `hcl::edit`, re-exported by [`syntax`], so that a
-//! layer above can walk it. Nothing is evaluated here but the expressions of a runbook.
+//! layer above can walk it.
 
 pub mod body;
 pub mod expression;
 pub mod file;
+pub mod known;
 pub mod module;
 pub mod repository;
 pub mod syntax;

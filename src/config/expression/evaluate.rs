@@ -1,9 +1,9 @@
 //! What an expression of a runbook comes to.
 //!
 //! Meant for short expressions over known values. Terraform's own files need more: values that are
-//! not known yet, its functions, its conversions.
+//! not known yet, all of its functions, its conversions.
 
-use super::{Expr, literal, static_step, unwrap, without_layout};
+use super::{Expr, functions, literal, static_step, unwrap, without_layout};
 use crate::{
     config::syntax::{Element, Expression, ObjectKey},
     model::{finding::Place, nearest},
@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Default)]
 pub struct Scope {
     roots: BTreeMap<String, Value>,
+    functions: bool,
 }
 
 /// An expression that comes to nothing. It never holds a value, since values can be secret.
@@ -41,6 +42,12 @@ impl Scope {
         Self::default()
     }
 
+    /// Returns a scope without names and with those of Terraform's functions that are pure,
+    /// simple, and used where a region is named. A runbook has none.
+    pub fn with_functions() -> Self {
+        Self { functions: true, ..Self::default() }
+    }
+
     /// Adds a name, or gives it another value.
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
@@ -55,8 +62,8 @@ impl Expr {
     ///
     /// # Errors
     ///
-    /// [`EvalError`] for a name that is not in the scope, an attribute that a value has not, a
-    /// function (there are none), or an operation that its operands cannot do.
+    /// [`EvalError`] for a name or a function that is not in the scope, an attribute that a value
+    /// has not, or an operation that its operands cannot do.
     pub fn evaluate(&self, scope: &Scope) -> Result<Value, EvalError> {
         for reference in self.references() {
             let root = &reference.path[0];
@@ -68,6 +75,9 @@ impl Expr {
         let mut context = Context::new();
         for (name, value) in &scope.roots {
             context.declare_var(name.as_str(), to_hcl(value));
+        }
+        if scope.functions {
+            functions::declare(&mut context);
         }
         match evaluate(&self.node, &context) {
             Ok(value) => Ok(to_json(value)),

@@ -139,7 +139,7 @@ pub(super) fn string(node: &Expression) -> Option<String> {
     }
 }
 
-fn literal(node: &Expression) -> Option<Value> {
+pub(super) fn literal(node: &Expression) -> Option<Value> {
     match unwrap(node) {
         Expression::Null(_) => Some(Value::Null),
         Expression::Bool(value) => Some(Value::Bool(*value.value())),
@@ -179,7 +179,7 @@ fn is_cut_object(call: &FuncCall) -> bool {
 }
 
 /// Returns the name of a key that is not computed.
-fn key_name(key: &ObjectKey) -> Option<String> {
+pub(super) fn key_name(key: &ObjectKey) -> Option<String> {
     match key {
         ObjectKey::Ident(name) => Some(name.to_string()),
         ObjectKey::Expression(Expression::Number(number)) => Some(number.value().to_string()),

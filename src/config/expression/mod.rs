@@ -1,9 +1,12 @@
 //! An expression with its place: what it refers to, what it literally says, what it comes to.
 
+mod edit;
 mod evaluate;
+mod functions;
 mod literal;
 mod references;
 
+pub use edit::{Edit, Text};
 pub use evaluate::{EvalError, Scope};
 pub use literal::TypeError;
 pub use references::Reference;

@@ -4,14 +4,15 @@ use super::{Expr, static_step};
 use crate::{
     config::{
         syntax::{
-            Decorated, Expression, ForDirective, ForExpr, Ident, Traversal, TraversalOperator,
+            Decorated, Expression, ForDirective, ForExpr, Ident, Span, Traversal,
+            TraversalOperator,
             visit::{self, Visit},
         },
         text::SourceText,
     },
     model::finding::Place,
 };
-use std::fmt;
+use std::{fmt, ops::Range};
 
 /// A dotted name in an expression.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub struct Reference {
     pub path: Vec<String>,
     /// Where it starts.
     pub place: Place,
+    /// The bytes of the file that the whole traversal stands in, also what follows the path.
+    pub range: Range<usize>,
 }
 
 impl fmt::Display for Reference {
@@ -60,6 +63,11 @@ impl Collector<'_> {
         self.bound.truncate(outside);
     }
 
+    fn take(&mut self, path: Vec<String>, node: &impl Span) {
+        let range = self.text.range(&node.span().unwrap_or_default());
+        self.found.push(Reference { path, place: self.text.place_of(node), range });
+    }
+
     fn root(&self, node: &Expression) -> Option<String> {
         match node {
             Expression::Variable(name) => {
@@ -74,7 +82,7 @@ impl Collector<'_> {
 impl Visit for Collector<'_> {
     fn visit_expr(&mut self, node: &Expression) {
         if let Some(root) = self.root(node) {
-            self.found.push(Reference { path: vec![root], place: self.text.place_of(node) });
+            self.take(vec![root], node);
         }
         visit::visit_expr(self, node);
     }
@@ -84,7 +92,7 @@ impl Visit for Collector<'_> {
             Some(root) => {
                 let steps = node.operators.iter().map_while(|step| static_step(step.value()));
                 let path = std::iter::once(root).chain(steps).collect();
-                self.found.push(Reference { path, place: self.text.place_of(node) });
+                self.take(path, node);
             }
             None => self.visit_expr(&node.expr),
         }
