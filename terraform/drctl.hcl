@@ -27,6 +27,9 @@ stack "network" {
 stack "data" {
   path      = "stacks/data"
   variables = { network = stack.network.outputs.network }
+  # Copies go to this region while the primary serves. Once it is rebuilt here there is nowhere
+  # to copy to, and the stack makes nothing with this provider.
+  providers = { "aws.replica" = region }
 }
 
 stack "cluster" {

@@ -108,6 +108,9 @@ pub struct ResourceType {
     pub control_plane: Option<String>,
     /// What names it.
     pub name: Option<Naming>,
+    /// What finds an existing one: arguments of the data source of the same type, and the
+    /// argument of the resource that each is taken from. Empty when there is no such data source.
+    pub adopt: BTreeMap<String, String>,
     /// How long its name stays taken after a delete.
     pub quarantine: Option<Quarantine>,
     /// Arguments whose change makes a new resource; a dot goes into a block.
@@ -146,6 +149,7 @@ impl ResourceType {
         if !other.forces_replacement.is_empty() {
             self.forces_replacement = other.forces_replacement;
         }
+        self.adopt.extend(other.adopt);
         self.values.extend(other.values);
         self.plan_known.extend(other.plan_known);
     }

@@ -7,9 +7,9 @@ use crate::{
 use jiff::Timestamp;
 use std::{path::PathBuf, time::Duration};
 
-/// Which service to recover, from where, into which region, and how.
+/// Which service, from where, and into which region.
 #[derive(clap::Args, Debug)]
-pub(super) struct Asked {
+pub(super) struct Which {
     /// The repository: a URL or a path
     #[arg(long, value_name = "URL|PATH", default_value = ".")]
     pub(super) repo: String,
@@ -34,6 +34,33 @@ pub(super) struct Asked {
     #[arg(long, value_name = "FOLDER", conflicts_with = "runbook")]
     pub(super) stack: Option<PathBuf>,
 
+    /// What stands for what in the fallback: an image, an ARN, a host; the same twice keeps it
+    #[arg(long, value_name = "OLD=NEW", value_parser = replacement)]
+    pub(super) replace: Vec<(String, String)>,
+
+    /// The workspace that serves, where a stack of the runbook does not say
+    #[arg(long, value_name = "NAME")]
+    pub(super) workspace: Option<String>,
+
+    /// Ask no server for the repository: take the local mirror
+    #[arg(long)]
+    pub(super) offline: bool,
+
+    /// The terraform (or tofu) to run: a name or a path
+    #[arg(long, value_name = "PROGRAM", env = "DRCTL_TERRAFORM")]
+    pub(super) terraform: Option<String>,
+
+    /// Print JSON on standard output: every event as a line, or the plan as one document
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What every command that recovers is asked: which service, and how.
+#[derive(clap::Args, Debug)]
+pub(super) struct Asked {
+    #[command(flatten)]
+    pub(super) which: Which,
+
     /// The recovery time objective, such as 30m; wins over the runbook's
     #[arg(long, value_name = "DURATION")]
     pub(super) rto: Option<Objective>,
@@ -54,19 +81,15 @@ pub(super) struct Asked {
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(super) grace: Option<Duration>,
 
-    /// Ask no server for the repository: take the local mirror
-    #[arg(long)]
-    pub(super) offline: bool,
-
-    /// The terraform (or tofu) to run: a name or a path
-    #[arg(long, value_name = "PROGRAM", env = "DRCTL_TERRAFORM")]
-    pub(super) terraform: Option<String>,
-
     /// Keep the work copy also when all went well
     #[arg(long)]
     pub(super) keep_work: bool,
+}
 
-    /// Print every event as a line of JSON on standard output (with --dry-run: the plan)
-    #[arg(long)]
-    pub(super) json: bool,
+fn replacement(text: &str) -> Result<(String, String), String> {
+    // An ARN has no `=`, and a base64 text ends with it.
+    match text.split_once('=') {
+        Some((old, new)) if !old.is_empty() && !new.is_empty() => Ok((old.into(), new.into())),
+        _ => Err("write it as `OLD=NEW`".to_owned()),
+    }
 }

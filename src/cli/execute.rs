@@ -48,17 +48,6 @@ impl Attempt<'_> {
         prepared: Prepared,
     ) -> Result<RunOutcome, CliError> {
         let Prepared { assembled, detected, .. } = prepared;
-        // Only a rehearsal asks, and only before the overrides are written.
-        let keys = match self.way {
-            Way::Failover { .. } => StateKeys::new(),
-            Way::Rehearsal(_) => state_keys(&assembled.recovery),
-        };
-        for redirection in assembled.redirections.values() {
-            redirection
-                .write(&assembled.recovery.root)
-                .context("failed to write the override files into the work copy")
-                .or_exit(Exit::Failed)?;
-        }
         for dir in [self.folder.scratch(), self.folder.logs()] {
             private_dir(&dir)?;
         }
@@ -66,6 +55,17 @@ impl Attempt<'_> {
         let server = StateServer::start(Arc::clone(&store), self.folder.id().clone())
             .await
             .map_err(from_state)?;
+        // Only a rehearsal asks, and only before the overrides are written.
+        let keys = match self.way {
+            Way::Failover { .. } => StateKeys::new(),
+            Way::Rehearsal(_) => state_keys(&assembled.recovery, &server),
+        };
+        for redirection in assembled.redirections.values() {
+            redirection
+                .write(&assembled.recovery.root, &|stack| server.url(stack))
+                .context("failed to write the override files into the work copy")
+                .or_exit(Exit::Failed)?;
+        }
         let grace = self.asked.grace.or(prepared.grace).unwrap_or(GRACE);
         let terraform =
             TerraformBinary { path: detected.path, release: detected.release, grace: Some(grace) };

@@ -47,6 +47,7 @@ pub struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   drctl doctor                                   see what is missing on this machine
+  drctl plan --region ap-northeast-2             see how each stack would be moved, and what cannot be
   drctl failover --region ap-northeast-2 --dry-run
                                                  see what would be done
   drctl failover --region ap-northeast-2         do it, after you typed the service's name
@@ -58,6 +59,7 @@ Exit codes: 0 objective met, 1 missed, 2 bad usage, 3 the recovery failed,
 #[derive(Subcommand, Debug)]
 enum Command {
     Failover(Box<cmd::failover::Failover>),
+    Plan(Box<cmd::plan::Plan>),
     Rehearse(Box<cmd::rehearse::Rehearse>),
     Report(cmd::report::Report),
     Runs(cmd::runs::Runs),
@@ -80,6 +82,7 @@ pub fn main() -> Exit {
     let ui = Ui::new(cli.color);
     let done = match cli.command {
         Command::Failover(command) => command.run(&ui),
+        Command::Plan(command) => command.run(&ui),
         Command::Rehearse(command) => command.run(&ui),
         Command::Report(command) => command.run(&ui),
         Command::Sim(command) => command.run(&ui),

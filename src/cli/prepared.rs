@@ -1,7 +1,7 @@
 //! What is known before anything is done: the commit, the runbook, and every decision.
 
 use super::{
-    asked::Asked,
+    asked::{Asked, Which},
     error::{CliError, OrExit},
     exit::Exit,
     home::Home,
@@ -10,15 +10,19 @@ use super::{
 };
 use crate::{
     catalogue::Regions,
-    config::repository::{Repository, RootKind},
+    config::{
+        repository::{Repository, RootKind},
+        terragrunt::Unit,
+    },
     engine::{AssembleError, Assembled, Run, Sources, Stop, assemble, lines},
-    model::{event::EventKind, nearest, time::Objective},
-    runbook::Runbook,
+    model::{event::EventKind, nearest, step::StepId, time::Objective},
+    runbook::{Runbook, Work},
     source::{self, Checkout, FetchedFrom, Origin, PATIENCE, Progress, Request, SourceError},
     terraform::{self, Detected, TerraformError},
 };
 use anyhow::{Context, anyhow};
 use std::{
+    collections::BTreeMap,
     fmt::Write as _,
     fs,
     path::{Component, Path},
@@ -66,33 +70,57 @@ fn from_terraform(error: TerraformError) -> CliError {
     CliError::hinted(Exit::Failed, error, TerraformError::hint)
 }
 
-/// Checks the repository out into `work` and makes every decision.
+/// Checks the repository out into `work` and makes every decision of a recovery, which has an
+/// objective.
 pub(super) async fn prepare(
     asked: &Asked,
+    own_state: bool,
     home: &Home,
     work: &Path,
     stop: &Stop,
     ui: &Ui,
 ) -> Result<Prepared, CliError> {
-    let (checkout, detected) = fetch(asked, home, work, stop, ui).await?;
-    decide(asked, checkout, detected).await
+    let mut prepared = look(&asked.which, own_state, home, work, stop, ui).await?;
+    prepared.rto = asked.rto.or(prepared.rto);
+    prepared.rpo = asked.rpo.or(prepared.rpo);
+    if prepared.rto.is_some() {
+        return Ok(prepared);
+    }
+    let error =
+        anyhow!("no recovery time objective is declared, so there is nothing to measure against");
+    Err(CliError::new(Exit::Usage, error)
+        .hint("Give `--rto 30m`, or write `rto = \"30m\"` into the runbook's `service` block"))
+}
+
+/// Checks the repository out into `work` and makes every decision; with `own_state` drctl keeps
+/// every state itself.
+pub(super) async fn look(
+    which: &Which,
+    own_state: bool,
+    home: &Home,
+    work: &Path,
+    stop: &Stop,
+    ui: &Ui,
+) -> Result<Prepared, CliError> {
+    let (checkout, detected) = fetch(which, home, work, stop, ui).await?;
+    decide(which, checkout, detected, own_state).await
 }
 
 /// Checks the repository out into `work`, and finds Terraform.
 pub(super) async fn fetch(
-    asked: &Asked,
+    which: &Which,
     home: &Home,
     work: &Path,
     stop: &Stop,
     ui: &Ui,
 ) -> Result<(Checkout, Detected), CliError> {
-    let path = terraform::find(asked.terraform.as_deref()).map_err(from_terraform)?;
+    let path = terraform::find(which.terraform.as_deref()).map_err(from_terraform)?;
     let request = Request {
-        origin: origin(&asked.repo)?,
-        reference: asked.reference.clone(),
+        origin: origin(&which.repo)?,
+        reference: which.reference.clone(),
         dest: work.to_owned(),
         mirrors: home.mirrors(),
-        offline: asked.offline,
+        offline: which.offline,
         patience: PATIENCE,
     };
     let cache = home.cache();
@@ -134,9 +162,10 @@ fn words(progress: &Progress) -> String {
 
 /// Reads what is checked out, and decides.
 async fn decide(
-    asked: &Asked,
+    which: &Which,
     checkout: Checkout,
     detected: Detected,
+    own_state: bool,
 ) -> Result<Prepared, CliError> {
     let judge = FmtJudge::new(&detected);
     let dir = checkout.dir.clone();
@@ -146,65 +175,92 @@ async fn decide(
         .or_exit(Exit::Failed)?
         .with_context(|| format!("failed to read `{}`", checkout.dir.display()))
         .or_exit(Exit::Failed)?;
-    let runbook = runbook(asked, &checkout, &repository)?;
-    let primary = asked.primary.clone().or_else(|| runbook.service.primary.clone());
-    known_region(&asked.region, &runbook, primary.as_deref())?;
-    let rto = asked.rto.or(runbook.service.rto);
-    if rto.is_none() {
-        let error = anyhow!(
-            "no recovery time objective is declared, so there is nothing to measure against"
-        );
-        return Err(CliError::new(Exit::Usage, error).hint(
-            "Give `--rto 30m`, or write `rto = \"30m\"` into the runbook's `service` block",
-        ));
-    }
+    let mut runbook = runbook(which, &checkout, &repository)?;
+    let units = units(&mut runbook, &repository, &checkout.dir)?;
+    let primary = which.primary.clone().or_else(|| runbook.service.primary.clone());
+    known_region(&which.region, &runbook, primary.as_deref())?;
     parsed_stacks(&runbook, &repository)?;
+    let replace = which.replace.iter().cloned().collect();
     let sources = Sources {
         runbook: &runbook,
         repository: &repository,
         root: &checkout.dir,
         commit: &checkout.commit,
-        region: &asked.region,
+        region: &which.region,
         primary: primary.as_deref(),
+        replace: &replace,
+        workspace: which.workspace.as_deref(),
+        own_state,
+        units: &units,
     };
     let assembled = assemble(&sources).map_err(from_assemble)?;
     Ok(Prepared {
         notes: notes(&checkout, &assembled, primary.as_deref()),
         assembled,
         detected,
-        repo: origin(&asked.repo)?.to_string(),
+        repo: origin(&which.repo)?.to_string(),
         service: runbook.service.name.clone(),
-        rto,
-        rpo: asked.rpo.or(runbook.service.rpo),
+        rto: runbook.service.rto,
+        rpo: runbook.service.rpo,
         grace: runbook.service.grace,
         checkout,
     })
 }
 
+/// Points every stack that is a Terragrunt unit at the module that the unit runs.
+fn units(
+    runbook: &mut Runbook,
+    repository: &Repository,
+    root: &Path,
+) -> Result<BTreeMap<StepId, Unit>, CliError> {
+    let mut units = BTreeMap::new();
+    for step in &mut runbook.steps {
+        let Work::Stack(stack) = &mut step.work else { continue };
+        let Some(unit) = Unit::read(root, &stack.path) else { continue };
+        if repository.module(&stack.path).is_none() {
+            let module = unit.module.clone().filter(|dir| repository.module(dir).is_some());
+            let Some(module) = module else {
+                let source =
+                    unit.source.as_ref().map_or("nothing", |source| source.expr().source());
+                let error = anyhow!(
+                    "`{}` runs {source}, which is no module of this repository",
+                    unit.file.display()
+                );
+                return Err(CliError::new(Exit::Usage, error).hint(
+                    "Copy the module into the repository and name it as the stack's `path`, with its inputs as `variables`",
+                ));
+            };
+            stack.path = module;
+        }
+        units.insert(step.id.clone(), unit);
+    }
+    Ok(units)
+}
+
 /// Reads the runbook, or makes one for the only stack there is.
 fn runbook(
-    asked: &Asked,
+    which: &Which,
     checkout: &Checkout,
     repository: &Repository,
 ) -> Result<Runbook, CliError> {
-    let name = service_name(&asked.repo);
-    if let Some(stack) = &asked.stack {
+    let name = service_name(&which.repo);
+    if let Some(stack) = &which.stack {
         // `.` is the root of the repository, which modules know as the empty path.
         let stack = stack.components().filter(|part| *part != Component::CurDir).collect();
         return Ok(Runbook::of_one_stack(&name, stack));
     }
-    match fs::read(checkout.dir.join(&asked.runbook)) {
-        Ok(text) => Runbook::read(&asked.runbook, &text).map_err(|mistakes| {
+    match fs::read(checkout.dir.join(&which.runbook)) {
+        Ok(text) => Runbook::read(&which.runbook, &text, &which.region).map_err(|mistakes| {
             let error =
                 anyhow!("the runbook has {} mistake(s):\n{}", mistakes.len(), lines(&mistakes));
             CliError::new(Exit::Usage, error)
         }),
-        Err(_) if asked.runbook == Path::new(crate::runbook::FILE_NAME) => {
+        Err(_) if which.runbook == Path::new(crate::runbook::FILE_NAME) => {
             only_stack(repository, &name)
         }
         Err(error) => {
             let error = anyhow::Error::new(error)
-                .context(format!("failed to read the runbook `{}`", asked.runbook.display()));
+                .context(format!("failed to read the runbook `{}`", which.runbook.display()));
             Err(CliError::new(Exit::Usage, error)
                 .hint("Name a file that is committed, from the root of the repository"))
         }
@@ -297,8 +353,8 @@ fn parsed_stacks(runbook: &Runbook, repository: &Repository) -> Result<(), CliEr
         .steps
         .iter()
         .filter_map(|step| match &step.work {
-            crate::runbook::Work::Stack(stack) => repository.module(&stack.path),
-            crate::runbook::Work::Command(_) => None,
+            Work::Stack(stack) => repository.module(&stack.path),
+            Work::Command(_) => None,
         })
         .flat_map(|module| &module.unparsed)
         .collect();
@@ -313,11 +369,7 @@ fn parsed_stacks(runbook: &Runbook, repository: &Repository) -> Result<(), CliEr
 }
 
 fn from_assemble(error: AssembleError) -> CliError {
-    let hint = match &error {
-        AssembleError::Mistakes(_) => None,
-        AssembleError::Retarget { source, .. } => source.hint(),
-    };
-    CliError::new(Exit::Usage, error).hints(hint)
+    CliError::new(Exit::Usage, error)
 }
 
 /// What stopped nothing and is worth knowing.

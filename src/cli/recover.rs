@@ -33,11 +33,13 @@ use tokio::{task::spawn_blocking, time::Instant};
 pub(super) async fn show(asked: &Asked, home: &Home, ui: &Ui) -> Result<Exit, CliError> {
     let scratch =
         tempfile::tempdir().context("failed to make a temporary folder").or_exit(Exit::Failed)?;
-    let prepared = prepare(asked, home, &scratch.path().join("work"), &Stop::default(), ui).await?;
-    ui.answer(&match asked.json {
+    let work = scratch.path().join("work");
+    let prepared = prepare(asked, false, home, &work, &Stop::default(), ui).await?;
+    ui.answer(&match asked.which.json {
         true => format!("{:#}\n", prepared.json()),
         false => prepared.text(),
     });
+    prepared.refused()?;
     Ok(Exit::Met)
 }
 
@@ -84,7 +86,7 @@ impl Attempt<'_> {
         finished.map_err(|error| self.forgotten(error))?;
         self.clean_up(outcome);
         ended?;
-        if self.asked.json {
+        if self.asked.which.json {
             report::exit_of(self.folder)
         } else {
             report::print(self.folder, self.ui)
@@ -105,8 +107,8 @@ impl Attempt<'_> {
             run_kind: self.way.run_kind(),
             drctl: env!("CARGO_PKG_VERSION").to_owned(),
             began_at: self.began_at,
-            repo: origin(&self.asked.repo)?.to_string(),
-            region: self.asked.region.clone(),
+            repo: origin(&self.asked.which.repo)?.to_string(),
+            region: self.asked.which.region.clone(),
             outage,
         })
     }
@@ -118,7 +120,7 @@ impl Attempt<'_> {
             None => Box::new(Lines::new(io::stderr())),
         };
         let mut shows = vec![show];
-        if self.asked.json {
+        if self.asked.which.json {
             shows.push(Box::new(JsonLines::new(io::stdout())));
         }
         let apart = shows.into_iter().map(|show| Ok(Box::new(Apart::new(show)?) as Box<dyn Sink>));
@@ -128,14 +130,19 @@ impl Attempt<'_> {
     }
 
     async fn go(&self, run: &mut Run<'_>) -> Result<RunOutcome, CliError> {
+        let rehearses = matches!(self.way, Way::Rehearsal(_));
         let mut prepared =
-            prepare(self.asked, self.home, &self.folder.work(), self.stop, self.ui).await?;
-        if matches!(self.way, Way::Rehearsal(_)) && prepared.rpo.take().is_some() {
+            prepare(self.asked, rehearses, self.home, &self.folder.work(), self.stop, self.ui)
+                .await?;
+        if rehearses && prepared.rpo.take().is_some() {
             prepared
                 .notes
                 .push("the recovery point is not rehearsed: data is not simulated".to_owned());
         }
         prepared.say(run);
+        if !rehearses {
+            prepared.refused()?;
+        }
         if let Way::Rehearsal(simulated) = self.way {
             let scenario = simulated.scenario(prepared.assembled.recovery.known.primary.as_deref());
             run.say(EventKind::Simulated {
@@ -148,7 +155,7 @@ impl Attempt<'_> {
             Way::Rehearsal(_) => run.declared(DeclaredBy::Rehearsal),
             Way::Failover { expected, again } => {
                 if !again {
-                    let region = &self.asked.region;
+                    let region = &self.asked.which.region;
                     refuse_twice(self.home, self.folder.id(), &prepared.service, region)?;
                 }
                 tokio::select! {
@@ -171,7 +178,7 @@ impl Attempt<'_> {
         }
         let ui = *self.ui;
         let (service, digest) = (prepared.service.clone(), prepared.assembled.digest.clone());
-        let region = self.asked.region.clone();
+        let region = self.asked.which.region.clone();
         let asking =
             spawn_blocking(move || confirm(&ui, &service, &region, &digest, expected.as_deref()));
         asking.await.context("the question broke off").or_exit(Exit::Failed)?

@@ -20,6 +20,7 @@ use crate::{
     },
     retarget::{add_override, harmless},
     sim::Filter,
+    state::StateServer,
 };
 use anyhow::Context;
 use async_trait::async_trait;
@@ -178,13 +179,13 @@ pub(super) async fn module_registry(
     Ok(registry)
 }
 
-/// What the state of each stack is known by: where its own backend keeps it.
-pub(super) type StateKeys = BTreeMap<StepId, String>;
+/// What the state of each stack is known by: where it is now, and where its own backend keeps it.
+pub(super) type StateKeys = BTreeMap<StepId, Vec<String>>;
 
 /// Reads what the state of each stack is known by, before any override takes that away.
 ///
-/// A stack whose backend block does not say is known by its folder.
-pub(super) fn state_keys(recovery: &Recovery) -> StateKeys {
+/// A stack whose backend block does not say is known by its folder, too.
+pub(super) fn state_keys(recovery: &Recovery, server: &StateServer) -> StateKeys {
     let key = |step: &PlannedStep| {
         let Work::Stack(work) = &step.work else { return None };
         let dir = work.dir.strip_prefix(&recovery.root).unwrap_or(&work.dir);
@@ -199,7 +200,8 @@ pub(super) fn state_keys(recovery: &Recovery) -> StateKeys {
                 .filter(|key| !key.is_empty())
         });
         let folder = || Some(dir.to_str()?.to_owned()).filter(|dir| !dir.is_empty());
-        Some((step.id.clone(), named.or_else(folder)?))
+        let keys = named.or_else(folder).into_iter().chain([server.url(&step.id)]);
+        Some((step.id.clone(), keys.collect()))
     };
     recovery.steps.iter().filter_map(key).collect()
 }
@@ -272,8 +274,8 @@ impl Simulator for Rehearsal {
     }
 
     fn is_up(&self, step: &StepId, outputs: Map<String, Value>) {
-        if let Some(key) = self.keys.get(step) {
-            self.remote_states.set(key, outputs);
+        for key in self.keys.get(step).into_iter().flatten() {
+            self.remote_states.set(key, outputs.clone());
         }
     }
 

@@ -59,7 +59,8 @@ pub(super) async fn run(
 ) -> Result<Exit, CliError> {
     let scratch =
         tempfile::tempdir().context("failed to make a temporary folder").or_exit(Exit::Failed)?;
-    let (checkout, detected) = fetch(asked, home, &scratch.path().join("work"), stop, ui).await?;
+    let (checkout, detected) =
+        fetch(&asked.which, home, &scratch.path().join("work"), stop, ui).await?;
     let root = &checkout.dir;
     let modules = tested_modules(root);
     if modules.is_empty() {
@@ -82,7 +83,7 @@ pub(super) async fn run(
     let rehearsal = Rehearsal::new(
         Arc::new(world),
         root.clone(),
-        asked.region.clone(),
+        asked.which.region.clone(),
         overrides,
         BTreeMap::new(),
         registry,
@@ -95,7 +96,7 @@ pub(super) async fn run(
     let mut all = Vec::new();
     for module in &modules {
         let tested = bench.test(module).await;
-        ui.answer(&shown(&tested, asked.json).or_exit(Exit::Failed)?);
+        ui.answer(&shown(&tested, asked.which.json).or_exit(Exit::Failed)?);
         all.extend(tested);
         if stop.token().is_cancelled() {
             return Ok(Exit::Interrupted);

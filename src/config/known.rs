@@ -51,6 +51,12 @@ impl<'m> Knowledge<'m> {
         Knowledge::new(called, variables, &self.workspace)
     }
 
+    /// The same in another workspace.
+    #[must_use]
+    pub fn in_workspace(self, workspace: &str) -> Self {
+        Self { workspace: workspace.to_owned(), ..self }
+    }
+
     /// The module.
     pub fn module(&self) -> &'m Module {
         self.module

@@ -6,7 +6,8 @@
 //! * [`module`] is what the files of one folder declare together.
 //! * [`repository`] is every module of a checkout, and which of them are applied by people.
 //!
-//! * [`known`] is what an expression comes to, as far as the files alone can tell.
+//! * [`known`] is what an expression comes to, as far as the files alone can tell, and
+//!   [`terragrunt`] what a unit of Terragrunt says literally.
 //!
 //! What stands behind `=` stays a syntax tree of `hcl::edit`, re-exported by [`syntax`], so that a
 //! layer above can walk it.
@@ -18,6 +19,7 @@ pub mod known;
 pub mod module;
 pub mod repository;
 pub mod syntax;
+pub mod terragrunt;
 pub mod text;
 
 mod json;

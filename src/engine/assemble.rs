@@ -1,19 +1,17 @@
 //! From a runbook and a repository to a [`Recovery`]: every decision, made before anything is done.
 
-use super::recovery::{CommandWork, PlannedStep, Recovery, StackWork, StateHome, Work, digest};
+use super::{
+    point::{Pointing, needs, shared_modules},
+    recovery::{CommandWork, PlannedStep, Recovery, Work, digest},
+};
 use crate::{
-    config::{body::Attribute, module::Module, repository::Repository},
-    model::step::StepId,
-    retarget::{Redirection, RetargetError, redirect},
+    config::{body::Attribute, repository::Repository, terragrunt::Unit},
+    model::{redirect::Obstacle, step::StepId},
+    retarget::Redirection,
     runbook::{self, Known, Mistake, Runbook},
 };
 use serde_json::{Map, Value, json};
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 /// How long the service may take to pass its probes, unless the runbook says.
 const VERIFY_WITHIN: Duration = Duration::from_secs(600);
@@ -33,6 +31,15 @@ pub struct Sources<'a> {
     pub region: &'a str,
     /// The region that serves in normal times, when it is known.
     pub primary: Option<&'a str>,
+    /// What stands for what in the fallback, over what the runbook says.
+    pub replace: &'a BTreeMap<String, String>,
+    /// The workspace that serves, where a stack of the runbook does not say.
+    pub workspace: Option<&'a str>,
+    /// True when drctl keeps all states itself, also where the runbook declares a backend: a
+    /// rehearsal touches nothing real.
+    pub own_state: bool,
+    /// The Terragrunt units that run the modules of stacks.
+    pub units: &'a BTreeMap<StepId, Unit>,
 }
 
 /// A recovery, and how it came about.
@@ -54,17 +61,15 @@ pub enum AssembleError {
     /// The runbook does not fit the repository.
     #[error("the runbook does not fit the repository:\n{}", lines(.0))]
     Mistakes(Vec<Mistake>),
-    /// A stack cannot be pointed at the fallback region.
-    #[error("the stack `{stack}` cannot be pointed at `{region}`")]
-    Retarget {
-        /// Which.
-        stack: StepId,
-        /// Where it should go.
-        region: String,
-        /// Why not.
-        #[source]
-        source: Box<RetargetError>,
-    },
+}
+
+impl Assembled {
+    /// Returns what stands in the way of each stack, in the order of the stacks' names.
+    pub fn obstacles(&self) -> impl Iterator<Item = (&StepId, &Obstacle)> {
+        self.redirections
+            .iter()
+            .flat_map(|(id, redirection)| redirection.obstacles.iter().map(move |o| (id, o)))
+    }
 }
 
 /// Mistakes, each on lines of its own.
@@ -88,12 +93,14 @@ pub fn assemble(sources: &Sources<'_>) -> Result<Assembled, AssembleError> {
         service: runbook.service.name.clone(),
         outputs: Map::new(),
     };
+    let wrong = |mistake| AssembleError::Mistakes(vec![mistake]);
+    let pointing = Pointing::new(sources, &known).map_err(wrong)?;
     let mut redirections = BTreeMap::new();
     let mut steps = Vec::new();
     for step in &runbook.steps {
         let work = match &step.work {
             runbook::Work::Stack(stack) => {
-                let (work, redirection) = stack_work(sources, &known, &step.id, stack)?;
+                let (work, redirection) = pointing.stack(&step.id, stack)?;
                 redirections.insert(step.id.clone(), redirection);
                 Work::Stack(Arc::new(work))
             }
@@ -106,6 +113,12 @@ pub fn assemble(sources: &Sources<'_>) -> Result<Assembled, AssembleError> {
         let (id, needs, kind) = (step.id.clone(), step.needs.clone(), step.kind());
         steps.push(PlannedStep { id, needs, kind, work });
     }
+    let written = steps.iter().map(|step| (step.id.clone(), step.needs.clone())).collect();
+    let mut all = needs(&written, &mut redirections);
+    for step in &mut steps {
+        step.needs = all.remove(&step.id).unwrap_or_default();
+    }
+    shared_modules(&mut redirections);
     let env = program_env(&known);
     let simulate = simulate(runbook, &known)?;
     let recovery = Recovery {
@@ -141,68 +154,6 @@ fn program_env(known: &Known) -> BTreeMap<String, String> {
     .into_iter()
     .filter_map(|(name, value)| Some((name.to_owned(), value?)))
     .collect()
-}
-
-fn stack_work(
-    sources: &Sources<'_>,
-    known: &Known,
-    id: &StepId,
-    stack: &runbook::Stack,
-) -> Result<(StackWork, Redirection), AssembleError> {
-    let Sources { runbook, repository, root, region, primary, .. } = *sources;
-    let of_region = runbook.region(region);
-    let module = repository.module(&stack.path).ok_or_else(|| AssembleError::Mistakes(vec![]))?;
-    let variables = variables(module, of_region, stack);
-    let given: Vec<&str> = variables.iter().map(Attribute::name).collect();
-    let (state, backend) = match of_region.and_then(|r| r.state.as_ref()) {
-        None => (StateHome::Own, json!({ "http": {} })),
-        Some(block) => {
-            let backend = block.label(0).unwrap_or_default().to_owned();
-            let settings = known
-                .values_for(id.as_str(), block.body().attributes())
-                .map_err(|mistake| AssembleError::Mistakes(vec![mistake]))?;
-            let settings = json!({ &backend: settings });
-            (StateHome::Declared { backend }, settings)
-        }
-    };
-    let redirection =
-        redirect(module, repository, region, primary, &given, &backend).map_err(|source| {
-            AssembleError::Retarget {
-                stack: id.clone(),
-                region: region.to_owned(),
-                source: Box::new(source),
-            }
-        })?;
-    let files = of_region.map(|r| r.var_files.as_slice()).unwrap_or_default();
-    let var_files: Vec<PathBuf> =
-        files.iter().chain(&stack.var_files).map(|file| root.join(file)).collect();
-    let work = StackWork {
-        dir: root.join(&stack.path),
-        regional: redirection.variables.clone(),
-        variables,
-        var_files,
-        env: redirection.env.clone(),
-        state,
-        parallelism: stack.parallelism,
-    };
-    Ok((work, redirection))
-}
-
-/// The variables of a stack: its own, and those of the region that it declares.
-fn variables(
-    module: &Module,
-    region: Option<&runbook::Region>,
-    stack: &runbook::Stack,
-) -> Vec<Attribute> {
-    let own = |name: &str| stack.variables.iter().any(|v| v.name() == name);
-    let declared = |name: &str| module.variable(name).is_some();
-    region
-        .into_iter()
-        .flat_map(|region| &region.variables)
-        .filter(|variable| declared(variable.name()) && !own(variable.name()))
-        .chain(&stack.variables)
-        .cloned()
-        .collect()
 }
 
 /// All that decides what will be done, as one JSON document.

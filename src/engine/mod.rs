@@ -8,6 +8,7 @@ mod command;
 mod execute;
 mod files;
 mod ledger;
+mod point;
 mod recovery;
 mod remove;
 mod replan;

@@ -58,7 +58,7 @@ pub struct StackWork {
     /// Its folder.
     pub dir: PathBuf,
     /// The variables that carry the region; every other source of a value wins over them.
-    pub regional: BTreeMap<String, String>,
+    pub regional: Map<String, Value>,
     /// Its variables, evaluated once what it needs is up; they win over the files.
     pub variables: Vec<Attribute>,
     /// Files of variables, in order; the last wins.
@@ -67,6 +67,8 @@ pub struct StackWork {
     pub env: BTreeMap<String, String>,
     /// Where its state is kept.
     pub state: StateHome,
+    /// Provider configurations that point outside the fallback on purpose, and where.
+    pub pinned: BTreeMap<String, String>,
     /// How many resources Terraform works on at once.
     pub parallelism: u16,
 }

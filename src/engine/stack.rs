@@ -207,8 +207,7 @@ impl Stack {
 
     /// Returns the files of the stack's variables, of which the last wins.
     fn write_inputs(&self, variables: Map<String, Value>) -> Result<Vec<PathBuf>, StepError> {
-        let regional = self.work.regional.iter().map(|(k, v)| (k.clone(), v.as_str().into()));
-        let regional = self.write_variables("region", regional.collect())?;
+        let regional = self.write_variables("region", self.work.regional.clone())?;
         let own = self.write_variables("own", variables)?;
         Ok([regional].into_iter().chain(self.work.var_files.iter().cloned()).chain([own]).collect())
     }

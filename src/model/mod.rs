@@ -3,6 +3,7 @@
 pub mod event;
 pub mod finding;
 pub mod gate;
+pub mod redirect;
 pub mod resource;
 pub mod run;
 pub mod step;

@@ -1,484 +1,354 @@
 //! Points a root module at another region, without a change to the user's files.
 //!
-//! A variable that carries the region is set. Where a provider block names the
-//! region itself, an override file beside it says otherwise: Terraform merges
-//! `zz_drctl_override.tf.json` last, attribute by attribute, so credentials and
-//! all else in the block stay. The backend is replaced as a whole.
+//! Variables that carry the region are set. Where a file names the primary itself, an override
+//! file beside it says otherwise: Terraform merges `zz_drctl_override.tf.json` last, argument by
+//! argument, so credentials and all else in a block stay. The backend is replaced as a whole.
+//! What can be neither moved nor left for certain is an [`Obstacle`], with its place.
 
+use super::{
+    global::{self, Adopted, GlobalRule},
+    inventory::inventory,
+    layout::{layout, regional_source, twin_folder},
+    naming::{Naming, mentions},
+    override_file::{EXTRA_FILE, OVERRIDE_FILE, Overrides, in_the_way},
+    provider::{Providers, environment, own_region},
+    reach::{Reached, modules, reach},
+    remote_state::{self, RemoteState, StateKey, placeholder},
+    sweep::Sweep,
+    workspace,
+};
 use crate::{
-    catalogue::{Cloud, Regions},
     config::{
+        body::Attribute,
         expression::Expr,
-        file::SourceFile,
-        module::{CallTarget, Module, ModuleCall, Provider},
+        known::{DEFAULT_WORKSPACE, Knowledge},
+        module::Module,
         repository::Repository,
+        terragrunt::Unit,
     },
-    model::finding::Place,
+    model::{
+        finding::Place,
+        redirect::{Dependency, GlobalResource, Layout, Means, Moved, Obstacle},
+        step::StepId,
+    },
 };
 use serde::Serialize;
-use serde_json::{Map, Value, json};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs, io,
-    path::{Path, PathBuf},
-};
+use serde_json::{Map, Value};
+use std::{collections::BTreeMap, io, path::Path};
 
-/// Terraform merges override files in the order of their names; one that sorts behind
-/// this is refused, since it would win over it.
-pub const OVERRIDE_FILE: &str = "zz_drctl_override.tf.json";
+/// Where a stack is to be pointed, and what the runbook says of it.
+#[derive(Clone, Copy)]
+pub struct Target<'a> {
+    /// The fallback region.
+    pub region: &'a str,
+    /// The region that serves in normal times, when it is declared.
+    pub primary: Option<&'a str>,
+    /// What stands for what in the fallback; a text that stands for itself is kept on purpose.
+    pub replace: &'a BTreeMap<String, String>,
+    /// What is done with global resources.
+    pub globals: &'a [GlobalRule],
+    /// Variables that the runbook sets, with their values as far as they are known.
+    pub given: &'a BTreeMap<String, Option<Value>>,
+    /// Variables that Terraform reads from files by itself.
+    pub automatic: &'a [Attribute],
+    /// The Terragrunt unit that runs the module, if one does.
+    pub unit: Option<&'a Unit>,
+    /// Regions of provider configurations, by name, such as `aws.edge`.
+    pub providers: &'a BTreeMap<String, String>,
+    /// The workspace that serves.
+    pub workspace: Option<&'a str>,
+    /// The backend that the state is kept in, as JSON syntax has it.
+    pub backend: &'a Value,
+    /// Where the runbook's stacks keep their states in the primary.
+    pub producers: &'a [(StepId, StateKey)],
+    /// Where the state of a stack is kept now, as JSON syntax has a backend.
+    pub state_of: &'a dyn Fn(&StepId) -> Value,
+}
 
 /// What points a stack at another region.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Redirection {
-    /// Variables of the root module that carry the region, and what they are set to.
-    pub variables: BTreeMap<String, String>,
-    /// The override file of each folder, by the folder's path in the repository.
-    pub overrides: BTreeMap<PathBuf, Value>,
+    /// How the code says in which region it lies.
+    pub layout: Layout,
+    /// The region that is left, when it is known.
+    pub primary: Option<String>,
+    /// Variables of the root module, and what they are set to.
+    pub variables: Map<String, Value>,
+    /// The override files.
+    pub overrides: Overrides,
+    /// Files of declarations of their own.
+    pub extras: Overrides,
     /// What Terraform gets in its environment, at plan and at apply: a saved plan
     /// does not hold what a provider took from there.
     pub env: BTreeMap<String, String>,
-    /// What stays where it is, and other things worth knowing.
+    /// What takes the place of `terraform.workspace`.
+    pub workspace: Option<String>,
+    /// What names a region, and where it will be.
+    pub moved: Vec<Moved>,
+    /// Why the stack cannot be pointed at the fallback as it is.
+    pub obstacles: Vec<Obstacle>,
+    /// Resources that live in no region, or whose name is taken in all.
+    pub globals: Vec<GlobalResource>,
+    /// Provider configurations that point outside the fallback on purpose, and where.
+    pub pinned: BTreeMap<String, String>,
+    /// Remote states, and which stack produces each.
+    pub remote_states: Vec<RemoteState>,
+    /// What the stack cannot do without.
+    pub dependencies: Vec<Dependency>,
+    /// Other things worth knowing.
     pub notes: Vec<String>,
 }
 
-/// Why a stack cannot be pointed at another region.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum RetargetError {
-    /// An override file of the repository that would win over drctl's.
-    #[error("`{}` sorts behind `{OVERRIDE_FILE}`, so that it could undo what drctl overrides", file.display())]
-    LaterOverride {
-        /// Which.
-        file: PathBuf,
-    },
-    /// An alias whose region cannot be read from the code.
-    #[error(
-        "{place}: whether the provider `{provider}` lies in the primary region cannot be told from `{region}`"
-    )]
-    Unclear {
-        /// The provider with its alias.
-        provider: String,
-        /// How its region is written.
-        region: String,
-        /// Where.
-        place: Place,
-    },
-}
-
-impl RetargetError {
-    /// Returns what to do.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::LaterOverride { .. } => Some("Rename the file so that it sorts before".into()),
-            Self::Unclear { .. } => Some(
-                "Write the region of the alias as a variable with a default, or as a literal"
-                    .into(),
-            ),
-        }
-    }
-}
-
-/// Decides how `root` is pointed at `region`.
-///
-/// `given` names the variables that the runbook sets itself; they are left alone.
-/// `backend` is the backend that its state is kept in, as JSON syntax has it.
-///
-/// # Errors
-///
-/// [`RetargetError`] when a provider's region can be neither moved nor left for certain.
-pub fn redirect(
-    root: &Module,
-    repository: &Repository,
-    region: &str,
-    primary: Option<&str>,
-    given: &[&str],
-    backend: &Value,
-) -> Result<Redirection, RetargetError> {
-    let mut made = Redirection { env: environment(region), ..Redirection::default() };
-    let backend = json!({ "terraform": { "backend": backend } });
-    made.overrides.insert(root.dir.clone(), backend);
-    let own = own_region(root);
-    let primary = primary.or(own.as_deref());
-    Redirector { region, primary, given, root: &root.dir, made: &mut made }
-        .all(root, repository)?;
-    Ok(made)
-}
-
-/// What the providers of the region's cloud read where their configuration says nothing.
-fn environment(region: &str) -> BTreeMap<String, String> {
-    let names: &[&str] = match Regions::known().find(region).map(|r| r.cloud) {
-        Some(Cloud::Aws) => &["AWS_REGION", "AWS_DEFAULT_REGION"],
-        Some(Cloud::Google) => &["GOOGLE_REGION", "CLOUDSDK_COMPUTE_REGION"],
-        Some(Cloud::Azure) => &[],
-        None => &["AWS_REGION", "AWS_DEFAULT_REGION", "GOOGLE_REGION", "CLOUDSDK_COMPUTE_REGION"],
+/// Decides how `root` is pointed at the fallback.
+pub fn redirect(root: &Module, repository: &Repository, target: &Target<'_>) -> Redirection {
+    let known = Knowledge::new(root, in_the_primary(target), DEFAULT_WORKSPACE);
+    let reached = reach(known, repository);
+    let own = own_region(&reached[0]);
+    let primary = target.primary.map(str::to_owned).or(own);
+    let naming = Naming {
+        region: target.region.to_owned(),
+        primary: primary.clone(),
+        replace: target.replace.clone(),
     };
-    names.iter().map(|name| ((*name).to_owned(), region.to_owned())).collect()
+    let mut made = Redirection {
+        env: environment(target.region),
+        primary,
+        layout: layout(
+            &reached,
+            naming.primary.as_deref(),
+            target.region,
+            target.unit.map(|unit| unit.file.as_path()),
+        ),
+        ..Redirection::default()
+    };
+    made.overrides.set(&root.dir, &["terraform", "backend"], target.backend.clone());
+    Redirector { target, root, repository, naming: &naming, made: &mut made }.all(&reached);
+    made.moved.dedup();
+    made.obstacles.sort();
+    made.obstacles.dedup();
+    made
+}
+
+/// The values that the root's variables have in the primary, besides their defaults.
+fn in_the_primary(target: &Target<'_>) -> BTreeMap<String, Option<Value>> {
+    let inputs = target.unit.iter().flat_map(|unit| &unit.inputs);
+    let all = target.automatic.iter().chain(inputs);
+    all.map(|value| (value.name().to_owned(), value.expr().literal())).collect()
 }
 
 /// A redirection in the making.
 struct Redirector<'a> {
-    region: &'a str,
-    primary: Option<&'a str>,
-    given: &'a [&'a str],
-    root: &'a Path,
+    target: &'a Target<'a>,
+    root: &'a Module,
+    repository: &'a Repository,
+    naming: &'a Naming,
     made: &'a mut Redirection,
 }
 
-/// What to do with one provider block.
-enum Move {
-    /// It follows by itself.
-    Follows,
-    /// Its region is overridden.
-    Override,
-    /// It stays in the region that is named.
-    Stays(String),
-}
-
 impl Redirector<'_> {
-    fn all(&mut self, root: &Module, repository: &Repository) -> Result<(), RetargetError> {
-        self.regional_variables(root);
-        let modules = reached(root, repository);
-        for module in &modules {
-            no_later_override(module)?;
-            for provider in &module.providers {
-                self.provider(module, provider)?;
+    fn all(&mut self, reached: &[Reached<'_>]) {
+        let target = self.target;
+        let all = modules(reached);
+        for module in &all {
+            self.nothing_in_the_way(module);
+            self.sources(module);
+        }
+        let workspace =
+            workspace::choose(target.workspace, &reached[0], &all, self.naming, self.made);
+        self.variables();
+        let workspaces = workspace::candidates(self.root);
+        Providers {
+            naming: self.naming,
+            reached,
+            declared: target.providers,
+            given: target.given,
+            workspaces: &workspaces,
+            made: self.made,
+        }
+        .point();
+        let adopted = self.globals(reached, workspace.as_deref().unwrap_or(DEFAULT_WORKSPACE));
+        for module in &all {
+            let none = Adopted::new();
+            let mut sweep = Sweep {
+                naming: self.naming,
+                workspace: workspace.as_deref(),
+                adopted: adopted.get(module.dir.as_path()).unwrap_or(&none),
+                made: self.made,
+            };
+            sweep.module(module, module.dir == self.root.dir);
+        }
+        let mut seen = Vec::new();
+        for at in reached {
+            if !seen.contains(&at.module().dir.as_path()) {
+                seen.push(at.module().dir.as_path());
+                let (naming, made) = (self.naming, &mut *self.made);
+                remote_state::point(
+                    at,
+                    &self.root.dir,
+                    target.producers,
+                    target.state_of,
+                    naming,
+                    made,
+                );
             }
         }
-        self.absent_provider(root, &modules);
-        Ok(())
+        self.made.workspace = workspace;
+        self.twin();
+        self.made.dependencies = inventory(
+            reached,
+            &all,
+            self.made,
+            self.naming.primary.as_deref(),
+            &self.naming.region,
+        );
     }
 
-    /// Sets the variables that say the region in so many words.
-    fn regional_variables(&mut self, root: &Module) {
-        for variable in &root.variables {
-            let default = variable.default.as_ref().and_then(Expr::literal_string);
-            let is_primary = default.is_some() && default.as_deref() == self.primary;
-            let is_named_so =
-                variable.name == "region" && (default.is_none() || self.primary.is_none());
-            if is_primary || is_named_so {
-                self.set(&variable.name);
-            }
+    /// An override file that is merged after ours could undo what it says.
+    fn nothing_in_the_way(&mut self, module: &Module) {
+        if let Some(file) = in_the_way(module) {
+            let message = format!(
+                "`{}` sorts behind `{OVERRIDE_FILE}`, so that it could undo what drctl overrides",
+                file.display()
+            );
+            let place = Place { file, line: 1, column: 1 };
+            let hint = "Rename the file so that it sorts before".to_owned();
+            self.made.obstacles.push(Obstacle { place, message, hint });
         }
     }
 
-    fn set(&mut self, variable: &str) {
-        if !self.given.contains(&variable) {
-            self.made.variables.insert(variable.to_owned(), self.region.to_owned());
-        }
-    }
-
-    fn provider(&mut self, module: &Module, provider: &Provider) -> Result<(), RetargetError> {
-        let name = provider
-            .alias
-            .as_ref()
-            .map_or_else(|| provider.name.clone(), |alias| format!("{}.{alias}", provider.name));
-        match self.decide(module, provider, &name)? {
-            Move::Follows => {}
-            Move::Stays(region) => {
-                self.made.notes.push(format!("the provider `{name}` stays in {region}"));
-            }
-            Move::Override => {
-                let mut block = Map::new();
-                if let Some(alias) = &provider.alias {
-                    block.insert("alias".into(), alias.as_str().into());
+    /// A module whose source is a path that names the primary.
+    fn sources(&mut self, module: &Module) {
+        let Some(primary) = self.naming.primary.clone() else { return };
+        let region = self.naming.region.clone();
+        for call in &module.calls {
+            let Some(source) = &call.source else { continue };
+            match regional_source(source, &module.dir, &primary, &region, self.repository) {
+                None => {}
+                Some(Err(from)) if self.naming.replace.get(&from) == Some(&from) => {}
+                Some(Ok(to)) => {
+                    self.made.overrides.set(&module.dir, &["module", &call.name, "source"], to.clone().into());
+                    self.made.moved.push(Moved {
+                        what: format!("source of module `{}`", call.name),
+                        place: Some(source.place()),
+                        from: source.literal_string(),
+                        to,
+                        by: Means::Override,
+                    });
                 }
-                block.insert("region".into(), self.region.into());
-                self.override_provider(&module.dir, &provider.name, block.into());
+                Some(Err(from)) => self.made.obstacles.push(Obstacle {
+                    place: source.place(),
+                    message: format!(
+                        "the module `{}` comes from `{from}`, which names the primary region, and there is none for `{region}`",
+                        call.name
+                    ),
+                    hint: format!("Add the module for `{region}`, or say that it is meant: `--replace {from}={from}`"),
+                }),
             }
         }
-        Ok(())
     }
 
-    fn decide(
+    /// Sets the variables of the root that say the region, or lie in it.
+    fn variables(&mut self) {
+        let target = self.target;
+        let automatic: BTreeMap<&str, &Expr> =
+            target.automatic.iter().map(|value| (value.name(), value.expr())).collect();
+        let none = Adopted::new();
+        for variable in &self.root.variables {
+            let name = variable.name.as_str();
+            if target.given.contains_key(name) {
+                continue;
+            }
+            let input = target.unit.and_then(|unit| unit.inputs.iter().find(|i| i.name() == name));
+            let input = input.map(Attribute::expr);
+            let value =
+                input.or_else(|| automatic.get(name).copied()).or(variable.default.as_ref());
+            let Some(value) = value else {
+                if name == "region" {
+                    self.made.variables.insert(name.to_owned(), self.naming.region.clone().into());
+                } else if target.unit.is_some() {
+                    self.missing_input(variable.block.place(), name);
+                }
+                continue;
+            };
+            let mut sweep =
+                Sweep { naming: self.naming, workspace: None, adopted: &none, made: self.made };
+            sweep.variable(name, value);
+            if input.is_some() && !self.made.variables.contains_key(name) {
+                match value.literal() {
+                    Some(literal) => {
+                        self.made.variables.insert(name.to_owned(), literal);
+                    }
+                    None => self.missing_input(value.place(), name),
+                }
+            }
+        }
+    }
+
+    fn missing_input(&mut self, place: Place, name: &str) {
+        self.made.obstacles.push(Obstacle {
+            place,
+            message: format!(
+                "Terragrunt computes the input `{name}`, and drctl does not run Terragrunt"
+            ),
+            hint: format!("Give it in the runbook's stack: `variables = {{ {name} = … }}`"),
+        });
+    }
+
+    fn globals<'r>(
         &mut self,
-        module: &Module,
-        provider: &Provider,
-        name: &str,
-    ) -> Result<Move, RetargetError> {
-        let Some(expr) = provider.region.as_ref() else {
-            // Without a region of its own it takes the environment's; saying it is safer.
-            return Ok(if takes_a_region(&provider.name) { Move::Override } else { Move::Follows });
-        };
-        let in_root = module.dir == self.root;
-        let variable = expr.variable_name();
-        // What the runbook sets itself is the user's word.
-        if in_root && variable.as_deref().is_some_and(|v| self.given.contains(&v)) {
-            return Ok(Move::Follows);
+        reached: &[Reached<'r>],
+        workspace: &str,
+    ) -> BTreeMap<&'r Path, Adopted> {
+        let fallback =
+            global::in_the_fallback(reached, &self.made.variables, self.target.given, workspace);
+        let mut adopted: BTreeMap<&Path, Adopted> = BTreeMap::new();
+        for at in reached {
+            let Some(known) = fallback.get(&at.address) else { continue };
+            let of_module = global::decide(at, known, self.target.globals, self.naming, self.made);
+            adopted.entry(at.module().dir.as_path()).or_default().extend(of_module);
         }
-        let literal = literal(module, expr);
-        let elsewhere = literal
-            .as_deref()
-            .filter(|l| self.primary.is_some_and(|primary| *l != primary) && *l != self.region);
-        match (elsewhere, variable) {
-            (Some(elsewhere), _) => Ok(Move::Stays(elsewhere.to_owned())),
-            // A variable of the root follows the region; one of a child is fed from there or not.
-            (None, Some(variable)) if in_root => {
-                self.set(&variable);
-                Ok(Move::Follows)
-            }
-            (None, _) if literal.is_some() || provider.alias.is_none() => Ok(Move::Override),
-            // An alias of a child takes what its caller says, and the caller is pointed there.
-            (None, Some(_)) => Ok(Move::Follows),
-            (None, _) => Err(RetargetError::Unclear {
-                provider: name.to_owned(),
-                region: expr.source().to_owned(),
-                place: expr.place(),
-            }),
-        }
+        adopted
     }
 
-    /// A provider that is used without any block takes its region from an empty one that is implied.
-    fn absent_provider(&mut self, root: &Module, modules: &[&Module]) {
-        let used: BTreeSet<&str> = modules
-            .iter()
-            .flat_map(|module| &module.resources)
-            .filter_map(|resource| resource.kind.split('_').next())
-            .filter(|provider| takes_a_region(provider))
-            .collect();
-        for provider in used {
-            let declared = |p: &Provider| p.name == provider && p.alias.is_none();
-            if !root.providers.iter().any(declared) {
-                let block = json!({ "region": self.region });
-                self.override_provider(&root.dir.clone(), provider, block);
-            }
+    /// A folder for the fallback, where the stack is in one for the primary.
+    fn twin(&mut self) {
+        let Some(primary) = self.naming.primary.as_deref() else { return };
+        let dir = &self.root.dir;
+        if let Some(twin) = twin_folder(dir, primary, &self.naming.region, self.repository) {
+            self.made.notes.push(format!(
+                "`{}` is there for `{}`: write `path = \"{}\"` in the runbook if that is what should be applied",
+                twin.display(),
+                self.naming.region,
+                dir.display().to_string().replace(primary, "${region}")
+            ));
+        } else if mentions(&dir.display().to_string(), primary)
+            && self.made.layout == Layout::Directory
+        {
+            self.made.notes.push(format!(
+                "there is no folder for `{}`, so `{}` is pointed there",
+                self.naming.region,
+                dir.display()
+            ));
         }
-    }
-
-    fn override_provider(&mut self, dir: &Path, provider: &str, block: Value) {
-        let file = self.made.overrides.entry(dir.to_owned()).or_insert_with(|| json!({}));
-        let blocks = &mut file["provider"][provider];
-        match blocks {
-            Value::Array(blocks) => blocks.push(block),
-            _ => *blocks = json!([block]),
-        }
-    }
-}
-
-/// Returns the string that an expression is, as far as the module itself says: a literal, a
-/// variable's default, or a local value that is one of these.
-fn literal(module: &Module, expr: &Expr) -> Option<String> {
-    let default =
-        |expr: &Expr| module.variable(&expr.variable_name()?)?.default.as_ref()?.literal_string();
-    let direct = |expr: &Expr| expr.literal_string().or_else(|| default(expr));
-    direct(expr).or_else(|| match expr.traversal()?.as_slice() {
-        [root, name] if root == "local" => direct(module.local(name)?),
-        _ => None,
-    })
-}
-
-/// Returns the region of the root's own provider: where nobody said which region is the
-/// primary, it is the one to leave, and an alias in any other stays.
-fn own_region(root: &Module) -> Option<String> {
-    let own = root.providers.iter().find(|p| p.alias.is_none() && takes_a_region(&p.name))?;
-    literal(root, own.region.as_ref()?)
-}
-
-/// Refuses an override file that is merged after ours.
-fn no_later_override(module: &Module) -> Result<(), RetargetError> {
-    let files = module.files.iter().map(SourceFile::path);
-    for file in files.chain(module.unparsed.iter().map(|unparsed| unparsed.file.as_path())) {
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let stem = name.strip_suffix(".json").unwrap_or(&name);
-        if stem.ends_with("_override.tf") && *name > *OVERRIDE_FILE {
-            return Err(RetargetError::LaterOverride { file: file.to_owned() });
-        }
-    }
-    Ok(())
-}
-
-/// Providers whose configuration takes a `region`.
-fn takes_a_region(provider: &str) -> bool {
-    matches!(provider, "aws" | "google" | "google-beta")
-}
-
-/// The module and every local one that it calls, each once.
-fn reached<'r>(root: &'r Module, repository: &'r Repository) -> Vec<&'r Module> {
-    let mut found = vec![root];
-    let mut at = 0;
-    while let Some(module) = found.get(at).copied() {
-        for called in module.calls.iter().filter_map(|call| called_module(call, repository)) {
-            if !found.iter().any(|known| known.dir == called.dir) {
-                found.push(called);
-            }
-        }
-        at += 1;
-    }
-    found
-}
-
-fn called_module<'r>(call: &ModuleCall, repository: &'r Repository) -> Option<&'r Module> {
-    match &call.target {
-        CallTarget::Local(dir) => repository.module(dir),
-        CallTarget::Outside
-        | CallTarget::Missing(_)
-        | CallTarget::Remote(_)
-        | CallTarget::Unknown => None,
     }
 }
 
 impl Redirection {
-    /// Writes the override files into the work copy at `root`.
+    /// Writes the files into the work copy at `root`; `address` is where the state of a stack is
+    /// served.
     ///
     /// # Errors
     ///
     /// A file cannot be written.
-    pub fn write(&self, root: &Path) -> io::Result<()> {
-        for (dir, text) in &self.overrides {
-            fs::write(root.join(dir).join(OVERRIDE_FILE), format!("{text:#}\n"))?;
-        }
-        Ok(())
-    }
-}
-
-/// Adds to the override file in `dir`, which need not be there yet.
-///
-/// # Errors
-///
-/// The file cannot be read or written, or is no JSON object.
-pub fn add_override(dir: &Path, more: &Value) -> io::Result<()> {
-    let file = dir.join(OVERRIDE_FILE);
-    let mut all: Map<String, Value> = match fs::read(&file) {
-        Ok(text) => serde_json::from_slice(&text)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Map::new(),
-        Err(error) => return Err(error),
-    };
-    all.extend(more.as_object().cloned().unwrap_or_default());
-    fs::write(file, format!("{:#}\n", Value::Object(all)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const BACKEND: &str = r#"{"http":{}}"#;
-
-    /// Redirects the module in `root` of a repository of these files, away from `ap-northeast-1`.
-    fn redirected(files: &[(&str, &str)], given: &[&str]) -> Result<Redirection, RetargetError> {
-        let dir = tempfile::tempdir().unwrap();
-        for (name, text) in files {
-            let path = dir.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
-        let repository = Repository::read(dir.path(), None).unwrap();
-        let root = repository.module(Path::new("root")).unwrap();
-        let backend = serde_json::from_str(BACKEND).unwrap();
-        redirect(root, &repository, "ap-northeast-2", Some("ap-northeast-1"), given, &backend)
-    }
-
-    fn root(text: &str) -> Redirection {
-        redirected(&[("root/main.tf", text)], &[]).unwrap()
-    }
-
-    fn providers(made: &Redirection, dir: &str) -> String {
-        made.overrides[Path::new(dir)]["provider"].to_string()
-    }
-
-    #[test]
-    fn a_variable_that_reaches_the_provider_is_set() {
-        let made = root("variable \"where\" {}\nprovider \"aws\" {\n  region = var.where\n}\n");
-        assert_eq!(made.variables["where"], "ap-northeast-2");
-        assert_eq!(providers(&made, "root"), "null", "the provider follows by itself");
-        assert_eq!(made.env["AWS_REGION"], "ap-northeast-2");
-    }
-
-    #[test]
-    fn a_variable_whose_default_is_the_primary_is_set_whatever_its_name() {
-        let made = root(
-            "variable \"home\" {\n  default = \"ap-northeast-1\"\n}\nvariable \"size\" {\n  default = 3\n}\n",
-        );
-        assert_eq!(made.variables.keys().collect::<Vec<_>>(), ["home"]);
-    }
-
-    #[test]
-    fn what_the_runbook_sets_itself_is_left_alone() {
-        let text = "variable \"region\" {}\nprovider \"aws\" {\n  region = var.region\n}\n";
-        let made = redirected(&[("root/main.tf", text)], &["region"]).unwrap();
-        assert!(made.variables.is_empty());
-        assert_eq!(providers(&made, "root"), "null");
-    }
-
-    #[test]
-    fn a_literal_in_the_primary_is_overridden_and_another_stays() {
-        let made = root(
-            "provider \"aws\" {\n  region = \"ap-northeast-1\"\n  profile = \"prod\"\n}\n\
-             provider \"aws\" {\n  alias = \"twin\"\n  region = \"ap-northeast-1\"\n}\n\
-             provider \"aws\" {\n  alias = \"edge\"\n  region = \"us-east-1\"\n}\n",
-        );
-        assert_eq!(
-            providers(&made, "root"),
-            r#"{"aws":[{"region":"ap-northeast-2"},{"alias":"twin","region":"ap-northeast-2"}]}"#
-        );
-        assert_eq!(made.notes, ["the provider `aws.edge` stays in us-east-1"]);
-    }
-
-    #[test]
-    fn a_provider_without_a_region_or_without_a_block_is_told_one() {
-        let made = root("provider \"aws\" {\n  profile = \"prod\"\n}\n");
-        assert_eq!(providers(&made, "root"), r#"{"aws":[{"region":"ap-northeast-2"}]}"#);
-        let made = root("resource \"aws_vpc\" \"main\" {}\nresource \"null_resource\" \"x\" {}\n");
-        assert_eq!(providers(&made, "root"), r#"{"aws":[{"region":"ap-northeast-2"}]}"#);
-    }
-
-    #[test]
-    fn a_provider_inside_a_local_module_is_overridden_beside_it() {
-        let made = redirected(
-            &[
-                ("root/main.tf", "module \"old\" {\n  source = \"../modules/old\"\n}\n"),
-                ("modules/old/main.tf", "provider \"aws\" {\n  region = \"ap-northeast-1\"\n}\n"),
-            ],
-            &[],
-        )
-        .unwrap();
-        assert_eq!(providers(&made, "modules/old"), r#"{"aws":[{"region":"ap-northeast-2"}]}"#);
-        assert!(made.overrides[Path::new("modules/old")].get("terraform").is_none());
-    }
-
-    #[test]
-    fn an_alias_that_cannot_be_told_is_refused_with_its_place() {
-        let text = "provider \"aws\" {\n  alias  = \"twin\"\n  region = local.regions[0]\n}\n";
-        let error = redirected(&[("root/main.tf", text)], &[]).unwrap_err();
-        insta::assert_snapshot!(error, @"root/main.tf:3:12: whether the provider `aws.twin` lies in the primary region cannot be told from `local.regions[0]`");
-    }
-
-    #[test]
-    fn an_override_that_would_win_over_ours_is_refused() {
-        let later = [("root/main.tf", ""), ("root/zzz_override.tf", "")];
-        let error = redirected(&later, &[]).unwrap_err();
-        assert_eq!(error, RetargetError::LaterOverride { file: "root/zzz_override.tf".into() });
-        let earlier = [("root/main.tf", ""), ("root/a_override.tf", ""), ("root/override.tf", "")];
-        assert!(redirected(&earlier, &[]).is_ok());
-    }
-
-    #[test]
-    fn a_local_value_that_is_a_literal_is_read() {
-        let made = root(
-            "locals {\n  here = \"ap-northeast-1\"\n  edge = \"us-east-1\"\n}\n\
-             provider \"aws\" {\n  region = local.here\n}\n\
-             provider \"aws\" {\n  alias = \"edge\"\n  region = local.edge\n}\n",
-        );
-        assert_eq!(providers(&made, "root"), r#"{"aws":[{"region":"ap-northeast-2"}]}"#);
-        assert_eq!(made.notes, ["the provider `aws.edge` stays in us-east-1"]);
-    }
-
-    #[test]
-    fn where_nobody_names_the_primary_the_default_provider_does() {
-        let text = "provider \"aws\" {\n  region = \"eu-west-1\"\n}\n\
-                    provider \"aws\" {\n  alias = \"edge\"\n  region = \"us-east-1\"\n}\n";
-        let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("main.tf"), text).unwrap();
-        let repository = Repository::read(dir.path(), None).unwrap();
-        let module = repository.module(Path::new("")).unwrap();
-        let backend = serde_json::from_str(BACKEND).unwrap();
-        let made = redirect(module, &repository, "eu-west-2", None, &[], &backend).unwrap();
-        assert_eq!(providers(&made, ""), r#"{"aws":[{"region":"eu-west-2"}]}"#);
-    }
-
-    #[test]
-    fn the_backend_of_the_root_is_replaced() {
-        let made = root("terraform {\n  backend \"s3\" {\n    bucket = \"primary\"\n  }\n}\n");
-        assert_eq!(
-            made.overrides[Path::new("root")]["terraform"].to_string(),
-            r#"{"backend":{"http":{}}}"#
-        );
+    pub fn write(&self, root: &Path, address: &dyn Fn(&StepId) -> String) -> io::Result<()> {
+        let producers = self.remote_states.iter().filter_map(|state| state.producer.as_ref());
+        let addresses: Vec<(String, String)> =
+            producers.map(|stack| (placeholder(stack), address(stack))).collect();
+        let resolved = |text: String| {
+            let quoted = |text: &str| format!("\"{text}\"");
+            addresses.iter().fold(text, |text, (from, to)| text.replace(&quoted(from), &quoted(to)))
+        };
+        self.overrides.write(root, OVERRIDE_FILE, resolved)?;
+        self.extras.write(root, EXTRA_FILE, |text| text)
     }
 }

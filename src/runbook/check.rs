@@ -46,10 +46,15 @@ pub(super) fn runbook(mut runbook: Runbook, body: &Body, mistakes: &mut Vec<Mist
     for reference in simulated.flat_map(|value| value.expr().references()) {
         no_stack(&reference, mistakes);
     }
-    for region in &runbook.regions {
-        for reference in region.variables.iter().flat_map(|v| v.expr().references()) {
-            no_stack(&reference, mistakes);
-        }
+    let without_stacks = runbook
+        .regions
+        .iter()
+        .flat_map(|region| region.variables.iter().chain(&region.replace))
+        .map(Attribute::expr)
+        .chain(runbook.globals.iter().filter_map(|global| global.suffix.as_ref()))
+        .chain(runbook.steps.iter().flat_map(providers));
+    for reference in without_stacks.flat_map(Expr::references) {
+        no_stack(&reference, mistakes);
     }
     if mistakes.is_empty() {
         cycles(&runbook, mistakes);
@@ -65,7 +70,7 @@ fn unique_names(body: &Body, mistakes: &mut Vec<Mistake>) {
         let (space, label) = match block.kind() {
             "stack" | "command" => ("step", block.label(0)),
             "probe" => ("probe", block.label(1)),
-            kind @ ("region" | "recovery_point") => (kind, block.label(0)),
+            kind @ ("region" | "recovery_point" | "global") => (kind, block.label(0)),
             _ => continue,
         };
         let Some(label) = label else { continue };
@@ -125,6 +130,15 @@ fn step_exprs(step: &Step) -> Vec<&Expr> {
             std::iter::once(&command.run).chain(command.env.iter().map(Attribute::expr)).collect()
         }
     }
+}
+
+/// The regions that a stack's provider configurations are given.
+fn providers(step: &Step) -> impl Iterator<Item = &Expr> {
+    let providers = match &step.work {
+        Work::Stack(stack) => stack.providers.as_slice(),
+        Work::Command(_) => &[],
+    };
+    providers.iter().map(Attribute::expr)
 }
 
 /// The expressions of probes and recovery points.

@@ -17,6 +17,7 @@ use crate::{
     },
     model::{
         finding::Place,
+        redirect::Decision,
         step::{StepId, StepKind},
         time::Objective,
     },
@@ -42,6 +43,8 @@ pub struct Runbook {
     pub probes: Vec<Probe>,
     /// What tells how old the data is that can be restored.
     pub recovery_points: Vec<RecoveryPoint>,
+    /// What is done with resources that live in no region, or whose name is taken in all.
+    pub globals: Vec<Global>,
     /// Values that a rehearsal cannot know: attributes by type, `data.TYPE` for data sources.
     pub simulate: Vec<Simulated>,
 }
@@ -72,8 +75,23 @@ pub struct Region {
     pub variables: Vec<Attribute>,
     /// Files of variables for every stack, from the root of the repository.
     pub var_files: Vec<PathBuf>,
+    /// What stands for what there, by what is written in the code: images, ARNs, hosts.
+    pub replace: Vec<Attribute>,
     /// Where the state of its stacks is kept; by drctl itself when absent.
     pub state: Option<Block>,
+}
+
+/// What is done with global resources of a type, or with one.
+#[derive(Clone, Debug)]
+pub struct Global {
+    /// The type, such as `aws_iam_role`, or the address in its module, such as `aws_iam_role.app`.
+    pub target: String,
+    /// What.
+    pub decision: Decision,
+    /// What is added to the name; `-REGION` when absent.
+    pub suffix: Option<Expr>,
+    /// Where it is declared.
+    pub place: Place,
 }
 
 /// A node of the recovery graph.
@@ -118,6 +136,10 @@ pub struct Stack {
     pub variables: Vec<Attribute>,
     /// Files of variables, from the root of the repository.
     pub var_files: Vec<PathBuf>,
+    /// Regions of provider configurations that drctl should not decide on, by name: `"aws.edge"`.
+    pub providers: Vec<Attribute>,
+    /// The workspace that serves, whose name stands for `terraform.workspace`.
+    pub workspace: Option<String>,
     /// How many resources Terraform works on at once.
     pub parallelism: u16,
 }
@@ -194,19 +216,27 @@ pub struct RecoveryPoint {
 }
 
 impl Runbook {
-    /// Reads a runbook's text. `path` is where it stands in the repository.
+    /// Reads a runbook's text. `path` is where it stands in the repository; `region` is the
+    /// fallback, which the paths of stacks may speak of.
     ///
     /// # Errors
     ///
     /// Every mistake that the text holds, in the order of their places.
-    pub fn read(path: &Path, text: &[u8]) -> Result<Self, Vec<Mistake>> {
-        read::runbook(path, text)
+    pub fn read(path: &Path, text: &[u8], region: &str) -> Result<Self, Vec<Mistake>> {
+        read::runbook(path, text, region)
     }
 
     /// Returns a runbook for a service of one stack, which is what there is without a file.
     pub fn of_one_stack(name: &str, path: PathBuf) -> Self {
         let place = Place { file: path.clone(), line: 1, column: 1 };
-        let stack = Stack { path, variables: vec![], var_files: vec![], parallelism: PARALLELISM };
+        let stack = Stack {
+            path,
+            variables: vec![],
+            var_files: vec![],
+            providers: vec![],
+            workspace: None,
+            parallelism: PARALLELISM,
+        };
         let id = StepId::new(name);
         Self {
             service: Service { name: name.to_owned(), ..Service::default() },
@@ -214,8 +244,17 @@ impl Runbook {
             steps: vec![Step { id, needs: vec![], place, work: Work::Stack(stack) }],
             probes: vec![],
             recovery_points: vec![],
+            globals: vec![],
             simulate: vec![],
         }
+    }
+
+    /// Returns the stacks, in the order in which they are written.
+    pub fn stacks(&self) -> impl Iterator<Item = (&StepId, &Stack)> {
+        self.steps.iter().filter_map(|step| match &step.work {
+            Work::Stack(stack) => Some((&step.id, stack)),
+            Work::Command(_) => None,
+        })
     }
 
     /// Returns what differs in `region`, if the runbook says anything about it.

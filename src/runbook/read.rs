@@ -1,21 +1,21 @@
 //! From the text of `drctl.hcl` to a [`Runbook`], with every mistake on the way.
 
 use super::{
-    Asks, Command, Mistake, PARALLELISM, Probe, RecoveryPoint, Region, Runbook, Service, Simulated,
-    Stack, Step, Work, check, reader::Reader,
+    Asks, Command, Global, Mistake, PARALLELISM, Probe, RecoveryPoint, Region, Runbook, Service,
+    Simulated, Stack, Step, Work, check, reader::Reader,
 };
 use crate::{
     config::{
         body::{Block, Body},
         file::SourceFile,
     },
-    model::{finding::Place, step::StepId},
+    model::{finding::Place, redirect::Decision, step::StepId},
 };
 use std::{path::Path, time::Duration};
 
 /// The blocks at the top of a runbook.
 const BLOCKS: &[&str] =
-    &["service", "region", "stack", "command", "probe", "recovery_point", "simulate"];
+    &["service", "region", "stack", "command", "probe", "recovery_point", "global", "simulate"];
 
 /// How often a probe asks, how long an answer may take, and how many in a row count.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -26,21 +26,26 @@ const IN_A_ROW: u32 = 3;
 const RECOVERY_POINT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Reads and checks a runbook.
-pub(super) fn runbook(path: &Path, text: &[u8]) -> Result<Runbook, Vec<Mistake>> {
+pub(super) fn runbook(path: &Path, text: &[u8], region: &str) -> Result<Runbook, Vec<Mistake>> {
     let file = SourceFile::parse(path, text, None)
         .map_err(|unparsed| vec![Mistake::new(unparsed.place, unparsed.message)])?;
     let mut mistakes = Vec::new();
     top(file.body(), path, &mut mistakes);
     let runbook = Runbook {
         service: service(file.body(), path, &mut mistakes),
-        regions: file.body().blocks_of("region").filter_map(|b| region(b, &mut mistakes)).collect(),
-        steps: steps(file.body(), &mut mistakes),
+        regions: file
+            .body()
+            .blocks_of("region")
+            .filter_map(|b| region_block(b, &mut mistakes))
+            .collect(),
+        steps: steps(file.body(), region, &mut mistakes),
         probes: file.body().blocks_of("probe").filter_map(|b| probe(b, &mut mistakes)).collect(),
         recovery_points: file
             .body()
             .blocks_of("recovery_point")
             .filter_map(|b| recovery_point(b, &mut mistakes))
             .collect(),
+        globals: file.body().blocks_of("global").filter_map(|b| global(b, &mut mistakes)).collect(),
         simulate: file
             .body()
             .blocks_of("simulate")
@@ -96,8 +101,9 @@ fn service(body: &Body, path: &Path, mistakes: &mut Vec<Mistake>) -> Service {
     }
 }
 
-fn region(block: &Block, mistakes: &mut Vec<Mistake>) -> Option<Region> {
-    let mut reader = Reader::new(block, &["variables", "var_files"], &["state"], mistakes);
+fn region_block(block: &Block, mistakes: &mut Vec<Mistake>) -> Option<Region> {
+    let known = ["variables", "var_files", "replace"];
+    let mut reader = Reader::new(block, &known, &["state"], mistakes);
     let name = reader.labels(&["NAME"])?[0].to_owned();
     let mut states = block.body().blocks_of("state");
     let state = states.next().cloned();
@@ -114,6 +120,7 @@ fn region(block: &Block, mistakes: &mut Vec<Mistake>) -> Option<Region> {
         name,
         variables: reader.entries("variables"),
         var_files: var_files(&mut reader),
+        replace: reader.entries("replace"),
         state,
     })
 }
@@ -124,28 +131,31 @@ fn var_files(reader: &mut Reader<'_>) -> Vec<std::path::PathBuf> {
 }
 
 /// The steps of every kind, in the order in which they stand.
-fn steps(body: &Body, mistakes: &mut Vec<Mistake>) -> Vec<Step> {
+fn steps(body: &Body, region: &str, mistakes: &mut Vec<Mistake>) -> Vec<Step> {
     body.blocks()
         .iter()
         .filter_map(|block| match block.kind() {
-            "stack" => stack(block, mistakes),
+            "stack" => stack(block, region, mistakes),
             "command" => command(block, mistakes),
             _ => None,
         })
         .collect()
 }
 
-fn stack(block: &Block, mistakes: &mut Vec<Mistake>) -> Option<Step> {
-    let known = ["path", "needs", "variables", "var_files", "parallelism"];
+fn stack(block: &Block, region: &str, mistakes: &mut Vec<Mistake>) -> Option<Step> {
+    let known =
+        ["path", "needs", "variables", "var_files", "providers", "workspace", "parallelism"];
     let mut reader = Reader::new(block, &known, &[], mistakes);
     let name = step_name(&mut reader, block)?;
     let needs = needs(&mut reader);
     reader.required("path")?;
-    let (path, place) = reader.string("path")?;
+    let (path, place) = reader.string_for("path", region)?;
     let work = Work::Stack(Stack {
         path: reader.inside(&path, &place)?,
         variables: reader.entries("variables"),
         var_files: var_files(&mut reader),
+        providers: reader.entries("providers"),
+        workspace: reader.string("workspace").map(|(name, _)| name),
         parallelism: reader.number("parallelism").unwrap_or(PARALLELISM),
     });
     Some(Step { id: name, needs, place: block.place(), work })
@@ -244,6 +254,27 @@ fn recovery_point(block: &Block, mistakes: &mut Vec<Mistake>) -> Option<Recovery
         run: reader.required("run")?.clone(),
         timeout: reader.duration("timeout").unwrap_or(RECOVERY_POINT_TIMEOUT),
     })
+}
+
+fn global(block: &Block, mistakes: &mut Vec<Mistake>) -> Option<Global> {
+    const WORDS: [&str; 4] = ["create", "suffix", "adopt", "leave"];
+    let mut reader = Reader::new(block, &["decision", "suffix"], &[], mistakes);
+    let target = reader.labels(&["TYPE or ADDRESS"])?[0].to_owned();
+    reader.required("decision")?;
+    let (word, place) = reader.string("decision")?;
+    let decision = match word.as_str() {
+        "create" => Decision::Create,
+        "suffix" => Decision::Suffix,
+        "adopt" => Decision::Adopt,
+        "leave" => Decision::Leave,
+        _ => {
+            let message = format!("`{word}` is nothing that can be done with a global resource");
+            reader.wrong(Mistake::new(place, message).instead_of(&word, WORDS));
+            return None;
+        }
+    };
+    let suffix = reader.expr("suffix").cloned();
+    Some(Global { target, decision, suffix, place: block.place() })
 }
 
 /// Any attribute may stand in it: which there are only the type's provider knows.

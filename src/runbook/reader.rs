@@ -112,7 +112,17 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Returns an attribute that must be `true` or `false`.
+    /// Returns an attribute that must be a string and may speak of the region.
+    pub(super) fn string_for(&mut self, name: &str, region: &str) -> Option<(String, Place)> {
+        let expr = self.expr(name)?;
+        let value = expr.evaluate(&Scope::new().with("region", region));
+        match value.map_err(|error| self.wrong(Mistake::new(error.place, error.message))).ok()? {
+            Value::String(text) => Some((text, expr.place())),
+            other => self.not(name, "a string", &other, expr),
+        }
+    }
+
+    /// Returns an attribute that must be a whole number above zero.
     pub(super) fn number<T: TryFrom<u64>>(&mut self, name: &str) -> Option<T> {
         let expr = self.expr(name)?;
         let value = self.value(expr)?;

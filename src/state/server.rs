@@ -72,6 +72,12 @@ impl StateServer {
         Ok(Self { address, served, stop: stop.drop_guard(), listening })
     }
 
+    /// Returns the address of the state of `stack`, which another stack may read with the
+    /// environment of its own.
+    pub fn url(&self, stack: &StepId) -> String {
+        format!("http://{}{PREFIX}{stack}", self.address)
+    }
+
     /// Returns the environment in which Terraform finds the state of `stack` here,
     /// given a block `backend "http" {}`.
     ///
@@ -83,7 +89,7 @@ impl StateServer {
     /// [`StateError::Name`] when the stack's name cannot name a folder.
     pub fn backend_env(&self, stack: &StepId) -> Result<Vec<(String, String)>, StateError> {
         self.served.store.folder(stack)?;
-        let address = format!("http://{}{PREFIX}{stack}", self.address);
+        let address = self.url(stack);
         let credentials = &self.served.credentials;
         let env = [
             ("TF_HTTP_ADDRESS", address.as_str()),

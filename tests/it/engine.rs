@@ -119,7 +119,7 @@ async fn recover(
         fs::write(root.join(name).join("main.tf"), "").unwrap();
         text += &format!("stack \"{name}\" {{\n  path = \"{name}\"\n  needs = {needs:?}\n}}\n");
     }
-    let runbook = Runbook::read(Path::new("drctl.hcl"), text.as_bytes()).unwrap();
+    let runbook = Runbook::read(Path::new("drctl.hcl"), text.as_bytes(), "ap-northeast-2").unwrap();
     let repository = Repository::read(&root, None).unwrap();
     let assembled = assemble(&Sources {
         runbook: &runbook,
@@ -128,6 +128,10 @@ async fn recover(
         commit: "0000000000000000000000000000000000000000",
         region: "ap-northeast-2",
         primary: None,
+        replace: &BTreeMap::new(),
+        workspace: None,
+        own_state: false,
+        units: &BTreeMap::new(),
     })
     .unwrap();
     let mut sink = Room { left: room, events: Vec::new() };

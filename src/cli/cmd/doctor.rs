@@ -174,7 +174,8 @@ fn runbook_here() -> Check {
     let Ok(text) = fs::read(path) else {
         return Check::new("runbook", State::Note, "none in this folder");
     };
-    match Runbook::read(path, &text) {
+    // A path of a stack may speak of the region, of which there is none here.
+    match Runbook::read(path, &text, "REGION") {
         Ok(runbook) => {
             let found = format!("`{}`, {} step(s)", runbook.service.name, runbook.steps.len());
             Check::new("runbook", State::Ok, found)

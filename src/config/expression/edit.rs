@@ -58,6 +58,25 @@ impl Expr {
     ///
     /// `None` when what comes out cannot be read as an expression, or an edit stands outside of it.
     pub fn edited(&self, edits: &[Edit]) -> Option<Value> {
+        let made = self.spliced(edits)?;
+        if self.is_json() {
+            return serde_json::from_str(&made).ok();
+        }
+        let parsed: Expression = made.parse().ok()?;
+        // A literal is easier to read as one.
+        Some(literal::literal(&parsed).map_or_else(|| format!("${{{made}}}").into(), as_template))
+    }
+
+    /// Returns the literal that it is with `edits` made to its text; `None` when it is none.
+    pub fn edited_literal(&self, edits: &[Edit]) -> Option<Value> {
+        let made = self.spliced(edits)?;
+        if self.is_json() {
+            return serde_json::from_str(&made).ok();
+        }
+        literal::literal(&made.parse().ok()?)
+    }
+
+    fn spliced(&self, edits: &[Edit]) -> Option<String> {
         let whole = self.range();
         let mut edits: Vec<&Edit> = edits.iter().collect();
         edits.sort_by_key(|edit| edit.range.start);
@@ -76,12 +95,7 @@ impl Expr {
             at = edit.range.end;
         }
         made.push_str(self.text.as_str().get(at..whole.end)?);
-        if self.is_json() {
-            return serde_json::from_str(&made).ok();
-        }
-        let parsed: Expression = made.parse().ok()?;
-        // A literal is easier to read as one.
-        Some(literal::literal(&parsed).map_or_else(|| format!("${{{made}}}").into(), as_template))
+        Some(made)
     }
 
     /// Returns the value in JSON syntax.

@@ -4,6 +4,7 @@ mod overrides;
 mod read;
 
 pub use read::ModuleError;
+pub(super) use read::within;
 
 use super::{
     body::{Attribute, Block, Body},
@@ -236,6 +237,16 @@ impl Resource {
         let mut path = written.unwrap_or_default().into_iter();
         let implied = || self.kind.split('_').next().unwrap_or_default().to_owned();
         (path.next().unwrap_or_else(implied), path.next())
+    }
+}
+
+impl Provider {
+    /// Returns its name with its alias, such as `aws` or `aws.edge`.
+    pub fn key(&self) -> String {
+        match &self.alias {
+            Some(alias) => format!("{}.{alias}", self.name),
+            None => self.name.clone(),
+        }
     }
 }
 
