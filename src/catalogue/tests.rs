@@ -277,7 +277,7 @@ fn a_mistake_in_a_users_file_is_told_with_its_place() {
     })
     .collect();
     insta::assert_snapshot!(said.join("\n"), @"
-    line 2, column 8, at `resources.a.scop`: unknown field `scop`, expected one of `class`, `scope`, `control_plane`, `name`, `quarantine`, `forces_replacement`, `timeouts`, `values`, `plan_known`, `create`, `update`, `delete`
+    line 2, column 8, at `resources.a.scop`: unknown field `scop`, expected one of `class`, `scope`, `control_plane`, `name`, `adopt`, `quarantine`, `forces_replacement`, `timeouts`, `values`, `plan_known`, `create`, `update`, `delete`
       hint: write `scope`, which is most likely what was meant
     line 2, column 13, at `resources.a.scope`: unknown variant `planetary`, expected one of `global`, `regional`, `zonal`
       hint: compare the entry with one of the same kind in the built-in catalogue, which has the same format

@@ -82,6 +82,11 @@ impl Attempt<'_> {
             stop: self.stop.clone(),
             region: recovery.known.region.clone(),
             primary: recovery.known.primary.clone(),
+            again: matches!(self.way, Way::Failover { again: true, .. }),
+            accepted: match self.way {
+                Way::Failover { accepted, .. } => accepted.clone(),
+                Way::Rehearsal(_) => Vec::new(),
+            },
             scratch: self.folder.scratch(),
             logs: self.folder.logs(),
             one_init: shares_plugin_cache().then(Default::default),

@@ -140,8 +140,11 @@ impl Attempt<'_> {
                 .push("the recovery point is not rehearsed: data is not simulated".to_owned());
         }
         prepared.say(run);
-        if !rehearses {
+        if !rehearses || prepared.assembled.obstacles().any(|(_, obstacle)| obstacle.fatal) {
             prepared.refused()?;
+        }
+        for (step, obstacle) in prepared.assembled.obstacles() {
+            run.say(EventKind::Obstructed { step: step.clone(), obstacle: obstacle.clone() });
         }
         if let Way::Rehearsal(simulated) = self.way {
             let scenario = simulated.scenario(prepared.assembled.recovery.known.primary.as_deref());
@@ -153,7 +156,7 @@ impl Attempt<'_> {
         }
         match self.way {
             Way::Rehearsal(_) => run.declared(DeclaredBy::Rehearsal),
-            Way::Failover { expected, again } => {
+            Way::Failover { expected, again, .. } => {
                 if !again {
                     let region = &self.asked.which.region;
                     refuse_twice(self.home, self.folder.id(), &prepared.service, region)?;

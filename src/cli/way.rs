@@ -15,8 +15,10 @@ pub(super) enum Way {
     Failover {
         /// The digest that stands for a person's word.
         expected: Option<String>,
-        /// True to build beside what an earlier run left.
+        /// True to go on though an earlier run left something.
         again: bool,
+        /// Digests of changes to that which somebody said yes to.
+        accepted: Vec<String>,
     },
     /// Against the simulated cloud.
     Rehearsal(Box<Simulated>),

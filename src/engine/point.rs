@@ -138,6 +138,7 @@ impl<'a> Pointing<'a> {
             env: redirection.env.clone(),
             state,
             pinned: redirection.pinned.clone(),
+            decided: self.globals.iter().map(|global| global.target.clone()).collect(),
             parallelism: stack.parallelism,
         };
         Ok((work, redirection))
@@ -162,6 +163,7 @@ impl<'a> Pointing<'a> {
                     ),
                     hint: "Name a provider as its block does, with its alias: `\"aws.edge\"`"
                         .to_owned(),
+                    fatal: false,
                 });
             }
         }
@@ -173,7 +175,12 @@ impl<'a> Pointing<'a> {
         let now = StateKey::of_json(&self.states[id]);
         let Some(now) = now else { return };
         let mut obstacle = |place: Place, message: String, hint: &str| {
-            redirection.obstacles.push(Obstacle { place, message, hint: hint.to_owned() });
+            redirection.obstacles.push(Obstacle {
+                place,
+                message,
+                hint: hint.to_owned(),
+                fatal: false,
+            });
         };
         if let Some((of, _)) = self.producers.iter().find(|(_, key)| now.is_same(key)) {
             obstacle(
@@ -257,6 +264,7 @@ fn shared(dir: &Path, first: &StepId, second: &StepId) -> Obstacle {
             dir.display()
         ),
         hint: "Pass what differs to the module as variables".to_owned(),
+        fatal: false,
     }
 }
 
@@ -280,6 +288,7 @@ pub(super) fn needs(
                         "`{id}` reads the state of `{producer}`, which waits for `{id}`"
                     ),
                     hint: "Move what both need into a stack of its own".to_owned(),
+                    fatal: false,
                 });
                 continue;
             }

@@ -7,7 +7,12 @@ use crate::{
 };
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 /// What a run will do.
 #[derive(Clone, Debug)]
@@ -69,6 +74,8 @@ pub struct StackWork {
     pub state: StateHome,
     /// Provider configurations that point outside the fallback on purpose, and where.
     pub pinned: BTreeMap<String, String>,
+    /// Types and addresses of resources that the runbook decides on itself.
+    pub decided: BTreeSet<String>,
     /// How many resources Terraform works on at once.
     pub parallelism: u16,
 }

@@ -7,8 +7,8 @@ use super::{
     tools::Tools,
 };
 use crate::{
-    model::{event::EventKind, resource::ResourceAction, step::Phase},
-    retarget::gate,
+    model::{event::EventKind, gate::GateAnswer, resource::ResourceAction, step::Phase},
+    retarget::gate::{self, Expected},
     terraform::{
         Action, Invocation, LogFiles, Outputs, Plan, Severity, TerraformError, Timing, UiMessage,
     },
@@ -19,6 +19,9 @@ use std::{
     path::PathBuf,
     sync::Arc,
 };
+
+/// Where Terraform writes down which versions of providers it takes.
+const LOCK_FILE: &str = ".terraform.lock.hcl";
 
 /// How often the simulated provider may learn something new from a refused plan.
 const MAX_REPAIRS: usize = 20;
@@ -67,7 +70,36 @@ impl Stack {
             let env = simulator.ready(self.tell.step(), &self.work.dir).await?;
             self.tools.simulate(self.tell.step(), env);
         }
-        self.stream(Action::Init { reconfigure: true, backend: true, plugin_dir: None }).await
+        let lock = self.work.dir.join(LOCK_FILE);
+        let committed = std::fs::read(&lock).ok();
+        self.stream(Action::Init { reconfigure: true, backend: true, plugin_dir: None }).await?;
+        if self.tools.simulator.is_none() {
+            self.versions(committed, std::fs::read(&lock).ok())?;
+        }
+        Ok(())
+    }
+
+    /// Holds the versions of the providers against the lock file of the repository.
+    fn versions(
+        &self,
+        committed: Option<Vec<u8>>,
+        chosen: Option<Vec<u8>>,
+    ) -> Result<(), StepError> {
+        let Some(chosen) = chosen else { return Ok(()) };
+        let (refusals, unlocked) = gate::judge_lock(&committed.unwrap_or_default(), &chosen);
+        if !unlocked.is_empty() {
+            let which = unlocked.join(", ");
+            self.tell.note(format!(
+                "no lock file says which version to take, so the newest was: {which}"
+            ));
+        }
+        if refusals.is_empty() {
+            return Ok(());
+        }
+        let answer = GateAnswer { refusals, ..GateAnswer::default() };
+        let step = self.tell.step().clone();
+        self.tell.say(EventKind::GateAnswered { step, answer: answer.clone() });
+        Err(StepError::Refused(Box::new(answer)))
     }
 
     /// Frames `work` in the events of `phase`; it begins once the journal knows of it.
@@ -112,11 +144,24 @@ impl Stack {
         let plan = Plan::read(&printed)?;
         let step = self.tell.step();
         self.tell.say(EventKind::PlanMade { step: step.clone(), actions: plan.resource_actions() });
-        let mut answer = gate::judge(&plan, &self.tools.region, self.tools.primary.as_deref());
+        let mut answer = gate::judge(&plan, &self.expected());
         answer.refusals.extend(gate::judge_backend(&self.work.dir, self.work.state.backend()));
         let refused = !answer.accepted();
         self.tell.say(EventKind::GateAnswered { step: step.clone(), answer: answer.clone() });
-        if refused { Err(StepError::Refused(answer)) } else { Ok(()) }
+        if refused { Err(StepError::Refused(Box::new(answer))) } else { Ok(()) }
+    }
+
+    /// What the gate expects of the plan.
+    fn expected(&self) -> Expected<'_> {
+        // Only a declared backend can hold what an earlier run left.
+        let goes_on = self.tools.again && self.work.state != StateHome::Own;
+        Expected {
+            region: &self.tools.region,
+            primary: self.tools.primary.as_deref(),
+            pinned: &self.work.pinned,
+            decided: &self.work.decided,
+            later: goes_on.then_some(self.tools.accepted.as_slice()),
+        }
     }
 
     /// Plans the stack once more and returns what would still be done to its resources.

@@ -39,7 +39,7 @@ pub(super) enum StepError {
     },
     /// The gate said no.
     #[error("the gate refused the plan")]
-    Refused(GateAnswer),
+    Refused(Box<GateAnswer>),
     /// The run was asked to stop before the next phase.
     #[error("the run was interrupted")]
     Interrupted,

@@ -30,6 +30,10 @@ pub struct Tools {
     pub region: String,
     /// The region that serves in normal times, when it is known.
     pub primary: Option<String>,
+    /// True to go on from what an earlier run left in a declared backend.
+    pub again: bool,
+    /// Digests of changes to what an earlier run made that somebody said yes to.
+    pub accepted: Vec<String>,
     /// Where saved plans and inputs go; 0700.
     pub scratch: PathBuf,
     /// Where the output of every process goes; 0700.

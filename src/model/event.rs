@@ -20,6 +20,7 @@
 use crate::model::{
     finding::Place,
     gate::GateAnswer,
+    redirect::Obstacle,
     resource::ResourceAction,
     run::{DeclaredBy, Outage, RunId, RunKind, RunOutcome},
     step::{Phase, StepId, StepOutcome, StepSummary},
@@ -169,6 +170,14 @@ pub enum EventKind {
         step: Option<StepId>,
         /// One sentence.
         message: String,
+    },
+    /// Something stands in the way of a stack; a failover is refused for it, and a rehearsal goes
+    /// on to find the rest.
+    Obstructed {
+        /// Which stack.
+        step: StepId,
+        /// What.
+        obstacle: Obstacle,
     },
     /// A value that the simulated cloud made up decided something.
     Invented {

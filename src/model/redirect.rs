@@ -102,6 +102,8 @@ pub struct Obstacle {
     pub message: String,
     /// What to change.
     pub hint: String,
+    /// True when not even a rehearsal may go on, since what it runs could not be held in check.
+    pub fatal: bool,
 }
 
 impl fmt::Display for Obstacle {

@@ -103,6 +103,7 @@ impl Board {
             }
             EventKind::CheckoutReady { .. }
             | EventKind::Simulated { .. }
+            | EventKind::Obstructed { .. }
             | EventKind::Invented { .. }
             | EventKind::Replanned { .. }
             | EventKind::RemovalStarted { .. }

@@ -177,6 +177,7 @@ fn leaves_a_line(kind: &EventKind) -> bool {
     match kind {
         EventKind::RunStarted { .. }
         | EventKind::Simulated { .. }
+        | EventKind::Obstructed { .. }
         | EventKind::Invented { .. }
         | EventKind::Replanned { .. }
         | EventKind::RemovalFinished { .. }

@@ -112,11 +112,15 @@ pub(super) fn every_variant() -> Vec<Event> {
             step: step("data"),
             answer: GateAnswer {
                 refusals: vec![refusal(Some("aws_vpc.main"), "would be deleted")],
+                ..GateAnswer::default()
             },
         },
         EventKind::GateAnswered {
             step: step("data"),
-            answer: GateAnswer { refusals: vec![refusal(None, "the plan is not complete"); 5] },
+            answer: GateAnswer {
+                refusals: vec![refusal(None, "the plan is not complete"); 5],
+                ..GateAnswer::default()
+            },
         },
         EventKind::ResourceStarted {
             step: step("data"),

@@ -129,6 +129,9 @@ impl Narrator {
                 }
                 ("Simulated", None, text)
             }
+            EventKind::Obstructed { step, obstacle } => {
+                ("Obstructed", on(step), format!("{obstacle}. {}", obstacle.hint))
+            }
             EventKind::Invented { step, resource_type, attribute, read_at } => {
                 let places: Vec<_> = read_at.iter().map(ToString::to_string).collect();
                 let text = format!("{resource_type}.{attribute}, read at {}", places.join(", "));
@@ -178,7 +181,16 @@ impl Narrator {
             }
             EventKind::PlanMade { step, actions } => ("Plan", on(step), plan_words(actions)),
             EventKind::GateAnswered { step, answer } if answer.accepted() => {
-                ("Accepted", on(step), "the plan may be applied".to_owned())
+                let where_to = answer.whereabouts().map(|words| format!(": {words}"));
+                let mut text = format!("the plan may be applied{}", where_to.unwrap_or_default());
+                if !answer.remnants.is_empty() {
+                    let _ = write!(
+                        text,
+                        "; {} still naming the primary",
+                        count(answer.remnants.len(), "value")
+                    );
+                }
+                ("Accepted", on(step), text)
             }
             EventKind::GateAnswered { step, answer } => ("Refused", on(step), refusals(answer)),
             EventKind::ResourceStarted { step, address, action } => {

@@ -5,8 +5,8 @@
 use super::{
     milestones::{Milestone, RunPhase},
     timeline::{
-        Checkout, InFlight, Invented, Note, PlanFacts, ProbeDown, RecoveryPoint, Removal,
-        ResourceTime, RunFacts, SecondPlan, SimulatedFacts, StepTime, Timeline,
+        Checkout, InFlight, Invented, Note, Obstructed, PlanFacts, ProbeDown, RecoveryPoint,
+        Removal, ResourceTime, RunFacts, SecondPlan, SimulatedFacts, StepTime, Timeline,
     },
     verdict::{Doubt, Summary, Verdict, Verdicts},
 };
@@ -67,6 +67,9 @@ pub struct Report {
     pub notes: Vec<Note>,
     /// What the cloud was, when it was simulated.
     pub simulated: Option<SimulatedFacts>,
+    /// What a failover would be refused for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub obstacles: Vec<Obstructed>,
     /// What the simulated cloud made up and a condition read.
     pub invented: Vec<Invented>,
     /// What a second plan of each stack found.
@@ -143,6 +146,7 @@ impl Report {
             down: timeline.down,
             notes: timeline.notes,
             simulated: timeline.simulated,
+            obstacles: timeline.obstacles,
             invented: timeline.invented,
             second_plans: timeline.second_plans,
             removals: timeline.removals,

@@ -13,6 +13,7 @@ pub mod timeline;
 pub mod verdict;
 
 mod clock;
+mod gate_text;
 mod layout;
 
 pub use json::{Kept, Report};

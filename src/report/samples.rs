@@ -207,6 +207,7 @@ pub(super) fn gone_wrong() -> Vec<Event> {
                         address: Some("aws_route53_record.\u{1b}[31mwww".into()),
                         detail: "would be deleted, and this run did not create it".into(),
                     }],
+                    ..GateAnswer::default()
                 },
             },
         ),

@@ -34,6 +34,8 @@ impl Report {
         self.slowest(&mut page);
         self.in_flight(&mut page);
         self.recovery_points(&mut page);
+        self.gate(&mut page);
+        self.obstacles(&mut page);
         self.second_plans(&mut page);
         self.removals(&mut page);
         self.invented(&mut page);
@@ -52,6 +54,12 @@ impl Report {
         };
         page.hanging_toned(tone, word, "  ", &self.headline());
         self.caveats.iter().for_each(|caveat| page.hanging("  Note: ", caveat));
+        if !self.obstacles.is_empty() {
+            page.hanging(
+                "  Note: ",
+                "a failover would be refused for what stands in its way, below",
+            );
+        }
     }
 
     /// Returns the run in one sentence without a full stop.

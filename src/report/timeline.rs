@@ -6,7 +6,8 @@ use super::{clock::Clock, milestones::Milestones};
 use crate::model::{
     event::{Event, EventKind},
     finding::Place,
-    gate::Refusal,
+    gate::{Changes, Placed, Refusal, Remnant},
+    redirect::Obstacle,
     resource::ResourceAction,
     run::{Outage, RunId, RunKind, RunOutcome},
     step::{Phase, StepId, StepKind, StepOutcome},
@@ -45,6 +46,8 @@ pub struct Timeline {
     pub notes: Vec<Note>,
     /// What the cloud was, when it was simulated.
     pub simulated: Option<SimulatedFacts>,
+    /// What a failover would be refused for.
+    pub obstacles: Vec<Obstructed>,
     /// What the simulated cloud made up and a condition read.
     pub invented: Vec<Invented>,
     /// What a second plan of each stack found.
@@ -72,6 +75,16 @@ pub struct SimulatedFacts {
     pub seed: u64,
     /// The regions that were down from the start.
     pub dark: Vec<String>,
+}
+
+/// Something that stands in the way of a stack.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Obstructed {
+    /// Which stack.
+    pub step: StepId,
+    /// What.
+    #[serde(flatten)]
+    pub obstacle: Obstacle,
 }
 
 /// A value that was made up and then decided something.
@@ -179,6 +192,15 @@ pub struct StepTime {
     pub planned: BTreeMap<ResourceAction, u64>,
     /// Why the gate refused its plan.
     pub refusals: Vec<Refusal>,
+    /// Where its resources lie, and how that is known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub placed: Vec<Placed>,
+    /// What in its plan still named the primary.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remnants: Vec<Remnant>,
+    /// What its plan changed of what an earlier run had made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Changes>,
     /// The names of its outputs.
     pub outputs: Vec<String>,
 }
@@ -309,6 +331,9 @@ impl Timeline {
             EventKind::GateAnswered { step, answer } => {
                 let step = self.step(step);
                 step.refusals.clone_from(&answer.refusals);
+                step.placed.clone_from(&answer.placed);
+                step.remnants.clone_from(&answer.remnants);
+                step.changes.clone_from(&answer.changes);
                 step.accepted_ms = answer.accepted().then_some(now);
             }
             EventKind::ResourceStarted { step, address, action } => {
@@ -330,6 +355,9 @@ impl Timeline {
             EventKind::Simulated { time_scale, seed, dark } => {
                 let (time_scale, seed, dark) = (*time_scale, *seed, dark.clone());
                 self.simulated = Some(SimulatedFacts { time_scale, seed, dark });
+            }
+            EventKind::Obstructed { step, obstacle } => {
+                self.obstacles.push(Obstructed { step: step.clone(), obstacle: obstacle.clone() })
             }
             EventKind::Invented { step, resource_type, attribute, read_at } => {
                 self.invented.push(Invented {
@@ -447,6 +475,9 @@ impl StepTime {
             accepted_ms: None,
             planned: BTreeMap::new(),
             refusals: Vec::new(),
+            placed: Vec::new(),
+            remnants: Vec::new(),
+            changes: None,
             outputs: Vec::new(),
         }
     }

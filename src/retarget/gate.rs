@@ -6,28 +6,160 @@
 //! them. So a plan passes only when it stands on an empty state, saw no drift, and
 //! does nothing but create and read.
 
+use super::proof::prove;
 use crate::{
+    config::{body::Block, file::SourceFile},
     model::{
-        gate::{GateAnswer, Refusal, RefusalReason},
+        gate::{Changes, GateAnswer, Refusal, RefusalReason},
         resource::ResourceAction,
     },
-    terraform::{Mode, Plan, ResourceChange},
+    terraform::{Mode, Plan, PlannedResource, ResourceChange},
 };
-use std::path::Path;
+use sha2::{Digest, Sha256};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
-/// Judges a plan for `region`; `primary` is the region that serves in normal times, if known.
-pub fn judge(plan: &Plan, region: &str, primary: Option<&str>) -> GateAnswer {
-    let mut refusals = Vec::new();
-    completeness(plan, &mut refusals);
-    state(plan, &mut refusals);
-    for change in &plan.resource_changes {
-        refusals.extend(action(change));
+/// How many digits of the digest of changes somebody must give at least.
+pub const MIN_DIGEST: usize = 12;
+
+pub(super) type Refused = Refusal;
+
+/// What a plan is expected to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected<'a> {
+    /// The fallback region.
+    pub region: &'a str,
+    /// The region that serves in normal times, if known.
+    pub primary: Option<&'a str>,
+    /// Provider configurations that point elsewhere on purpose, and where.
+    pub pinned: &'a BTreeMap<String, String>,
+    /// Types and addresses that the runbook decides on itself.
+    pub decided: &'a BTreeSet<String>,
+    /// Digests of changes that somebody said yes to; `None` when the state must be empty.
+    pub later: Option<&'a [String]>,
+}
+
+impl Expected<'_> {
+    /// Returns the region that is left, when it is known.
+    pub(super) fn leaves(&self) -> Option<&str> {
+        self.primary.filter(|primary| *primary != self.region)
     }
-    if let Some(primary) = primary.filter(|primary| *primary != region) {
-        providers(plan, region, primary, &mut refusals);
-        resources(plan, region, primary, &mut refusals);
+
+    /// Whether the runbook decides on a resource, by its type or its address.
+    pub(super) fn decides_on(&self, planned: &PlannedResource) -> bool {
+        let decided = |name: &String| {
+            *name == planned.kind
+                || planned
+                    .address
+                    .split('[')
+                    .next()
+                    .is_some_and(|address| address.ends_with(name.as_str()))
+        };
+        self.decided.iter().any(decided)
     }
-    GateAnswer { refusals }
+}
+
+/// Judges a plan.
+pub fn judge(plan: &Plan, expected: &Expected<'_>) -> GateAnswer {
+    let mut answer = GateAnswer::default();
+    completeness(plan, &mut answer.refusals);
+    drift(plan, &mut answer.refusals);
+    match expected.later {
+        None => {
+            state(plan, &mut answer.refusals);
+            for change in &plan.resource_changes {
+                answer.refusals.extend(action(change));
+            }
+        }
+        Some(accepted) => later(plan, accepted, expected, &mut answer),
+    }
+    prove(plan, expected, &mut answer);
+    answer
+}
+
+/// A plan over the state that an earlier run of the same service left in the same backend.
+fn later(plan: &Plan, accepted: &[String], expected: &Expected<'_>, answer: &mut GateAnswer) {
+    let managed = || plan.prior.iter().filter(|prior| prior.mode == Mode::Managed);
+    if let Some(primary) = expected.leaves() {
+        // An ARN says where a thing is, whatever the provider is configured for.
+        let arn = |values: &serde_json::Value| values["arn"].as_str().map(str::to_owned);
+        let of_primary = managed().find(|prior| {
+            arn(prior.values.expose()).is_some_and(|arn| arn.split(':').nth(3) == Some(primary))
+        });
+        if let Some(found) = of_primary {
+            let detail = format!(
+                "the state holds it, and it lies in `{primary}`: this is the primary's state"
+            );
+            answer.refusals.push(refuse(RefusalReason::PriorState, &found.address, detail));
+        }
+    }
+    let keeps = |change: &&ResourceChange| {
+        let action = change.action();
+        !matches!(action, ResourceAction::Create | ResourceAction::Read | ResourceAction::NoOp)
+            || change.change.importing
+    };
+    let mut changes: Vec<Refusal> =
+        plan.resource_changes.iter().filter(keeps).filter_map(action).collect();
+    // What no yes can make good.
+    let never = |refusal: &Refusal| {
+        matches!(
+            refusal.reason,
+            RefusalReason::Imports | RefusalReason::Forgets | RefusalReason::UnknownAction
+        )
+    };
+    answer.refusals.extend(changes.extract_if(.., |refusal| never(refusal)));
+    if changes.is_empty() {
+        return;
+    }
+    let lines: Vec<_> = changes.iter().map(ToString::to_string).collect();
+    let sum = Sha256::digest(lines.join("\n").as_bytes());
+    let digest: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
+    let yes = accepted
+        .iter()
+        .any(|given| given.len() >= MIN_DIGEST && digest.starts_with(given.as_str()));
+    if !yes {
+        answer.refusals.push(Refusal {
+            reason: RefusalReason::Unconfirmed,
+            address: None,
+            detail: format!(
+                "it would change {} resource(s) that an earlier run made, and nobody said yes; after a look at them: `--accept-changes {}`",
+                changes.len(),
+                &digest[..MIN_DIGEST]
+            ),
+        });
+    }
+    answer.changes = Some(Changes { changes, digest, accepted: yes });
+}
+
+/// Checks the provider versions that `init` chose against the lock file that the repository has.
+///
+/// What was not locked is no refusal; the second value names it.
+pub fn judge_lock(committed: &[u8], chosen: &[u8]) -> (Vec<Refusal>, Vec<String>) {
+    let versions = |text: &[u8]| -> BTreeMap<String, String> {
+        let Ok(file) = SourceFile::parse(Path::new(".terraform.lock.hcl"), text, None) else {
+            return BTreeMap::new();
+        };
+        let version = |block: &Block| {
+            Some((block.label(0)?.to_owned(), block.body().expr("version")?.literal_string()?))
+        };
+        file.body().blocks_of("provider").filter_map(version).collect()
+    };
+    let locked = versions(committed);
+    let (mut refusals, mut unlocked) = (Vec::new(), Vec::new());
+    for (provider, version) in versions(chosen) {
+        match locked.get(&provider) {
+            Some(locked) if *locked == version => {}
+            Some(locked) => refusals.push(refuse(
+                RefusalReason::ProviderVersion,
+                &provider,
+                format!("the lock file says version {locked}, and {version} was chosen"),
+            )),
+            None => unlocked.push(format!("{provider} {version}")),
+        }
+    }
+    (refusals, unlocked)
 }
 
 /// Checks that `init` has set up the backend called `expected` in the stack's folder.
@@ -49,7 +181,7 @@ pub fn judge_backend(stack: &Path, expected: &str) -> Option<Refusal> {
     })
 }
 
-fn refuse(reason: RefusalReason, address: &str, detail: impl Into<String>) -> Refusal {
+pub(super) fn refuse(reason: RefusalReason, address: &str, detail: impl Into<String>) -> Refusal {
     Refusal { reason, address: Some(address.to_owned()), detail: detail.into() }
 }
 
@@ -70,6 +202,10 @@ fn state(plan: &Plan, refusals: &mut Vec<Refusal>) {
         );
         refusals.push(refuse(RefusalReason::PriorState, &first.address, detail));
     }
+}
+
+/// What is not there where the state says it is may be there in another region.
+fn drift(plan: &Plan, refusals: &mut Vec<Refusal>) {
     for drift in plan.resource_drift.iter().filter(|d| d.mode == Mode::Managed) {
         let detail = if drift.action() == ResourceAction::Delete {
             "was not found where the state says it is; applying would forget it and leave its object behind"
@@ -108,42 +244,6 @@ fn action(change: &ResourceChange) -> Option<Refusal> {
     Some(refuse(reason, &change.address, detail))
 }
 
-/// A provider that is still configured for the primary.
-fn providers(plan: &Plan, region: &str, primary: &str, refusals: &mut Vec<Refusal>) {
-    let configured = plan.configuration["provider_config"].as_object();
-    for (key, provider) in configured.into_iter().flatten() {
-        let of_provider = provider["expressions"]["region"]["constant_value"].as_str();
-        if of_provider == Some(primary) {
-            let detail =
-                format!("is configured for the primary region `{primary}`, not for `{region}`");
-            refusals.push(refuse(RefusalReason::Region, &format!("provider {key}"), detail));
-        }
-    }
-}
-
-/// A resource that says itself that it lies in the primary.
-fn resources(plan: &Plan, region: &str, primary: &str, refusals: &mut Vec<Refusal>) {
-    for planned in plan.planned.iter().filter(|r| r.mode == Mode::Managed) {
-        for name in ["region", "location", "availability_zone", "zone"] {
-            let value = planned.values.expose()[name].as_str();
-            if let Some(value) = value.filter(|value| lies_in(value, primary)) {
-                let detail =
-                    format!("`{name}` is `{value}`, which lies in the primary, not in `{region}`");
-                refusals.push(refuse(RefusalReason::Region, &planned.address, detail));
-            }
-        }
-    }
-}
-
-/// Whether a region or a zone, as a cloud writes it, is `region` or lies in it:
-/// `ap-northeast-1`, `ap-northeast-1a`, `asia-northeast1-b`.
-fn lies_in(value: &str, region: &str) -> bool {
-    value.strip_prefix(region).is_some_and(|rest| {
-        let zone = rest.strip_prefix('-').unwrap_or(rest);
-        zone.len() <= 1 && zone.chars().all(|c| c.is_ascii_lowercase())
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,8 +263,21 @@ mod tests {
             "change": {"actions": actions, "before": null, "after": {}}})
     }
 
+    fn judged(plan: &Plan, later: Option<&[String]>) -> GateAnswer {
+        judge(
+            plan,
+            &Expected {
+                region: "ap-northeast-2",
+                primary: Some("ap-northeast-1"),
+                pinned: &[("aws.edge".to_owned(), "us-east-1".to_owned())].into(),
+                decided: &BTreeSet::new(),
+                later,
+            },
+        )
+    }
+
     fn said(plan: &Plan) -> String {
-        let answer = judge(plan, "ap-northeast-2", Some("ap-northeast-1"));
+        let answer = judged(plan, None);
         answer.refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     }
 
@@ -173,7 +286,7 @@ mod tests {
         let read = json!({"address": "data.aws_ami.x", "mode": "data", "type": "aws_ami", "name": "x",
             "change": {"actions": ["read"], "before": null, "after": {}}});
         let plan = plan(json!({"resource_changes": [change(json!(["create"])), read]}));
-        assert!(judge(&plan, "ap-northeast-2", Some("ap-northeast-1")).accepted());
+        assert!(judged(&plan, None).accepted());
     }
 
     #[test]
@@ -235,18 +348,127 @@ mod tests {
         }});
         let plan = plan(json!({"planned_values": values, "configuration": configuration}));
         insta::assert_snapshot!(said(&plan), @r"
+        `aws_subnet.a`: `availability_zone` is `ap-northeast-1a`, which lies in `ap-northeast-1`, the primary, not in `ap-northeast-2`
         `provider aws`: is configured for the primary region `ap-northeast-1`, not for `ap-northeast-2`
-        `aws_subnet.a`: `availability_zone` is `ap-northeast-1a`, which lies in the primary, not in `ap-northeast-2`
         ");
     }
 
     #[test]
-    fn a_region_is_no_zone_of_a_shorter_one() {
-        assert!(lies_in("us-east-1", "us-east-1"));
-        assert!(lies_in("us-east-1a", "us-east-1"));
-        assert!(lies_in("europe-west1-b", "europe-west1"));
-        assert!(!lies_in("europe-west10", "europe-west1"));
-        assert!(!lies_in("ap-northeast-2a", "ap-northeast-1"));
+    fn the_region_of_every_planned_resource_is_known_and_one_elsewhere_is_refused() {
+        let aws = |address: &str, kind: &str, values: Value| {
+            json!({"address": address, "mode": "managed", "type": kind, "name": "x", "values": values,
+                "provider_name": "registry.terraform.io/hashicorp/aws"})
+        };
+        let mut other = aws("random_id.x", "random_id", json!({}));
+        other["provider_name"] = "registry.terraform.io/hashicorp/random".into();
+        let values = json!({"root_module": {
+            "resources": [
+                aws("aws_vpc.main", "aws_vpc", json!({})),
+                aws("aws_sqs_queue.far[0]", "aws_sqs_queue", json!({"region": "us-west-2"})),
+                aws("aws_iam_role.app", "aws_iam_role", json!({})),
+                aws("aws_acm_certificate.front", "aws_acm_certificate", json!({})),
+                aws("aws_vpc.lost", "aws_vpc", json!({})),
+                other,
+            ],
+            "child_modules": [{"resources": [aws("module.m[\"a.b\"].aws_subnet.x", "aws_subnet", json!({}))]}],
+        }});
+        let uses =
+            |address: &str, key: &str| json!({"address": address, "provider_config_key": key});
+        let configuration = json!({
+            "provider_config": {
+                "aws": {"expressions": {"region": {"constant_value": "ap-northeast-2"}}},
+                "aws.edge": {"expressions": {"region": {"constant_value": "us-east-1"}}},
+                "aws.lost": {"expressions": {"region": {"references": ["local.x"]}}},
+                "module.m:aws": {"expressions": {"region": {"constant_value": "ap-northeast-1"}}},
+            },
+            "root_module": {
+                "resources": [uses("aws_vpc.main", "aws"), uses("aws_sqs_queue.far", "aws"),
+                    uses("aws_iam_role.app", "aws"), uses("aws_acm_certificate.front", "aws.edge"),
+                    uses("aws_vpc.lost", "aws.lost")],
+                "module_calls": {"m": {"module": {"resources": [uses("aws_subnet.x", "module.m:aws")]}}},
+            },
+        });
+        let plan = plan(json!({"planned_values": values, "configuration": configuration}));
+        let answer = judged(&plan, None);
+        let placed: Vec<_> = answer
+            .placed
+            .iter()
+            .map(|p| format!("{} {} {}", p.address, p.region.as_deref().unwrap_or("-"), p.known_by))
+            .collect();
+        insta::assert_snapshot!(placed.join("\n"), @r#"
+        aws_vpc.main ap-northeast-2 by its provider
+        aws_sqs_queue.far[0] us-west-2 says so itself
+        aws_iam_role.app - global
+        aws_acm_certificate.front us-east-1 by its provider
+        aws_vpc.lost - not known
+        random_id.x - no region
+        module.m["a.b"].aws_subnet.x ap-northeast-1 by its provider
+        "#);
+        insta::assert_snapshot!(answer.whereabouts().unwrap(), @"1 in ap-northeast-1, 1 in ap-northeast-2, 1 in us-east-1, 1 in us-west-2, 1 global, 1 without a region, 1 not known");
+        insta::assert_snapshot!(said(&plan), @r#"
+        `aws_sqs_queue.far[0]`: `region` is `us-west-2`, which lies in `us-west-2`, not in `ap-northeast-2`
+        `aws_vpc.lost`: nothing in the plan tells that it would lie in `ap-northeast-2`: its provider's region is not a value that is known
+        `module.m["a.b"].aws_subnet.x`: would lie in `ap-northeast-1`, the primary, by its provider, not in `ap-northeast-2`
+        `provider module.m:aws`: is configured for the primary region `ap-northeast-1`, not for `ap-northeast-2`
+        "#);
+    }
+
+    #[test]
+    fn what_still_names_the_primary_is_listed_and_no_secret_shown() {
+        let values = json!({"root_module": {"resources": [{"address": "a.b", "mode": "managed",
+            "type": "a", "name": "b",
+            "values": {"env": [{"URL": "https://x.ap-northeast-1.example"}], "token": "ap-northeast-1:s3cret"},
+            "sensitive_values": {"token": true}}]}});
+        let answer = judged(&plan(json!({"planned_values": values})), None);
+        let shown: Vec<_> = answer.remnants.iter().map(ToString::to_string).collect();
+        insta::assert_snapshot!(shown.join("\n"), @r"
+        `a.b`: `env[0].URL` still names the primary: https://x.ap-northeast-1.example
+        `a.b`: `token` still names the primary: a sensitive value
+        ");
+        assert!(answer.accepted());
+    }
+
+    #[test]
+    fn a_later_run_needs_a_yes_to_what_it_takes_away_and_to_nothing_else() {
+        let prior = json!({"format_version": "1.0", "values": {"root_module": {"resources": [
+            {"address": "aws_vpc.main", "mode": "managed", "type": "aws_vpc", "name": "main", "values": {}}]}}});
+        let plan_of = |actions: Value| {
+            plan(json!({"prior_state": prior, "resource_changes": [change(actions)]}))
+        };
+        let unchanged = judged(&plan_of(json!(["no-op"])), Some(&[]));
+        assert!(unchanged.accepted() && unchanged.changes.is_none());
+        let replaces = plan_of(json!(["delete", "create"]));
+        let refused = judged(&replaces, Some(&[]));
+        insta::assert_snapshot!(refused.refusals[0], @"it would change 1 resource(s) that an earlier run made, and nobody said yes; after a look at them: `--accept-changes 86a5232705b4`");
+        let digest = refused.changes.unwrap().digest;
+        assert!(!judged(&replaces, Some(&[digest[..6].to_owned()])).accepted(), "too short");
+        let yes = judged(&replaces, Some(&[digest[..12].to_owned()]));
+        assert!(yes.accepted() && yes.changes.unwrap().accepted);
+        let deletes = judged(&plan_of(json!(["delete"])), Some(&[digest[..12].to_owned()]));
+        assert!(!deletes.accepted(), "a yes to one thing is none to another");
+    }
+
+    #[test]
+    fn the_primarys_own_state_is_known_by_its_arns() {
+        let prior = json!({"format_version": "1.0", "values": {"root_module": {"resources": [
+            {"address": "aws_vpc.main", "mode": "managed", "type": "aws_vpc", "name": "main",
+                "values": {"arn": "arn:aws:ec2:ap-northeast-1:1:vpc/x"}}]}}});
+        let answer = judged(&plan(json!({"prior_state": prior})), Some(&[]));
+        insta::assert_snapshot!(answer.refusals[0], @"`aws_vpc.main`: the state holds it, and it lies in `ap-northeast-1`: this is the primary's state");
+    }
+
+    #[test]
+    fn provider_versions_are_those_of_the_lock_file() {
+        let lock = |version: &str| {
+            format!(
+                "provider \"registry.terraform.io/hashicorp/aws\" {{\n  version = \"{version}\"\n}}\n"
+            )
+        };
+        let judge = |a: &str, b: &str| judge_lock(a.as_bytes(), b.as_bytes());
+        assert_eq!(judge(&lock("1.0.0"), &lock("1.0.0")), (vec![], vec![]));
+        let (refused, _) = judge(&lock("1.0.0"), &lock("1.1.0"));
+        insta::assert_snapshot!(refused[0], @"`registry.terraform.io/hashicorp/aws`: the lock file says version 1.0.0, and 1.1.0 was chosen");
+        assert_eq!(judge("", &lock("1.0.0")).1, ["registry.terraform.io/hashicorp/aws 1.0.0"]);
     }
 
     #[test]

@@ -13,7 +13,10 @@ use crate::{
         known::Knowledge,
         module::{Module, Resource, ResourceMode},
     },
-    model::redirect::{Decision, GlobalResource, Obstacle},
+    model::{
+        finding::Place,
+        redirect::{Decision, GlobalResource, Obstacle},
+    },
 };
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,7 +56,8 @@ pub(super) fn decide(
         let known = catalogue.resource(&resource.kind);
         let naming_of = known.and_then(|known| known.name.as_ref());
         let spans = naming_of.is_some_and(|naming| naming.unique.spans_regions());
-        let is_global = catalogue.is_global(&resource.kind);
+        // Random numbers and the like live in no region either, and collide with nothing.
+        let is_global = catalogue.is_global(&resource.kind) && of_a_cloud(module, resource);
         let ruled = rule(resource, rules);
         if !spans && !is_global && ruled.is_none() {
             continue;
@@ -87,15 +91,54 @@ pub(super) fn decide(
             Decision::Adopt => collides = Some(false),
             Decision::Create | Decision::Unknown => {}
         }
+        collides = collides.filter(|_| naming.primary.is_some());
+        if let (None, Some(true), Some(name), Some(expr)) = (ruled, collides, &name, expr)
+            && is_made(resource, fallback)
+        {
+            let address = address(reached, resource);
+            made.obstacles.push(collides_with_the_primary(resource, &address, name, expr.place()));
+        }
         made.globals.push(GlobalResource {
             address: address(reached, resource),
             place: resource.place(),
             decision,
             name,
-            collides: collides.filter(|_| naming.primary.is_some()),
+            collides,
         });
     }
     adopted
+}
+
+/// Whether a resource is of a cloud that has regions.
+fn of_a_cloud(module: &Module, resource: &Resource) -> bool {
+    let provider = resource.provider_name().0;
+    takes_a_region(module, &provider) || provider_type(module, &provider) == "azurerm"
+}
+
+/// Whether a resource is there at all in the fallback, as far as that is known.
+fn is_made(resource: &Resource, fallback: &Knowledge<'_>) -> bool {
+    let count = resource.body().expr("count").and_then(|count| fallback.value(count));
+    count.is_none_or(|count| count != json!(0) && count != json!(false))
+}
+
+/// A name that is the same in the primary: creating it would fail halfway through the apply.
+fn collides_with_the_primary(
+    resource: &Resource,
+    address: &str,
+    name: &str,
+    place: Place,
+) -> Obstacle {
+    Obstacle {
+        place,
+        message: format!(
+            "`{address}` would be named `{name}`, which the primary's is named already, and there can be only one"
+        ),
+        hint: format!(
+            "Decide in the runbook: `global \"{}\" {{ decision = \"suffix\" }}`, or `adopt` the primary's, `leave` it out, or `create` it all the same",
+            resource.address()
+        ),
+        fatal: false,
+    }
 }
 
 fn address(reached: &Reached<'_>, resource: &Resource) -> String {
@@ -139,6 +182,7 @@ fn add_suffix(
             ),
             hint: "Decide otherwise in the runbook's `global` block: `create`, `adopt` or `leave`"
                 .to_owned(),
+            fatal: false,
         });
         return false;
     };
@@ -163,12 +207,13 @@ fn leave(module: &Module, resource: &Resource, made: &mut Redirection) {
             place,
             message: format!("`{}` is left out, and it is read here", resource.address()),
             hint: "Adopt it instead, or leave out what reads it, too".to_owned(),
+            fatal: false,
         });
     }
 }
 
 /// Returns where something reads a resource that would not be there.
-fn read_elsewhere(module: &Module, resource: &Resource) -> Option<crate::model::finding::Place> {
+fn read_elsewhere(module: &Module, resource: &Resource) -> Option<Place> {
     let reads = |path: &[String]| matches!(path, [kind, name, ..] if *kind == resource.kind && *name == resource.name);
     let mut exprs: Vec<&crate::config::expression::Expr> = Vec::new();
     exprs.extend(module.locals.iter().map(|local| local.expr()));
@@ -196,6 +241,7 @@ fn adopt(
             message: format!("drctl does not know how to find an existing `{}`", resource.kind),
             hint: "Decide otherwise in the runbook's `global` block: `create`, `suffix` or `leave`"
                 .to_owned(),
+            fatal: false,
         });
         return false;
     };
@@ -206,8 +252,7 @@ fn adopt(
             made.obstacles.push(Obstacle {
                 place: resource.place(),
                 message: format!("`{}` has no `{from}` by which the existing one could be found", resource.address()),
-                hint: "Decide otherwise in the runbook's `global` block: `create`, `suffix` or `leave`".to_owned(),
-            });
+                hint: "Decide otherwise in the runbook's `global` block: `create`, `suffix` or `leave`".to_owned(), fatal: false });
             return false;
         };
         data.insert(argument.clone(), expr.to_json_syntax().unwrap_or(Value::Null));

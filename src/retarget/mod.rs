@@ -14,6 +14,7 @@ mod inventory;
 mod layout;
 mod naming;
 mod override_file;
+mod proof;
 mod provider;
 mod reach;
 mod redirect;

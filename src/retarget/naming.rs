@@ -109,6 +109,9 @@ impl Naming {
     /// Returns the zone of the fallback that stands where `zone` does in the primary's list.
     pub(super) fn zone(&self, zone: &str, primary: &str) -> Option<String> {
         let (from, to) = (Regions::known().find(primary)?, Regions::known().find(&self.region)?);
+        if from.cloud != to.cloud {
+            return None;
+        }
         let carry = |from: Vec<String>, to: Vec<String>| {
             let at = from.iter().position(|known| known == zone)?;
             to.get(at).cloned()
@@ -206,7 +209,7 @@ mod tests {
         assert_eq!(fate("ap-northeast-1a"), becomes("ap-northeast-2a"));
         // The second zone that is offered, not the one of the same letter.
         assert_eq!(fate("ap-northeast-1c"), becomes("ap-northeast-2b"));
-        assert_eq!(fate("apne1-az4"), becomes("apne2-az1"));
+        assert_eq!(fate("apne1-az4"), becomes("apne2-az3"));
         assert_eq!(
             fate("com.amazonaws.ap-northeast-1.s3"),
             becomes("com.amazonaws.ap-northeast-2.s3")

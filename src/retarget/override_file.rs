@@ -89,8 +89,8 @@ impl Overrides {
     }
 }
 
-/// Adds to the override file in `dir`, which need not be there yet. What stands there already
-/// stays, where both speak of the same block.
+/// Adds to the override file in `dir`, which need not be there yet. Where both speak of the same
+/// argument, what is added wins.
 ///
 /// # Errors
 ///
@@ -110,8 +110,7 @@ fn merge(all: &mut Map<String, Value>, more: &Value) {
     for (name, value) in more.as_object().into_iter().flatten() {
         match all.get_mut(name) {
             Some(Value::Object(known)) if value.is_object() => merge(known, value),
-            Some(_) => {}
-            None => {
+            _ => {
                 all.insert(name.clone(), value.clone());
             }
         }
@@ -144,7 +143,7 @@ mod tests {
         let text = fs::read_to_string(dir.path().join(OVERRIDE_FILE)).unwrap();
         assert_eq!(
             serde_json::from_str::<Value>(&text).unwrap(),
-            json!({"resource": {"a": {"x": {"count": 0, "provisioner": []}}, "b": {}}})
+            json!({"resource": {"a": {"x": {"count": 1, "provisioner": []}}, "b": {}}})
         );
     }
 

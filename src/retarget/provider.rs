@@ -80,8 +80,7 @@ impl Providers<'_, '_> {
                     ),
                     hint: format!(
                         "Say where each goes: `providers = {{ \"{key}\" = \"…\" }}` in the runbook's stack; or give what belongs to the fallback a root of its own"
-                    ),
-                });
+                    ), fatal: false });
             }
             Home::Names(name) if *name == region => {}
             Home::Names(name) if self.naming.primary.as_ref().is_some_and(|p| p != name) => {
@@ -98,8 +97,7 @@ impl Providers<'_, '_> {
                     ),
                     hint: format!(
                         "Say where it goes: `providers = {{ \"{key}\" = \"…\" }}` in the runbook's stack; or write its region as a literal, or as a variable with a default"
-                    ),
-                });
+                    ), fatal: false });
             }
             Home::Names(_) | Home::Silent | Home::Unknown => {
                 if let Some(variable) = provider.region.as_ref().and_then(Expr::variable_name)

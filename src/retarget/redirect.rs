@@ -212,7 +212,7 @@ impl Redirector<'_> {
             );
             let place = Place { file, line: 1, column: 1 };
             let hint = "Rename the file so that it sorts before".to_owned();
-            self.made.obstacles.push(Obstacle { place, message, hint });
+            self.made.obstacles.push(Obstacle { place, message, hint, fatal: true });
         }
     }
 
@@ -241,8 +241,7 @@ impl Redirector<'_> {
                         "the module `{}` comes from `{from}`, which names the primary region, and there is none for `{region}`",
                         call.name
                     ),
-                    hint: format!("Add the module for `{region}`, or say that it is meant: `--replace {from}={from}`"),
-                }),
+                    hint: format!("Add the module for `{region}`, or say that it is meant: `--replace {from}={from}`"), fatal: false }),
             }
         }
     }
@@ -291,6 +290,7 @@ impl Redirector<'_> {
                 "Terragrunt computes the input `{name}`, and drctl does not run Terragrunt"
             ),
             hint: format!("Give it in the runbook's stack: `variables = {{ {name} = … }}`"),
+            fatal: false,
         });
     }
 

@@ -207,8 +207,7 @@ fn outside(
                 "`{}` reads a state in the primary region, which no stack of the runbook produces",
                 resource.address()
             ),
-            hint: "Add the stack that produces it to the runbook; or name a copy of its state elsewhere: `--replace OLD_BUCKET=NEW_BUCKET`, and so for its region".to_owned(),
-        });
+            hint: "Add the stack that produces it to the runbook; or name a copy of its state elsewhere: `--replace OLD_BUCKET=NEW_BUCKET`, and so for its region".to_owned(), fatal: false });
     }
 }
 

@@ -191,6 +191,7 @@ impl Sweep<'_> {
                 "{what} names the primary region and cannot be overridden as it is written"
             ),
             hint: "Write it as a variable, or from the region of the provider".to_owned(),
+            fatal: false,
         });
     }
 
@@ -223,8 +224,7 @@ impl Sweep<'_> {
                             "Say what stands for it: `--replace {old}=NEW`, or in the runbook `region \"{region}\" {{ replace = {{ \"{old}\" = \"NEW\" }} }}`; the same on both sides keeps it",
                             old = text.text,
                             region = self.naming.region
-                        ),
-                    });
+                        ), fatal: false });
                     continue;
                 }
             };

@@ -15,6 +15,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 #[derive(Default)]
 struct Asked {
     primary: Option<&'static str>,
+    region: Option<&'static str>,
     given: Vec<(&'static str, Value)>,
     replace: Vec<(&'static str, &'static str)>,
     providers: Vec<(&'static str, &'static str)>,
@@ -47,7 +48,7 @@ fn redirected_at(at: &str, files: &[(&str, &str)], asked: &Asked) -> Redirection
         .filter_map(|m| Some((StepId::new(m.dir.to_str()?), StateKey::of_backend(m)?)))
         .collect();
     let target = Target {
-        region: "ap-northeast-2",
+        region: asked.region.unwrap_or("ap-northeast-2"),
         primary: asked.primary,
         replace: &text(&asked.replace),
         globals: &asked
@@ -396,21 +397,25 @@ locals {
 
 #[test]
 fn google_has_zones_and_azure_a_location_of_each_resource() {
-    let google = Asked { primary: Some("asia-northeast1"), ..Asked::default() };
+    let google = Asked {
+        primary: Some("asia-northeast1"),
+        region: Some("asia-northeast3"),
+        ..Asked::default()
+    };
     let text = "provider \"google\" {\n  region = \"asia-northeast1\"\n  zone   = \"asia-northeast1-a\"\n}\n";
     let made = redirected(&[("root/main.tf", text)], &google);
     assert_eq!(
         overridden(&made, "root"),
-        json!({"provider": {"google": [{"region": "ap-northeast-2"}]}}),
-        "a region of another cloud has no zone that corresponds"
+        json!({"provider": {"google": [{"region": "asia-northeast3", "zone": "asia-northeast3-a"}]}})
     );
-    let azure = Asked { primary: Some("japaneast"), ..Asked::default() };
+    let azure =
+        Asked { primary: Some("japaneast"), region: Some("koreacentral"), ..Asked::default() };
     let text = "resource \"azurerm_resource_group\" \"x\" {\n  location = \"Japan East\"\n}\n";
     let made = redirected(&[("root/main.tf", text)], &azure);
     assert_eq!(made.layout, Layout::Resource);
     assert_eq!(
         overridden(&made, "root"),
-        json!({"resource": {"azurerm_resource_group": {"x": {"location": "ap-northeast-2"}}}})
+        json!({"resource": {"azurerm_resource_group": {"x": {"location": "koreacentral"}}}})
     );
 }
 
@@ -506,7 +511,8 @@ fn a_global_resource_is_created_suffixed_adopted_or_left_out() {
     );
 
     let made = with(vec![("aws_iam_role_policy_attachment", Decision::Leave)]);
-    assert_eq!(obstacles(&made), "");
+    insta::assert_snapshot!(obstacles(&made), @"root/main.tf:3:10: `aws_iam_role.app` would be named `app`, which the primary's is named already, and there can be only one");
+    assert_eq!(obstacles(&with(vec![("aws_iam_role", Decision::Create)])), "");
     let made = with(vec![("aws_iam_role", Decision::Leave)]);
     insta::assert_snapshot!(obstacles(&made), @"root/main.tf:6:10: `aws_iam_role.app` is left out, and it is read here");
 }
@@ -549,7 +555,18 @@ resource "aws_ecs_task_definition" "x" {
         .iter()
         .map(|d| format!("{}: {} {} {:?}", d.status, d.kind, d.name, d.region))
         .collect();
-    insta::assert_snapshot!(shown.join("\n"), @"");
+    insta::assert_snapshot!(shown.join("\n"), @r#"
+    unknown: data source data.aws_acm_certificate.front Some("us-east-1")
+    unknown: data source data.aws_ami.base Some("ap-northeast-2")
+    unknown: provider registry registry.example.com None
+    unknown: provider registry registry.terraform.io None
+    unknown: module source git.example.com None
+    unknown: module source registry.terraform.io None
+    in the dead region: image host 1.dkr.ecr.ap-northeast-1.amazonaws.com Some("ap-northeast-1")
+    alive: key arn:aws:kms:eu-west-1:1:key/a Some("eu-west-1")
+    alive: control plane IAM Some("us-east-1")
+    alive: pinned region us-east-1 (provider aws.edge) Some("us-east-1")
+    "#);
     assert!(made.dependencies.iter().any(|d| d.status == DependencyStatus::Dead));
 }
 

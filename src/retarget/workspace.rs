@@ -87,8 +87,7 @@ pub(super) fn choose(
         made.obstacles.push(Obstacle {
             place: expr.place(),
             message,
-            hint: "Say which one to take: `workspace = \"NAME\"` in the runbook's stack; its provider is pointed at the fallback in any case".to_owned(),
-        });
+            hint: "Say which one to take: `workspace = \"NAME\"` in the runbook's stack; its provider is pointed at the fallback in any case".to_owned(), fatal: false });
         return None;
     }
     let place = modules.iter().find_map(|module| first_use(module))?;
@@ -97,8 +96,7 @@ pub(super) fn choose(
         message: "what is built depends on the workspace, and nobody says which one serves".to_owned(),
         hint: format!(
             "Say so: `workspace = \"NAME\"` in the runbook's stack, or `--workspace NAME`; `{DEFAULT_WORKSPACE}` if none was ever selected"
-        ),
-    });
+        ), fatal: false });
     None
 }
 

@@ -121,6 +121,9 @@ pub struct PlannedResource {
     /// Its values, as far as they are known.
     #[serde(default)]
     pub values: Hidden,
+    /// Which of the values are sensitive, in the same shape; `true` is all of a value.
+    #[serde(default)]
+    pub sensitive_values: Value,
 }
 
 /// A resource instance that the state already holds.
@@ -130,6 +133,12 @@ pub struct PriorResource {
     pub address: String,
     /// What kind of block it is. A data source is here when it was read for this plan.
     pub mode: Mode,
+    /// Its type, such as `aws_instance`.
+    #[serde(default, rename = "type")]
+    pub kind: String,
+    /// Its values.
+    #[serde(default)]
+    pub values: Hidden,
 }
 
 impl Plan {

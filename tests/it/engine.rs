@@ -163,6 +163,8 @@ async fn go(
         stop: Stop::default(),
         region: "ap-northeast-2".into(),
         primary: None,
+        again: false,
+        accepted: Vec::new(),
         scratch: dir.join("scratch"),
         logs: dir.join("logs"),
         one_init: None,

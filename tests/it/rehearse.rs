@@ -19,6 +19,10 @@ service "shop" {
   primary = "ap-northeast-1"
 }
 
+region "ap-northeast-2" {
+  replace = { "ami-12345678" = "ami-87654321" }
+}
+
 stack "network" {
   path = "network"
 }
@@ -254,7 +258,7 @@ fn a_hostile_repository_cannot_touch_the_host() {
     let mark = mark.display();
     env.commit(&[
         ("drctl.hcl", &format!("service \"shop\" {{\n  rto = \"1h\"\n  primary = \"ap-northeast-1\"\n}}\nstack \"only\" {{\n  path = \"only\"\n}}\ncommand \"evil\" {{\n  needs = [\"only\"]\n  run = [\"touch\", \"{mark}\"]\n}}\nprobe \"command\" \"evil\" {{\n  run = [\"touch\", \"{mark}\"]\n}}\nrecovery_point \"evil\" {{\n  run = [\"touch\", \"{mark}\"]\n}}\n")),
-        ("only/main.tf", &format!("resource \"terraform_data\" \"a\" {{\n  provisioner \"local-exec\" {{\n    command = \"touch {mark}\"\n  }}\n  provisioner \"local-exec\" {{\n    when = destroy\n    command = \"touch {mark}\"\n  }}\n}}\nresource \"null_resource\" \"b\" {{\n  provisioner \"local-exec\" {{\n    command = \"touch {mark}\"\n  }}\n}}\ndata \"external\" \"c\" {{\n  program = [\"touch\", \"{mark}\"]\n}}\nresource \"local_file\" \"d\" {{\n  filename = \"{mark}\"\n  content = \"x\"\n}}\ndata \"archive_file\" \"e\" {{\n  type = \"zip\"\n  source_content = \"x\"\n  source_content_filename = \"x\"\n  output_path = \"{mark}\"\n}}\nmodule \"m\" {{\n  source = \"../m\"\n}}\n")),
+        ("only/main.tf", &format!("resource \"terraform_data\" \"a\" {{\n  provisioner \"local-exec\" {{\n    command = \"touch {mark}\"\n  }}\n  provisioner \"local-exec\" {{\n    when = destroy\n    command = \"touch {mark}\"\n  }}\n}}\nresource \"null_resource\" \"b\" {{\n  provisioner \"local-exec\" {{\n    command = \"touch {mark}\"\n    environment = {{ REGION = \"ap-northeast-1\" }}\n  }}\n}}\ndata \"external\" \"c\" {{\n  program = [\"touch\", \"{mark}\"]\n}}\nresource \"local_file\" \"d\" {{\n  filename = \"{mark}\"\n  content = \"x\"\n}}\ndata \"archive_file\" \"e\" {{\n  type = \"zip\"\n  source_content = \"x\"\n  source_content_filename = \"x\"\n  output_path = \"{mark}\"\n}}\nmodule \"m\" {{\n  source = \"../m\"\n}}\n")),
         ("only/a_override.tf", &format!("resource \"null_resource\" \"b\" {{\n  provisioner \"local-exec\" {{\n    command = \"touch {mark}\"\n  }}\n}}\n")),
         ("m/main.tf.json", &format!("{{\"resource\":{{\"null_resource\":{{\"z\":{{\"provisioner\":[{{\"local-exec\":{{\"command\":\"touch {mark}\"}}}}]}}}}}}}}")),
     ]);
@@ -263,7 +267,7 @@ fn a_hostile_repository_cannot_touch_the_host() {
     assert_eq!(output.code, Some(0), "{output}");
     assert!(output.stdout.contains("is outside of the scratch copy"), "{output}");
     env.commit(&[("only/zzzz_override.tf", "")]);
-    assert_eq!(rehearse(&env, &[]).code, Some(2), "an override that would win is refused");
+    assert_eq!(rehearse(&env, &[]).code, Some(4), "an override that would win is refused");
 }
 
 #[test]

@@ -46,9 +46,14 @@ pub(crate) struct Failover {
     #[arg(long, value_name = "DIGEST", requires = "yes")]
     expect_plan: Option<String>,
 
-    /// Go on though an earlier run left resources of the service in the region
+    /// Go on though an earlier run left resources of the service in the region: beside them,
+    /// or, where the state is in a declared backend, from them
     #[arg(long)]
     again: bool,
+
+    /// Say yes to what the gate showed that a plan would change or take away (12 digits at least)
+    #[arg(long, value_name = "DIGEST", requires = "again")]
+    accept_changes: Vec<String>,
 }
 
 impl Failover {
@@ -71,7 +76,11 @@ impl Failover {
         let attempt = Attempt {
             asked: &self.asked,
             began_at,
-            way: &Way::Failover { expected: self.expect_plan, again: self.again },
+            way: &Way::Failover {
+                expected: self.expect_plan,
+                again: self.again,
+                accepted: self.accept_changes,
+            },
             folder: &home.new_run(began_at)?,
             home: &home,
             stop: &stop::listen_and_say(*ui)?,

@@ -39,7 +39,7 @@ impl Report {
         }
         let report = read(&folder)?;
         ui.answer(&report.to_json().or_exit(Exit::Failed)?);
-        Ok(exit(report.summary))
+        Ok(exit(&report))
     }
 }
 
@@ -47,12 +47,12 @@ impl Report {
 pub(crate) fn print(folder: &RunFolder, ui: &Ui) -> Result<Exit, CliError> {
     let report = read(folder)?;
     ui.answer(&report.to_text(Style { color: ui.color_on_stdout(), ..Style::default() }));
-    Ok(exit(report.summary))
+    Ok(exit(&report))
 }
 
 /// Reads what a run's exit code is.
 pub(crate) fn exit_of(folder: &RunFolder) -> Result<Exit, CliError> {
-    Ok(exit(read(folder)?.summary))
+    Ok(exit(&read(folder)?))
 }
 
 /// Folds the journal of a run.
@@ -76,9 +76,14 @@ fn from_journal(error: JournalError) -> CliError {
     CliError::hinted(Exit::Failed, error, JournalError::hint)
 }
 
-/// What drctl exits with for a run.
-fn exit(summary: Summary) -> Exit {
-    match summary {
+/// What drctl exits with for a run. A rehearsal that went well is still a no when the failover
+/// that it stands for would be refused.
+fn exit(report: &crate::report::Report) -> Exit {
+    let came_back = matches!(report.summary, Summary::Met | Summary::Missed | Summary::Unproven);
+    if came_back && !report.obstacles.is_empty() {
+        return Exit::Refused;
+    }
+    match report.summary {
         Summary::Met => Exit::Met,
         Summary::Missed => Exit::No,
         Summary::Unproven => Exit::Unproven,
