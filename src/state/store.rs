@@ -66,6 +66,18 @@ impl StateStore {
         Ok(Self { dir, writing: Mutex::new(()) })
     }
 
+    /// Returns the stacks that have, or had, a state, in the order of their names.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Read`] when the folder cannot be read.
+    pub fn stacks(&self) -> Result<Vec<StepId>, StateError> {
+        let folders = entries(&self.dir)?.into_iter().filter(|path| path.is_dir());
+        let mut stacks: Vec<StepId> = folders.map(|path| StepId::new(name_of(&path))).collect();
+        stacks.sort();
+        Ok(stacks)
+    }
+
     /// Returns the current state of a stack, or `None` when it has none.
     ///
     /// # Errors

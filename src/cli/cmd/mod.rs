@@ -8,3 +8,4 @@ pub(super) mod rehearse;
 pub(super) mod report;
 pub(super) mod runs;
 pub(super) mod sim;
+pub(super) mod state;
