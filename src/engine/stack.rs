@@ -64,6 +64,14 @@ impl Stack {
     }
 
     async fn init(&self) -> Result<(), StepError> {
+        // What an earlier `init` left, committed by accident or cut off by a kill, could lead to
+        // another backend, or nowhere. It is made anew in any case.
+        let leftover = self.work.dir.join(".terraform");
+        if let Err(source) = std::fs::remove_dir_all(&leftover)
+            && source.kind() != std::io::ErrorKind::NotFound
+        {
+            return Err(StepError::Write { path: leftover, source });
+        }
         if let Some(simulator) = &self.tools.simulator {
             // Which providers there are is only known once the modules are there.
             self.stream(Action::Get).await?;

@@ -153,6 +153,7 @@ impl Redirector<'_> {
             self.nothing_in_the_way(module);
             self.sources(module);
         }
+        self.imports();
         let workspace =
             workspace::choose(target.workspace, &reached[0], &all, self.naming, self.made);
         self.variables();
@@ -213,6 +214,19 @@ impl Redirector<'_> {
             let place = Place { file, line: 1, column: 1 };
             let hint = "Rename the file so that it sorts before".to_owned();
             self.made.obstacles.push(Obstacle { place, message, hint, fatal: true });
+        }
+    }
+
+    /// An `import` block takes an object of the primary into the new state, and the plan of that
+    /// looks as if it did nothing.
+    fn imports(&mut self) {
+        for import in &self.root.imports {
+            self.made.obstacles.push(Obstacle {
+                place: import.place(),
+                message: "this block would take an object that is there already, the primary's, into the fallback's state".to_owned(),
+                hint: "Remove the block once it was applied: Terraform needs it no more".to_owned(),
+                fatal: false,
+            });
         }
     }
 

@@ -318,7 +318,7 @@ fn a_plan_that_imports_is_refused_and_nothing_is_applied() {
     ]);
     let output = env.failover(&[]);
     assert_eq!(output.code, Some(4), "{output}");
-    assert!(output.stdout.contains("an existing object would be imported"), "{output}");
+    assert!(output.stderr.contains("main.tf:1:1: this block would take an object"), "{output}");
     assert!(!env.journal().iter().any(|event| event["event"] == "resource_started"));
 }
 
