@@ -7,6 +7,7 @@ mod engine;
 mod failover;
 mod layers;
 mod modules;
+mod pitfalls;
 mod plan;
 mod probe;
 mod provider_wire;

@@ -62,8 +62,8 @@ enum Command {
         #[arg(long, value_name = "NAME")]
         stack: Option<String>,
         /// An older version, by its number
-        #[arg(long, value_name = "N", requires = "stack")]
-        version: Option<u64>,
+        #[arg(long, value_name = "VERSION", requires = "stack")]
+        at: Option<u64>,
         /// Write to this folder, a file `STACK.tfstate` a stack
         #[arg(long, value_name = "FOLDER")]
         to: Option<PathBuf>,
@@ -74,15 +74,15 @@ impl State {
     pub(crate) fn run(self, ui: &Ui) -> Result<Exit, CliError> {
         match self.command {
             Command::List { run, json } => list(&open(&run)?, json, ui),
-            Command::Export { run, stack, version, to } => {
+            Command::Export { run, stack, at, to } => {
                 let store = open(&run)?;
                 let stacks = match stack {
                     Some(stack) => vec![known(&store, &stack)?],
                     None => store.stacks().map_err(from_state)?,
                 };
                 match to {
-                    Some(folder) => write(&store, &stacks, version, &folder, ui),
-                    None => print(&store, &stacks, version, ui),
+                    Some(folder) => write(&store, &stacks, at, &folder, ui),
+                    None => print(&store, &stacks, at, ui),
                 }
             }
         }
@@ -170,19 +170,24 @@ fn write(
         .or_exit(Exit::Failed)?;
     for stack in stacks {
         if version.is_none() && store.latest(stack).map_err(from_state)?.is_none() {
-            ui.say(&format!("note: the state of `{stack}` was deleted, so there is nothing to export\n"));
+            ui.say(&format!(
+                "note: the state of `{stack}` was deleted, so there is nothing to export\n"
+            ));
             continue;
         }
         let path = folder.join(format!("{stack}.tfstate"));
         // What is there is somebody's state, too.
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
         file.and_then(|mut file| {
-            let state = read(store, stack, version).map_err(|error| std::io::Error::other(error.summary()))?;
+            let state = read(store, stack, version)
+                .map_err(|error| std::io::Error::other(error.summary()))?;
             file.write_all(&state).and_then(|()| file.sync_all())
         })
         .with_context(|| format!("failed to write `{}`", path.display()))
         .or_exit(Exit::Failed)
-        .map_err(|error| error.hint("Name a folder that holds no such file yet, with room on its disk"))?;
+        .map_err(|error| {
+            error.hint("Name a folder that holds no such file yet, with room on its disk")
+        })?;
         ui.answer(&format!("{}\n", path.display()));
     }
     Ok(Exit::Met)
@@ -192,7 +197,7 @@ fn read(store: &StateStore, stack: &StepId, version: Option<u64>) -> Result<Vec<
     let Some(number) = version else {
         return store.latest(stack).map_err(from_state)?.ok_or_else(|| {
             CliError::new(Exit::Usage, anyhow!("the state of `{stack}` was deleted"))
-                .hint("Its versions are still there: `--version N`, see `drctl state list`")
+                .hint("Its versions are still there: `--at VERSION`, see `drctl state list`")
         });
     };
     let versions = store.versions(stack).map_err(from_state)?;
