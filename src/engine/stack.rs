@@ -16,7 +16,8 @@ use crate::{
 use serde_json::{Map, Value};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    io,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -64,14 +65,7 @@ impl Stack {
     }
 
     async fn init(&self) -> Result<(), StepError> {
-        // What an earlier `init` left, committed by accident or cut off by a kill, could lead to
-        // another backend, or nowhere. It is made anew in any case.
-        let leftover = self.work.dir.join(".terraform");
-        if let Err(source) = std::fs::remove_dir_all(&leftover)
-            && source.kind() != std::io::ErrorKind::NotFound
-        {
-            return Err(StepError::Write { path: leftover, source });
-        }
+        self.forget_the_primary()?;
         if let Some(simulator) = &self.tools.simulator {
             // Which providers there are is only known once the modules are there.
             self.stream(Action::Get).await?;
@@ -83,6 +77,18 @@ impl Stack {
         self.stream(Action::Init { reconfigure: true, backend: true, plugin_dir: None }).await?;
         if self.tools.simulator.is_none() {
             self.versions(committed, std::fs::read(&lock).ok())?;
+        }
+        Ok(())
+    }
+
+    /// Removes what was committed by accident and leads back to the primary, from the work copy:
+    /// what an earlier `init` left, and a local state, which `init` would offer to migrate.
+    fn forget_the_primary(&self) -> Result<(), StepError> {
+        for name in [".terraform", "terraform.tfstate.d"] {
+            removed(self.work.dir.join(name), |path| std::fs::remove_dir_all(path))?;
+        }
+        for name in ["terraform.tfstate", "terraform.tfstate.backup"] {
+            removed(self.work.dir.join(name), |path| std::fs::remove_file(path))?;
         }
         Ok(())
     }
@@ -271,6 +277,16 @@ impl Stack {
         super::files::write_private(&path, Value::Object(values).to_string().as_bytes())
             .map_err(|source| StepError::Write { path: path.clone(), source })?;
         Ok(path)
+    }
+}
+
+/// Removes what need not be there.
+fn removed(path: PathBuf, remove: impl Fn(&Path) -> io::Result<()>) -> Result<(), StepError> {
+    match remove(&path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(StepError::Write { path, source })
+        }
+        _ => Ok(()),
     }
 }
 
