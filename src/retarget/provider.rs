@@ -58,6 +58,9 @@ impl Providers<'_, '_> {
     fn one(&mut self, reached: &Reached<'_>, provider: &Provider) {
         let key = reached.provider_key(&provider.key());
         let home = home(reached, provider, self.workspaces, self.naming.primary.as_deref());
+        if self.called_for_two_regions(reached, provider, &home) {
+            return;
+        }
         if let Some(region) = self.declared.get(&key) {
             let region = region.clone();
             return self.send(reached, provider, &key, &home, &region, Means::Runbook);
@@ -108,6 +111,32 @@ impl Providers<'_, '_> {
                 self.send(reached, provider, &key, &home, &region, Means::Override);
             }
         }
+    }
+
+    /// A folder has one override file, so a module that is called for two regions cannot be
+    /// pointed call by call.
+    fn called_for_two_regions(
+        &mut self,
+        reached: &Reached<'_>,
+        provider: &Provider,
+        home: &Home,
+    ) -> bool {
+        let primary = self.naming.primary.as_deref();
+        let other = self.reached.iter().find(|other| {
+            std::ptr::eq(other.module(), reached.module())
+                && self::home(other, provider, self.workspaces, primary) != *home
+        });
+        let Some(other) = other else { return false };
+        self.made.obstacles.push(Obstacle {
+            place: provider.region.as_ref().map_or_else(|| provider.place(), Expr::place),
+            message: format!(
+                "`{}` and `{}` are one module for two regions, with one provider block that cannot be pointed for each",
+                reached.address, other.address
+            ),
+            hint: "Pass the provider to the module: `providers = { aws = aws.west }`, and configure it in the root".to_owned(),
+            fatal: false,
+        });
+        true
     }
 
     /// Overrides the region of a configuration, and its zone where it names one.

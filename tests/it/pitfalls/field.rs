@@ -90,8 +90,14 @@ fn p04_a_module_with_a_provider_block_of_its_own_is_pointed_call_by_call() {
         regions(&[("module.m0.aws_sqs_queue.x", HERE)])
     );
     // One folder has one override file, so two calls in two regions cannot both be pointed.
-    insta::assert_snapshot!(refused(&files(&["ap-northeast-1", HERE])), @"");
-    insta::assert_snapshot!(refused(&files(&["ap-northeast-1", "us-west-2"])), @"");
+    insta::assert_snapshot!(refused(&files(&["ap-northeast-1", HERE])), @r"
+    only: m/main.tf:3:12: `module.m0` and `module.m1` are one module for two regions, with one provider block that cannot be pointed for each
+    only: m/main.tf:3:12: `module.m1` and `module.m0` are one module for two regions, with one provider block that cannot be pointed for each
+    ");
+    insta::assert_snapshot!(refused(&files(&["ap-northeast-1", "us-west-2"])), @r"
+    only: m/main.tf:3:12: `module.m0` and `module.m1` are one module for two regions, with one provider block that cannot be pointed for each
+    only: m/main.tf:3:12: `module.m1` and `module.m0` are one module for two regions, with one provider block that cannot be pointed for each
+    ");
 }
 
 /// hashicorp/terraform#14487: "no state and 45 orphaned resources".

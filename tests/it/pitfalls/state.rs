@@ -55,7 +55,7 @@ fn the_naive_flip_over_the_primarys_state_is_refused() {
         "region \"ap-northeast-2\" {{\n  state \"local\" {{\n    path = \"{path}\"\n  }}\n}}\n"
     );
     env.commit(&[("drctl.hcl", &runbook(&["only"], &declared))]);
-    insta::assert_snapshot!(refused(&env), @"");
+    insta::assert_snapshot!(refused(&env), @"only: drctl.hcl:9:3: the state of `only` would be written over the primary's state of `only`");
     let output = env.failover(&[]);
     assert_eq!(output.code, Some(4), "{output}");
     assert_eq!(fs::read(&path).unwrap(), before);
