@@ -1,6 +1,6 @@
 //! How a stack is pointed at another region and its state kept apart; the plan gate.
 //!
-//! * [`redirect`] decides, before anything runs, how one root module is moved: its [`Layout`],
+//! * [`redirect()`] decides, before anything runs, how one root module is moved: its [`Layout`],
 //!   what moves and by which means, what stays, and each [`Obstacle`] with its place.
 //! * [`gate`](mod@gate) reads a saved plan and says whether it may be applied.
 //!
