@@ -144,6 +144,12 @@ pub(super) fn region_of(text: &str) -> Option<&'static Region> {
     regions.find(text).or_else(|| zone(text))
 }
 
+/// Returns the name of the region that a text names, in any of the ways that clouds write it.
+pub(super) fn region_named(text: &str) -> Option<&'static str> {
+    let azure = || Regions::known().names().find(|name| same_region(text, name));
+    region_of(text).map(|region| region.name.as_str()).or_else(azure)
+}
+
 /// Whether `text` is a zone of `region`, by its name or its id.
 pub(super) fn zone_of(text: &str, region: &str) -> bool {
     let id = || {

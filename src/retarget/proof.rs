@@ -3,10 +3,10 @@
 
 use super::{
     gate::{Expected, refuse},
-    naming::{mentions, region_of, same_region},
+    naming::{mentions, region_named},
 };
 use crate::{
-    catalogue::{Catalogue, Regions},
+    catalogue::Catalogue,
     model::gate::{GateAnswer, KnownBy, Placed, RefusalReason, Remnant},
     terraform::{Mode, Plan, PlannedResource},
 };
@@ -61,7 +61,7 @@ fn place(
     let values = planned.values.expose();
     let own = PLACES.iter().find_map(|name| values[*name].as_str().and_then(region_named));
     if let Some(region) = own {
-        return placed(Some(region), KnownBy::Resource);
+        return placed(Some(region.to_owned()), KnownBy::Resource);
     }
     if Catalogue::builtin().is_global(&planned.kind) || expected.decides_on(planned) {
         let regional = has_regions(planned);
@@ -74,12 +74,6 @@ fn place(
         Some(region) => placed(Some(region.clone()), KnownBy::Provider),
         None => placed(None, KnownBy::Unknown),
     }
-}
-
-/// Returns the region that a value names; one that drctl does not know may still be the fallback.
-fn region_named(value: &str) -> Option<String> {
-    let azure = || Regions::known().names().find(|name| same_region(value, name));
-    region_of(value).map(|region| region.name.as_str()).or_else(azure).map(str::to_owned)
 }
 
 fn judge(

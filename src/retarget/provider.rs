@@ -1,7 +1,7 @@
 //! Where each provider configuration of a stack points, and where it will.
 
 use super::{
-    naming::{Naming, zone_of},
+    naming::{Naming, region_named, zone_of},
     reach::Reached,
     redirect::Redirection,
     workspace::is_workspace,
@@ -271,6 +271,25 @@ pub(super) fn own_region(root: &Reached<'_>) -> Option<String> {
     let module = root.module();
     let mut own = module.providers.iter().filter(|p| takes_a_region(module, &p.name));
     root.known.text(own.find(|p| p.alias.is_none())?.region.as_ref()?)
+}
+
+/// Returns the one region that the resources of a stack name themselves, where no provider and
+/// nobody else names any. With several, which of them serves is anybody's guess.
+pub(super) fn resources_region(modules: &[&Module]) -> Option<String> {
+    const PLACES: &[&str] = &["region", "location", "availability_zone", "zone"];
+    let named = |module: &&Module| -> Vec<String> {
+        let places = module
+            .resources
+            .iter()
+            .flat_map(|resource| PLACES.iter().filter_map(|name| resource.body().expr(name)));
+        let defaults = module.variables.iter().filter_map(|variable| variable.default.as_ref());
+        let exprs = places.chain(defaults);
+        let whole = exprs.filter_map(Expr::literal_string);
+        whole.filter_map(|text| Some(region_named(&text)?.to_owned())).collect()
+    };
+    let all: BTreeSet<String> = modules.iter().flat_map(named).collect();
+    let mut all = all.into_iter();
+    all.next().filter(|_| all.next().is_none())
 }
 
 /// Whether the configuration of a provider takes a `region`.

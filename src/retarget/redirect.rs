@@ -11,7 +11,7 @@ use super::{
     layout::{layout, regional_source, twin_folder},
     naming::{Naming, mentions},
     override_file::{EXTRA_FILE, OVERRIDE_FILE, Overrides, in_the_way},
-    provider::{Providers, environment, own_region},
+    provider::{Providers, environment, own_region, resources_region},
     reach::{Reached, modules, reach},
     remote_state::{self, RemoteState, StateKey, placeholder},
     sweep::Sweep,
@@ -103,8 +103,8 @@ pub struct Redirection {
 pub fn redirect(root: &Module, repository: &Repository, target: &Target<'_>) -> Redirection {
     let known = Knowledge::new(root, in_the_primary(target), DEFAULT_WORKSPACE);
     let reached = reach(known, repository);
-    let own = own_region(&reached[0]);
-    let primary = target.primary.map(str::to_owned).or(own);
+    let own = || own_region(&reached[0]).or_else(|| resources_region(&modules(&reached)));
+    let primary = target.primary.map(str::to_owned).or_else(own);
     let naming = Naming {
         region: target.region.to_owned(),
         primary: primary.clone(),

@@ -218,6 +218,22 @@ fn where_nobody_names_the_primary_the_default_provider_does() {
 }
 
 #[test]
+fn where_no_provider_names_a_region_the_only_one_of_the_resources_is_left() {
+    let one = "resource \"azurerm_resource_group\" \"x\" {\n  location = \"Japan East\"\n}\n";
+    let korea = Asked { region: Some("koreacentral"), ..Asked::default() };
+    let made = redirected(&[("root/main.tf", one)], &korea);
+    assert_eq!(made.primary.as_deref(), Some("japaneast"));
+    assert_eq!(
+        overridden(&made, "root")["resource"]["azurerm_resource_group"]["x"]["location"],
+        "koreacentral"
+    );
+    let two = format!(
+        "{one}resource \"azurerm_resource_group\" \"y\" {{\n  location = \"japanwest\"\n}}\n"
+    );
+    assert_eq!(redirected(&[("root/main.tf", &two)], &korea).primary, None);
+}
+
+#[test]
 fn the_workspace_is_the_one_that_leads_to_the_fallback() {
     let text = r#"
 locals {
