@@ -31,7 +31,8 @@ flock 9
 # The checksum is written last, so where it is right the rest is there.
 if [ "$(cat "$place/made.sha256" 2>/dev/null)" != "$sum" ]; then
   rm -rf "$place"
-  python3 -m venv "$place" >&2 || fail "Python makes no virtual environment; install its venv module (Debian: apt-get install python3-venv)"
+  python3 -m venv "$place" >&2 ||
+    fail "Python makes no virtual environment; install its venv module (Debian: apt-get install python3-venv)"
   "$place/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: \
     --requirement "$here/moto.txt" >&2
   found=$("$place/bin/python" -c 'import boto3, moto.server; print(moto.__version__)')
