@@ -6,7 +6,7 @@ FEATURES := $(strip $(VENDORED))
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo yes)
 TEST := $(if $(NEXTEST),cargo nextest run --no-fail-fast,cargo test --no-fail-fast)
 
-.PHONY: help tools build install demo demo-failover test lint fmt snap bench docs ci
+.PHONY: help tools build install demo demo-failover test test-real lint fmt snap bench docs ci
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,11 @@ demo-failover: build ## Fail a service of builtin resources over, for real
 
 test: tools ## Run all tests
 	$(TEST) --features "test-fakes $(FEATURES)"
+
+test-real: build ## Fail over on the real AWS provider and a simulated AWS: `make test-real ONLY=1.8.4/hang`
+	@if command -v python3 >/dev/null; \
+	then tests/real/aws_failover.py $(or $(CARGO_TARGET_DIR),target)/release/drctl $(if $(ONLY),--only '$(ONLY)'); \
+	else echo "SKIP all: there is no python3; install Python 3.9 or newer"; fi
 
 lint: ## Check format and lints
 	cargo fmt --check
