@@ -153,7 +153,7 @@ def rebuild(bed, mode, declared=False):
 
     bed.expect(recovery.done.code == 0, f"drctl did not recover it, {recovery.why}")
     # By its signature, or by the name of a bucket: a probe signs nothing.
-    to_primary = [request for request in asked if PRIMARY in (request["region"] or "") + request["path"]]
+    to_primary = [request for request in asked if PRIMARY in (request["signed"] or "") + request["path"]]
     bed.expect(not to_primary, f"asked {PRIMARY} during the outage: {', '.join(map(told, to_primary))}")
     bed.expect(asked, "asked nothing at all through the proxy")
     rebuilt = bed.things(FALLBACK) - before.fallback

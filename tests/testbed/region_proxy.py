@@ -4,8 +4,9 @@
     region_proxy.py --upstream 127.0.0.1:5000 --log requests.jsonl [--port 0]
 
 It prints its address, `127.0.0.1:PORT`, as soon as it listens. The region and the service of a
-request are those of its signature (SigV4's credential scope), so IAM, STS and Route 53 count as
-us-east-1, as on AWS. A request without a signature has no region and always passes.
+request are those of its signature (SigV4's credential scope). Services that AWS has in one place
+for all regions, such as IAM, count as us-east-1 whatever the signature says: a client that was given
+an endpoint signs for its own region. A request without a signature has no region and always passes.
 
     PUT    /_outage/ap-northeast-1?mode=refuse    the connection is reset, without an answer
     PUT    /_outage/ap-northeast-1?mode=hang      nothing is answered until the outage is over
@@ -13,8 +14,9 @@ us-east-1, as on AWS. A request without a signature has no region and always pas
     DELETE /_outage/ap-northeast-1                the outage is over
     GET    /_outage                               what is cut, as JSON
 
-Every request is a line of JSON in the log before it is passed on: time, region, service, method,
-path, the action where the protocol has it elsewhere than in the path, and how it was cut, if so.
+Every request is a line of JSON in the log before it is passed on: time, region, the region that it is
+signed for, service, method, path, the action where the protocol has it elsewhere than in the path, and
+how it was cut, if so.
 """
 
 import argparse
@@ -31,6 +33,8 @@ import threading
 import urllib.parse
 
 MODES = ("refuse", "hang", "503")
+# Served from us-east-1 for the whole world.
+GLOBAL = {"cloudfront", "iam", "organizations", "route53"}
 SCOPE = re.compile(r"Credential=[^/,\s&]+/\d{8}/([^/]+)/([^/]+)/aws4_request")
 # What belongs to one connection and not to the message on it.
 HOP_BY_HOP = {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "expect"}
@@ -84,12 +88,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         scope = SCOPE.search(self.headers.get("Authorization", "")) or SCOPE.search(
             urllib.parse.unquote(self.path).replace("X-Amz-Credential=", "Credential=")
         )
-        region, service = scope.groups() if scope else (None, None)
+        signed, service = scope.groups() if scope else (None, None)
+        region = "us-east-1" if service in GLOBAL else signed
         outage = self.server.outages.get(region)
         # The body of a request that is cut is not even read.
         body = None if outage else self.body()
         self.server.log.write({
             "region": region,
+            "signed": signed,
             "service": service,
             "method": self.command,
             "path": self.path,
