@@ -73,10 +73,10 @@ impl Attempt<'_> {
             Ok(outcome) => *outcome,
             Err(error) => {
                 run.note(error.summary());
-                if self.stop.signal().is_some() {
-                    RunOutcome::Interrupted
-                } else {
-                    RunOutcome::Failed
+                match error.exit() {
+                    _ if self.stop.signal().is_some() => RunOutcome::Interrupted,
+                    Exit::Refused => RunOutcome::Refused,
+                    _ => RunOutcome::Failed,
                 }
             }
         };

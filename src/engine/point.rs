@@ -10,7 +10,11 @@ use crate::{
         known::{automatic_variables, variables_of},
         module::Module,
     },
-    model::{finding::Place, redirect::Obstacle, step::StepId},
+    model::{
+        finding::Place,
+        redirect::{Dependency, DependencyKind, DependencyStatus, Obstacle},
+        step::StepId,
+    },
     retarget::{GlobalRule, Redirection, StateKey, Target, own_state, redirect},
     runbook::{self, Known, Mistake},
 };
@@ -130,6 +134,8 @@ impl<'a> Pointing<'a> {
         let mut redirection = redirect(module, repository, &target);
         self.unknown_providers(stack, module, &mut redirection);
         self.state(id, &mut redirection);
+        redirection.dependencies.push(self.where_the_state_is(id, redirection.primary.as_deref()));
+        redirection.dependencies.sort();
         let work = StackWork {
             dir: root.join(&stack.path),
             regional: redirection.variables.clone(),
@@ -167,6 +173,28 @@ impl<'a> Pointing<'a> {
                 });
             }
         }
+    }
+
+    /// Where the state of a stack is kept, as something that must be alive.
+    fn where_the_state_is(&self, id: &StepId, primary: Option<&str>) -> Dependency {
+        let kind = DependencyKind::StateBackend;
+        let Some(block) = self.region.and_then(|region| region.state.as_ref()) else {
+            let name = "drctl's own, on this machine".to_owned();
+            let status = DependencyStatus::Alive;
+            return Dependency { kind, name, place: None, region: None, status };
+        };
+        let key = StateKey::of_json(&self.states[id]);
+        let setting = |name: &str| key.as_ref()?.settings.get(name).cloned();
+        let which = ["bucket", "container_name", "address", "path"].into_iter().find_map(setting);
+        let name = [block.label(0).map(str::to_owned), which].into_iter().flatten();
+        let region = setting("region");
+        let status = match (&region, primary) {
+            (Some(region), Some(primary)) if region == primary => DependencyStatus::Dead,
+            (Some(_), Some(_)) => DependencyStatus::Alive,
+            _ => DependencyStatus::Unknown,
+        };
+        let name = name.collect::<Vec<_>>().join(" ");
+        Dependency { kind, name, place: Some(block.place()), region, status }
     }
 
     /// What speaks against where the state of a stack is kept.

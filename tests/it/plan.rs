@@ -75,6 +75,7 @@ fn folders_are_pointed_elsewhere_and_an_image_is_refused() {
 
     What must still be alive
       unknown: provider registry registry.terraform.io  live/ap-northeast-1/data/main.tf:22:1
+      alive: state backend drctl's own, on this machine
       alive: remote state data.terraform_remote_state.network, made by the stack network  live/ap-northeast-1/data/main.tf:13:1
       alive: pinned region us-east-1 (provider aws.edge) in us-east-1
 
@@ -121,6 +122,7 @@ fn a_terragrunt_unit_runs_its_module() {
 
     What must still be alive
       unknown: provider registry registry.terraform.io  modules/network/main.tf:9:1
+      alive: state backend drctl's own, on this machine
 
     Digest [DIGEST]
     --- exit 0
@@ -146,6 +148,7 @@ fn a_workspace_is_chosen_and_never_selected() {
 
     What must still be alive
       unknown: provider registry registry.terraform.io  main.tf:24:1
+      alive: state backend drctl's own, on this machine
 
     Notes
       shop: main.tf:11:14: local `region` names the primary and the fallback, so `ap-northeast-1` is left as it is

@@ -98,7 +98,7 @@ class Recovery:
     """A failover that drctl has done, or has not."""
 
     done: Done
-    # Why the gate refused, and the whole report as JSON.
+    # Why the gate refused plans, and the whole report as JSON; empty when it did not come that far.
     refusals: list
     report: dict
 
@@ -108,9 +108,9 @@ class Recovery:
 
     @property
     def why(self):
-        """What it ended with and why, as far as drctl says."""
+        """Why it ended as it did, as far as drctl says."""
         said = self.refusals or self.done.stderr.strip().splitlines()[-12:]
-        return f"exit code {self.done.code}: " + " | ".join(line.strip() for line in said if line.strip())
+        return " | ".join(line.strip() for line in said if line.strip())
 
 
 class Bed:
@@ -409,15 +409,11 @@ class Bed:
         outputs = json.loads(self.terraform(stack, "output", "-json").stdout)
         return {name: output["value"] for name, output in outputs.items()}
 
-    def dry_run(self, *arguments):
-        """Returns the digest of what drctl would do."""
-        done = self.drctl("dry-run", *arguments, "--dry-run", "--json")
-        return json.loads(done.stdout)["digest"]
-
-    def failover(self, *arguments):
-        """Fails over, with the word that the dry run gave."""
-        digest = self.dry_run(*arguments)
-        done = self.drctl("failover", *arguments, "--yes", "--expect-plan", digest, "--json", codes=None)
+    def failover(self, *arguments, limit=300):
+        """Fails over, with the word that the dry run gave. It is asked for also when that gave none."""
+        dry_run = self.drctl("dry-run", *arguments, "--dry-run", "--json", limit=limit)
+        digest = "0" * 12 if dry_run.code else json.loads(dry_run.stdout)["digest"]
+        done = self.drctl("failover", *arguments, "--yes", "--expect-plan", digest, "--json", limit=limit)
         events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
         refusals = [
             f"{event['step']}: {refusal['address'] or ''} {refusal['detail']}"
@@ -427,9 +423,9 @@ class Bed:
         report = self.run("report", self.parts.drctl, "report", "latest", "--json", codes=None).stdout
         return Recovery(done, refusals, json.loads(report) if report.strip() else {})
 
-    def drctl(self, name, *arguments, codes=(0,)):
+    def drctl(self, name, *arguments, limit):
         return self.run(
-            name, self.parts.drctl, "failover", "--repo", self.repository, *arguments, codes=codes
+            name, self.parts.drctl, "failover", "--repo", self.repository, *arguments, codes=None, limit=limit
         )
 
 
