@@ -8,9 +8,11 @@ shop of `shop/` in ap-northeast-1 with Terraform itself, does something to it, a
 afterwards by asking moto past the proxy. A cell is called VERSION/SCENARIO:
 
     refuse, hang, 503   the region is cut off in that way, and drctl rebuilds the shop in ap-northeast-2
-    declared            the same, and the runbook has the state kept in a bucket of ap-northeast-2
+    declared            the same with `refuse`, and the runbook has the state kept in a bucket of ap-northeast-2
     naive               the runbook names the primary's own state by mistake, and nothing may be changed,
                         neither while the primary is up nor while it hangs
+    replica             the runbook names a replica of the primary's state in ap-northeast-2, and nothing
+                        may be changed
 
 It prints a line a cell, PASS, FAIL or SKIP, and exits with 1 when one has failed.
 """
@@ -43,6 +45,7 @@ from bed import HERE, Bed, Failed, Parts, Skip, component, looks
 PRIMARY = "ap-northeast-1"
 FALLBACK = "ap-northeast-2"
 STATES = f"shop-state-{PRIMARY}"
+STATES_OF_FALLBACK = f"shop-state-{FALLBACK}"
 STATE_KEYS = {"network/terraform.tfstate", "app/terraform.tfstate"}
 PROVIDER = "aws 3.39.0"
 # The oldest and the newest; the one on PATH comes in between.
@@ -114,6 +117,16 @@ def expect_primary_untouched(bed, before):
     bed.expect(not other, f"changed in the primary's bucket for states: {', '.join(other)}")
 
 
+def expect_primary_not_asked(bed, asked):
+    # By its signature, or by the name of a bucket: a probe signs nothing.
+    to_primary = [request for request in asked if PRIMARY in (request["signed"] or "") + request["path"]]
+    bed.expect(not to_primary, f"asked {PRIMARY} during the outage: {', '.join(map(told, to_primary))}")
+
+
+def told(request):
+    return f"{request['service']} {request['method']} {request['action'] or request['path']}"
+
+
 def expect_no_changes(bed):
     """Whoever looks after the primary finds it as it was."""
     variables = bed.outputs("network")
@@ -139,24 +152,22 @@ def listed(things):
 
 def rebuild(bed, mode, declared=False):
     """The region is cut off, and the shop is rebuilt in another."""
-    bucket = f"shop-state-{FALLBACK}"
+    bucket = STATES_OF_FALLBACK
     if declared:
         bed.bucket(bucket, FALLBACK)
     made = build_primary(bed, state_block(bucket, FALLBACK) if declared else "")
     before = Before.take(bed)
 
     bed.cut(PRIMARY, mode)
-    asked_before = len(bed.requests())
+    since = len(bed.requests())
     outage_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     recovery = bed.failover("--region", FALLBACK, "--outage-at", outage_at)
-    asked = bed.requests()[asked_before:]
+    asked = bed.requests()[since:]
     bed.say(f"drctl ended with {recovery.done.code} after {recovery.done.seconds:.1f}s")
 
     bed.expect(recovery.done.code == 0, f"drctl ended with {recovery.done.code}: {recovery.why}")
-    # By its signature, or by the name of a bucket: a probe signs nothing.
-    to_primary = [request for request in asked if PRIMARY in (request["signed"] or "") + request["path"]]
-    bed.expect(not to_primary, f"asked {PRIMARY} during the outage: {', '.join(map(told, to_primary))}")
     bed.expect(asked, "asked nothing at all through the proxy")
+    expect_primary_not_asked(bed, asked)
     rebuilt = bed.things(FALLBACK) - before.fallback
     bed.expect(
         looks(rebuilt) == looks(made),
@@ -194,6 +205,25 @@ def naive(bed):
     return f"{while_up}; {while_hung}; nothing was changed; {harm}"
 
 
+def replica(bed):
+    """The fallback's bucket holds a replica of the primary's states, as some keep one, and is declared."""
+    bed.bucket(STATES_OF_FALLBACK, FALLBACK)
+    build_primary(bed, state_block(STATES_OF_FALLBACK, FALLBACK))
+    for key in STATE_KEYS:
+        body = bed.content(STATES, key, PRIMARY).encode()
+        bed.client("s3", FALLBACK).put_object(Bucket=STATES_OF_FALLBACK, Key=key, Body=body)
+    before = Before.take(bed)
+    replicas = bed.versions(STATES_OF_FALLBACK, FALLBACK)
+    bed.cut(PRIMARY, "refuse")
+    since = len(bed.requests())
+    said = expect_refusal(bed, before, "while the primary is cut off")
+    expect_primary_not_asked(bed, bed.requests()[since:])
+    bed.expect(bed.versions(STATES_OF_FALLBACK, FALLBACK) == replicas, "the replica was changed")
+    bed.restore(PRIMARY)
+    expect_no_changes(bed)
+    return f"{said}; nothing was changed"
+
+
 def expect_refusal(bed, before, when):
     recovery = bed.failover("--region", FALLBACK, limit=60)
     bed.say(f"{when}, drctl ended with {recovery.done.code} after {recovery.done.seconds:.1f}s: {recovery.why}")
@@ -215,11 +245,6 @@ def flip_by_hand(bed, made):
     orphans = [thing for thing in made if thing.kind in ("VPC", "subnet") and thing.name not in state]
     bed.expect("0 to destroy" in plan and orphans, f"the same by hand does no harm: {plan}")
     return f"by hand, `{plan}` makes orphans of {len(orphans)} objects"
-
-
-def told(request):
-    what = request["action"] or request["path"]
-    return f"{request['service']} {request['method']} {what}"
 
 
 # The matrix.
@@ -247,6 +272,7 @@ def scenarios():
         ("503", "region answers 503", lambda bed: rebuild(bed, "503")),
         ("declared", "region refused, state declared", lambda bed: rebuild(bed, "refuse", declared=True)),
         ("naive", "the primary's own state declared", naive),
+        ("replica", "a replica of the primary's state declared", replica),
     ]
 
 

@@ -108,9 +108,10 @@ class Recovery:
 
     @property
     def why(self):
-        """Why it ended as it did, as far as drctl says."""
-        said = self.refusals or self.done.stderr.strip().splitlines()[-12:]
-        return " | ".join(line.strip() for line in said if line.strip())
+        """Why it ended as it did, as far as drctl says, in a line."""
+        said = [line.strip() for line in self.done.stderr.splitlines() if line.strip()]
+        errors = [number for number, line in enumerate(said) if line.startswith("error:")]
+        return " | ".join(self.refusals or (said[errors[0]:] if errors else said[-6:]))
 
 
 class Bed:
@@ -288,6 +289,7 @@ class Bed:
         s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
 
     def content(self, bucket, key, region):
+        """Returns the text of an object in a bucket."""
         return self.client("s3", region).get_object(Bucket=bucket, Key=key)["Body"].read().decode()
 
     def versions(self, bucket, region):

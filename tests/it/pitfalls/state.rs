@@ -1,6 +1,6 @@
 //! A recovery that touches the primary, or hangs on it.
 
-use super::{Silent, only, refused, runbook, shell, state};
+use super::{Silent, only, refused, rehearse, runbook, shell, state};
 use crate::support::Env;
 use std::{
     fs,
@@ -199,6 +199,19 @@ fn a_remote_state_that_no_stack_makes_is_refused_with_its_place() {
         "data \"terraform_remote_state\" \"other\" {\n  backend = \"s3\"\n  config = {\n    bucket = \"b\"\n    key    = \"k\"\n    region = \"ap-northeast-1\"\n  }\n}\n",
     );
     insta::assert_snapshot!(refused(&env), @"only: only/main.tf:1:1: `data.terraform_remote_state.other` reads a state in the primary region, which no stack of the runbook produces");
+}
+
+#[test]
+fn a_rehearsal_asks_no_declared_backend() {
+    let silent = Silent::start();
+    let address = format!("http://127.0.0.1:{}/state", silent.port);
+    let declared = format!(
+        "region \"ap-northeast-2\" {{\n  state \"http\" {{\n    address = \"{address}/${{stack}}\"\n  }}\n}}\n"
+    );
+    let env = Env::with(&[("drctl.hcl", &runbook(&["only"], &declared)), ("only/main.tf", MADE)]);
+    let output = rehearse(&env, &[]);
+    assert_eq!(output.code, Some(0), "{output}");
+    assert_eq!(silent.connections(), 0);
 }
 
 #[test]
