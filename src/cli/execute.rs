@@ -81,7 +81,6 @@ impl Attempt<'_> {
             store,
             stop: self.stop.clone(),
             region: recovery.known.region.clone(),
-            primary: recovery.known.primary.clone(),
             again: matches!(self.way, Way::Failover { again: true, .. }),
             accepted: match self.way {
                 Way::Failover { accepted, .. } => accepted.clone(),

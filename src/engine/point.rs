@@ -143,6 +143,7 @@ impl<'a> Pointing<'a> {
             var_files: files.into_iter().map(|file| root.join(file)).collect(),
             env: redirection.env.clone(),
             state,
+            primary: redirection.primary.clone(),
             pinned: redirection.pinned.clone(),
             decided: self.globals.iter().map(|global| global.target.clone()).collect(),
             parallelism: stack.parallelism,

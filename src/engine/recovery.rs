@@ -72,6 +72,8 @@ pub struct StackWork {
     pub env: BTreeMap<String, String>,
     /// Where its state is kept.
     pub state: StateHome,
+    /// The region that it leaves, when that is declared or its code tells.
+    pub primary: Option<String>,
     /// Provider configurations that point outside the fallback on purpose, and where.
     pub pinned: BTreeMap<String, String>,
     /// Types and addresses of resources that the runbook decides on itself.

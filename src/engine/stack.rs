@@ -171,7 +171,7 @@ impl Stack {
         let goes_on = self.tools.again && self.work.state != StateHome::Own;
         Expected {
             region: &self.tools.region,
-            primary: self.tools.primary.as_deref(),
+            primary: self.work.primary.as_deref(),
             pinned: &self.work.pinned,
             decided: &self.work.decided,
             later: goes_on.then_some(self.tools.accepted.as_slice()),

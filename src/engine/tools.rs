@@ -28,8 +28,6 @@ pub struct Tools {
     pub stop: Stop,
     /// The fallback region.
     pub region: String,
-    /// The region that serves in normal times, when it is known.
-    pub primary: Option<String>,
     /// True to go on from what an earlier run left in a declared backend.
     pub again: bool,
     /// Digests of changes to what an earlier run made that somebody said yes to.

@@ -46,6 +46,11 @@ impl Overrides {
         *at = value;
     }
 
+    /// Whether the value at the end of a path is set.
+    pub(super) fn has(&self, dir: &Path, path: &[&str]) -> bool {
+        path.iter().try_fold(self.of(dir), |at, step| at.get(step)).is_some()
+    }
+
     /// Sets an argument of a provider configuration.
     ///
     /// Configurations of one provider are a list, and each with an alias names it.

@@ -111,7 +111,11 @@ impl Sweep<'_> {
         let address = resource.address();
         let changes = self.body(resource.body(), &format!("`{address}`"), &META[..3]);
         for (name, value) in changes {
-            self.made.overrides.set(dir, &[block, &resource.kind, &resource.name, &name], value);
+            let path = [block, &resource.kind, &resource.name, &name];
+            // What was decided on a global resource counts: one that is left out stays out.
+            if !self.made.overrides.has(dir, &path) {
+                self.made.overrides.set(dir, &path, value);
+            }
         }
     }
 

@@ -534,6 +534,48 @@ fn a_global_resource_is_created_suffixed_adopted_or_left_out() {
 }
 
 #[test]
+fn what_is_left_out_stays_out_whatever_its_count_says() {
+    let text =
+        "resource \"aws_iam_role\" \"x\" {\n  count = terraform.workspace == \"prod\" ? 1 : 0\n}\n";
+    let asked = Asked {
+        workspace: Some("prod"),
+        globals: vec![("aws_iam_role", Decision::Leave)],
+        ..asked()
+    };
+    let made = redirected(&[("root/main.tf", text)], &asked);
+    assert_eq!(overridden(&made, "root")["resource"], json!({"aws_iam_role": {"x": {"count": 0}}}));
+}
+
+#[test]
+fn blocks_that_are_made_dynamically_are_replaced_with_the_others_of_their_kind() {
+    let text = r#"
+resource "aws_instance" "x" {
+  disk {
+    zone = "ap-northeast-1a"
+  }
+  dynamic "disk" {
+    for_each = var.disks
+    iterator = each_disk
+    content {
+      size = each_disk.value
+    }
+  }
+}
+"#;
+    assert_eq!(
+        overridden(&root(text), "root")["resource"],
+        json!({"aws_instance": {"x": {
+            "disk": [{"zone": "ap-northeast-2a"}],
+            "dynamic": [{"disk": {
+                "for_each": "${var.disks}",
+                "iterator": "each_disk",
+                "content": [{"size": "${each_disk.value}"}],
+            }}],
+        }}})
+    );
+}
+
+#[test]
 fn what_must_be_alive_is_listed_with_where_it_lives() {
     let text = r#"
 terraform {

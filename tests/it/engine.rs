@@ -162,7 +162,6 @@ async fn go(
         store,
         stop: Stop::default(),
         region: "ap-northeast-2".into(),
-        primary: None,
         again: false,
         accepted: Vec::new(),
         scratch: dir.join("scratch"),
