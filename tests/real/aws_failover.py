@@ -305,7 +305,7 @@ def main():
             continue
         cells.update({cell.name: (cell, parts) for cell in of_it})
     if not cells and not skipped:
-        print(f"no cell is called `{asked.only}`; say VERSION/SCENARIO, such as 1.8.4/hang or '*/naive'", file=sys.stderr)
+        print(f"no cell is called `{asked.only}`; say for example 1.8.4/hang or '*/naive'", file=sys.stderr)
         return 2
     return run_all(list(cells.values()), asked)
 

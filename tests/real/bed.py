@@ -247,7 +247,8 @@ class Bed:
         except subprocess.TimeoutExpired:
             kill_group(process.pid)
             process.wait()
-            raise Failed(f"`{shown(command)}` did not end within {limit}s") from None
+            said = last_line(read(f"{base}.err"))
+            raise Failed(f"`{shown(command)}` did not end within {limit}s, and last said: {said}") from None
         finally:
             self.processes.remove(process)
         done = Done(code, read(f"{base}.out"), read(f"{base}.err"), time.monotonic() - began)
@@ -346,11 +347,10 @@ class Bed:
         import botocore.exceptions
 
         self.outage("PUT", f"{region}?mode={mode}")
-        quick = {"connect_timeout": 1, "read_timeout": 1}
         found = {}
-        for asked in (region, "us-west-2"):
+        for asked, wait in ((region, 2), ("us-west-2", 30)):
             try:
-                self.client("sns", asked, through=self.proxy, **quick).list_topics()
+                self.client("sns", asked, through=self.proxy, read_timeout=wait).list_topics()
                 found[asked] = "answers"
             except botocore.exceptions.ConnectionClosedError:
                 found[asked] = "refuse"
