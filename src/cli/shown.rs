@@ -4,8 +4,7 @@ use super::{error::CliError, exit::Exit, prepared::Prepared};
 use crate::{
     engine::Work,
     model::{
-        finding::Place,
-        redirect::{Decision, DependencyStatus, Means},
+        redirect::{Decision, Dependency, DependencyStatus, Means},
         step::StepKind,
         time::Objective,
     },
@@ -146,22 +145,20 @@ impl Prepared {
 
     /// Lists what must be alive, each once, of those whose status `shows`.
     fn needed(&self, text: &mut String, shows: impl Fn(DependencyStatus) -> bool) {
-        let mut all: BTreeMap<_, Option<&Place>> = BTreeMap::new();
+        let mut all: BTreeMap<_, &Dependency> = BTreeMap::new();
         for redirection in self.assembled.redirections.values() {
             for needed in redirection.dependencies.iter().filter(|n| shows(n.status)) {
                 let key = (needed.status, needed.kind, &needed.name, &needed.region);
-                all.entry(key).or_insert(needed.place.as_ref());
+                all.entry(key).or_insert(needed);
             }
         }
-        let line = |((status, kind, name, region), place): (_, Option<&Place>)| {
-            let (status, kind, name, region): (DependencyStatus, _, &String, &Option<String>) =
-                (status, kind, name, region);
-            let kind: crate::model::redirect::DependencyKind = kind;
+        let line = |needed: &Dependency| {
+            let Dependency { kind, name, status, region, place } = needed;
             let region = region.as_ref().map(|region| format!(" in {region}")).unwrap_or_default();
-            let place = place.map(|place| format!("  {place}")).unwrap_or_default();
+            let place = place.as_ref().map(|place| format!("  {place}")).unwrap_or_default();
             format!("{status}: {kind} {name}{region}{place}")
         };
-        let lines: Vec<_> = all.into_iter().map(line).collect();
+        let lines: Vec<_> = all.into_values().map(line).collect();
         section(text, "What must still be alive", &lines);
     }
 

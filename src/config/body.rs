@@ -148,6 +148,14 @@ impl Block {
         &self.kind
     }
 
+    /// Returns the kind of block that it is in the end: a `dynamic` block is of the kind that it makes.
+    pub fn made_kind(&self) -> &str {
+        match (self.kind(), self.label(0)) {
+            ("dynamic", Some(made)) => made,
+            (kind, _) => kind,
+        }
+    }
+
     /// Returns the labels in order.
     pub fn labels(&self) -> impl ExactSizeIterator<Item = &str> {
         self.labels.iter().map(|(label, _)| label.as_str())

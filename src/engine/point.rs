@@ -189,11 +189,7 @@ impl<'a> Pointing<'a> {
         let which = ["bucket", "container_name", "address", "path"].into_iter().find_map(setting);
         let name = [block.label(0).map(str::to_owned), which].into_iter().flatten();
         let region = setting("region");
-        let status = match (&region, primary) {
-            (Some(region), Some(primary)) if region == primary => DependencyStatus::Dead,
-            (Some(_), Some(_)) => DependencyStatus::Alive,
-            _ => DependencyStatus::Unknown,
-        };
+        let status = DependencyStatus::of(region.as_deref(), primary);
         let name = name.collect::<Vec<_>>().join(" ");
         Dependency { kind, name, place: Some(block.place()), region, status }
     }

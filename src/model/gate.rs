@@ -94,23 +94,28 @@ impl GateAnswer {
         self.refusals.is_empty()
     }
 
-    /// Returns where the planned resources lie, in a few words; nothing when none has a region.
+    /// Returns [`whereabouts`] of the planned resources.
     pub fn whereabouts(&self) -> Option<String> {
-        let mut counts: BTreeMap<(u8, String), usize> = BTreeMap::new();
-        for placed in &self.placed {
-            let key = match (&placed.region, placed.known_by) {
-                (Some(region), _) => (0, format!("in {region}")),
-                (None, KnownBy::Global) => (1, "global".to_owned()),
-                (None, KnownBy::NoRegion) => (2, "without a region".to_owned()),
-                (None, _) => (3, "not known".to_owned()),
-            };
-            *counts.entry(key).or_default() += 1;
-        }
-        let regional = self.placed.iter().any(|placed| placed.known_by != KnownBy::NoRegion);
-        let words: Vec<_> =
-            counts.into_iter().map(|((_, what), count)| format!("{count} {what}")).collect();
-        regional.then(|| words.join(", "))
+        whereabouts(&self.placed)
     }
+}
+
+/// Returns where resources lie, in a few words; nothing when none is of a provider with regions.
+pub fn whereabouts(all: &[Placed]) -> Option<String> {
+    let mut counts: BTreeMap<(u8, String), usize> = BTreeMap::new();
+    for placed in all {
+        let key = match (&placed.region, placed.known_by) {
+            (Some(region), _) => (0, format!("in {region}")),
+            (None, KnownBy::Global) => (1, "global".to_owned()),
+            (None, KnownBy::NoRegion) => (2, "without a region".to_owned()),
+            (None, _) => (3, "not known".to_owned()),
+        };
+        *counts.entry(key).or_default() += 1;
+    }
+    let regional = all.iter().any(|placed| placed.known_by != KnownBy::NoRegion);
+    let words: Vec<_> =
+        counts.into_iter().map(|((_, what), count)| format!("{count} {what}")).collect();
+    regional.then(|| words.join(", "))
 }
 
 /// One reason to refuse a plan.

@@ -236,6 +236,17 @@ pub enum DependencyStatus {
     Alive,
 }
 
+impl DependencyStatus {
+    /// Returns what is known of something that lives in `region`, when `primary` is down.
+    pub fn of(region: Option<&str>, primary: Option<&str>) -> Self {
+        match (region, primary) {
+            (Some(region), Some(primary)) if region == primary => Self::Dead,
+            (Some(_), Some(_)) => Self::Alive,
+            _ => Self::Unknown,
+        }
+    }
+}
+
 impl fmt::Display for DependencyStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

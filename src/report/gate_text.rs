@@ -1,7 +1,7 @@
 //! What the gate saw, and what a failover would be refused for, as text.
 
 use super::{json::Report, layout::Page};
-use crate::model::gate::GateAnswer;
+use crate::model::gate::whereabouts;
 
 /// How many remnants of a step are shown; the JSON has all.
 const REMNANTS_SHOWN: usize = 5;
@@ -13,8 +13,7 @@ impl Report {
         for step in &self.steps {
             let step = &step.step;
             let name = step.id.as_str();
-            let answer = GateAnswer { placed: step.placed.clone(), ..GateAnswer::default() };
-            lines.extend(answer.whereabouts().map(|words| (name, words)));
+            lines.extend(whereabouts(&step.placed).map(|words| (name, words)));
             for remnant in step.remnants.iter().take(REMNANTS_SHOWN) {
                 lines.push((name, remnant.to_string()));
             }

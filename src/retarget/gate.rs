@@ -24,8 +24,6 @@ use std::{
 /// How many digits of the digest of changes somebody must give at least.
 pub const MIN_DIGEST: usize = 12;
 
-pub(super) type Refused = Refusal;
-
 /// What a plan is expected to be.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {

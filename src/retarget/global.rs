@@ -95,11 +95,11 @@ pub(super) fn decide(
         if let (None, Some(true), Some(name), Some(expr)) = (ruled, collides, &name, expr)
             && is_made(resource, fallback)
         {
-            let address = address(reached, resource);
+            let address = reached.address_of(resource);
             made.obstacles.push(collides_with_the_primary(resource, &address, name, expr.place()));
         }
         made.globals.push(GlobalResource {
-            address: address(reached, resource),
+            address: reached.address_of(resource),
             place: resource.place(),
             decision,
             name,
@@ -139,11 +139,6 @@ fn collides_with_the_primary(
         ),
         fatal: false,
     }
-}
-
-fn address(reached: &Reached<'_>, resource: &Resource) -> String {
-    let prefix = if reached.is_root() { String::new() } else { format!("{}.", reached.address) };
-    format!("{prefix}{}", resource.address())
 }
 
 fn rule<'a>(resource: &Resource, rules: &'a [GlobalRule]) -> Option<&'a GlobalRule> {
@@ -197,11 +192,16 @@ fn add_suffix(
 }
 
 /// Makes a resource come to nothing.
-fn leave(module: &Module, resource: &Resource, made: &mut Redirection) {
+fn come_to_nothing(module: &Module, resource: &Resource, made: &mut Redirection) {
     let many = resource.body().attribute("for_each").is_some();
     let (argument, none) = if many { ("for_each", json!({})) } else { ("count", json!(0)) };
     let path = ["resource", &resource.kind, &resource.name, argument];
     made.overrides.set(&module.dir, &path, none);
+}
+
+/// Leaves a resource out, which nothing else may read then.
+fn leave(module: &Module, resource: &Resource, made: &mut Redirection) {
+    come_to_nothing(module, resource, made);
     if let Some(place) = read_elsewhere(module, resource) {
         made.obstacles.push(Obstacle {
             place,
@@ -268,9 +268,7 @@ fn adopt(
         }
     }
     made.extras.set(&module.dir, &["data", &resource.kind, &resource.name], data.into());
-    let many = body.attribute("for_each").is_some();
-    let (argument, none) = if many { ("for_each", json!({})) } else { ("count", json!(0)) };
-    made.overrides.set(&module.dir, &["resource", &resource.kind, &resource.name, argument], none);
+    come_to_nothing(module, resource, made);
     true
 }
 

@@ -23,9 +23,9 @@ use std::collections::BTreeMap;
 const REGISTRY: &str = "registry.terraform.io";
 
 /// Where things live, seen from the run.
-pub(super) struct Inventory<'a> {
-    pub(super) primary: Option<&'a str>,
-    pub(super) fallback: &'a str,
+struct Inventory<'a> {
+    primary: Option<&'a str>,
+    fallback: &'a str,
     found: BTreeMap<(DependencyKind, String), Dependency>,
 }
 
@@ -82,12 +82,7 @@ impl Inventory<'_> {
         place: Option<Place>,
         region: Option<&str>,
     ) {
-        let status = match (region, self.primary) {
-            (Some(region), Some(primary)) if region == primary => DependencyStatus::Dead,
-            (Some(_), Some(_)) => DependencyStatus::Alive,
-            _ => DependencyStatus::Unknown,
-        };
-        self.keep(kind, name, place, region, status);
+        self.keep(kind, name, place, region, DependencyStatus::of(region, self.primary));
     }
 
     fn alive(&mut self, kind: DependencyKind, name: &str, place: Option<Place>) {
@@ -163,18 +158,14 @@ impl Inventory<'_> {
             if data.kind == "terraform_remote_state" || looks_nothing_up(&data.kind) {
                 continue;
             }
-            let (name, alias) = data.provider_name();
-            let key = alias.map_or_else(|| name.clone(), |alias| format!("{name}.{alias}"));
-            let pinned = redirection.pinned.get(&reached.provider_key(&key));
+            let pinned = redirection.pinned.get(&reached.provider_key(&data.provider_key()));
             let region = pinned.map_or(self.fallback, String::as_str);
             let status = match self.primary {
                 Some(primary) if primary == region => DependencyStatus::Dead,
                 // That the region is up does not say that the thing is in it.
                 _ => DependencyStatus::Unknown,
             };
-            let prefix =
-                if reached.is_root() { String::new() } else { format!("{}.", reached.address) };
-            let name = format!("{prefix}{}", data.address());
+            let name = reached.address_of(data);
             self.keep(DependencyKind::DataSource, &name, Some(data.place()), Some(region), status);
         }
     }

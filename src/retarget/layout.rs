@@ -7,7 +7,11 @@ use super::{
     workspace::{is_workspace, region_by_workspace},
 };
 use crate::{
-    config::{expression::Expr, module::Module, repository::Repository},
+    config::{
+        expression::Expr,
+        module::{Module, within},
+        repository::Repository,
+    },
     model::redirect::Layout,
 };
 use std::path::{Path, PathBuf};
@@ -105,20 +109,7 @@ pub(super) fn regional_source(
         return Some(Err(text));
     }
     let moved = text.replace(primary, fallback);
-    let there = clean(&caller.join(&moved)).is_some_and(|dir| repository.module(&dir).is_some());
+    let there =
+        within(caller, Path::new(&moved)).is_some_and(|dir| repository.module(&dir).is_some());
     Some(if there { Ok(moved) } else { Err(text) })
-}
-
-fn clean(path: &Path) -> Option<PathBuf> {
-    let mut clean = PathBuf::new();
-    for part in path.components() {
-        match part {
-            std::path::Component::ParentDir => {
-                clean.pop().then_some(())?;
-            }
-            std::path::Component::Normal(name) => clean.push(name),
-            _ => {}
-        }
-    }
-    Some(clean)
 }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     catalogue::Catalogue,
-    model::gate::{GateAnswer, KnownBy, Placed, RefusalReason, Remnant},
+    model::gate::{GateAnswer, KnownBy, Placed, Refusal, RefusalReason, Remnant},
     terraform::{Mode, Plan, PlannedResource},
 };
 use serde_json::Value;
@@ -29,15 +29,20 @@ pub(super) fn prove(plan: &Plan, expected: &Expected<'_>, answer: &mut GateAnswe
         answer.placed.push(placed);
     }
     if let Some(primary) = expected.leaves() {
-        left_behind(plan, primary, expected, answer);
+        left_behind(&providers, primary, expected, answer);
         remnants(plan, primary, answer);
     }
 }
 
 /// A provider that is still configured for the primary, also where nothing is planned with it yet.
-fn left_behind(plan: &Plan, primary: &str, expected: &Expected<'_>, answer: &mut GateAnswer) {
-    for (key, region) in Configured::read(plan).regions {
-        if region == primary && expected.pinned.get(&key) != Some(&region) {
+fn left_behind(
+    providers: &Configured,
+    primary: &str,
+    expected: &Expected<'_>,
+    answer: &mut GateAnswer,
+) {
+    for (key, region) in &providers.regions {
+        if region == primary && expected.pinned.get(key) != Some(region) {
             let detail = format!(
                 "is configured for the primary region `{primary}`, not for `{}`",
                 expected.region
@@ -81,7 +86,7 @@ fn judge(
     key: Option<&str>,
     planned: &PlannedResource,
     expected: &Expected<'_>,
-) -> Option<super::gate::Refused> {
+) -> Option<Refusal> {
     let region = match (&placed.region, placed.known_by) {
         (Some(region), _) => region,
         (None, KnownBy::Unknown) => {

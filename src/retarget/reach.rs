@@ -2,10 +2,10 @@
 
 use crate::config::{
     known::Knowledge,
-    module::{CallTarget, Module, ModuleCall},
+    module::{CallTarget, Module, ModuleCall, Resource},
     repository::Repository,
 };
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 /// How deep calls are followed; Terraform refuses a module that calls itself.
 const MAX_DEPTH: usize = 16;
@@ -27,6 +27,15 @@ impl<'r> Reached<'r> {
     /// Whether it is the root itself.
     pub(super) fn is_root(&self) -> bool {
         self.address.is_empty()
+    }
+
+    /// Returns the whole address of a resource of this module.
+    pub(super) fn address_of(&self, resource: &Resource) -> String {
+        if self.is_root() {
+            resource.address()
+        } else {
+            format!("{}.{}", self.address, resource.address())
+        }
     }
 
     /// Returns how a saved plan names a provider configuration of this module.
@@ -78,18 +87,13 @@ fn called<'r>(call: &ModuleCall, repository: &'r Repository) -> Option<&'r Modul
     }
 }
 
+/// Returns the first call of each module among them.
+pub(super) fn first_calls<'a, 'r>(reached: &'a [Reached<'r>]) -> Vec<&'a Reached<'r>> {
+    let mut seen: BTreeSet<&Path> = BTreeSet::new();
+    reached.iter().filter(|reached| seen.insert(&reached.module().dir)).collect()
+}
+
 /// Returns the modules among them, each once.
 pub(super) fn modules<'r>(reached: &[Reached<'r>]) -> Vec<&'r Module> {
-    let mut seen: Vec<&Path> = Vec::new();
-    reached
-        .iter()
-        .map(Reached::module)
-        .filter(|module| {
-            let new = !seen.contains(&module.dir.as_path());
-            if new {
-                seen.push(&module.dir);
-            }
-            new
-        })
-        .collect()
+    first_calls(reached).into_iter().map(Reached::module).collect()
 }

@@ -12,7 +12,7 @@ use super::{
     naming::{Naming, mentions},
     override_file::{EXTRA_FILE, OVERRIDE_FILE, Overrides, in_the_way},
     provider::{Providers, environment, own_region, resources_region},
-    reach::{Reached, modules, reach},
+    reach::{Reached, first_calls, modules, reach},
     remote_state::{self, RemoteState, StateKey, placeholder},
     sweep::Sweep,
     workspace,
@@ -178,20 +178,9 @@ impl Redirector<'_> {
             };
             sweep.module(module, module.dir == self.root.dir);
         }
-        let mut seen = Vec::new();
-        for at in reached {
-            if !seen.contains(&at.module().dir.as_path()) {
-                seen.push(at.module().dir.as_path());
-                let (naming, made) = (self.naming, &mut *self.made);
-                remote_state::point(
-                    at,
-                    &self.root.dir,
-                    target.producers,
-                    target.state_of,
-                    naming,
-                    made,
-                );
-            }
+        for at in first_calls(reached) {
+            let (root, naming) = (&self.root.dir, self.naming);
+            remote_state::point(at, root, target.producers, target.state_of, naming, self.made);
         }
         self.made.workspace = workspace;
         self.twin();

@@ -136,15 +136,9 @@ impl Sweep<'_> {
                 changed.push((argument.name().to_owned(), value));
             }
         }
-        // A `dynamic` block counts as the kind that it makes.
-        let kind = |block: &Block| match (block.kind(), block.label(0)) {
-            ("dynamic", Some(made)) => made.to_owned(),
-            (kind, _) => kind.to_owned(),
-        };
-        let kinds: BTreeSet<String> =
-            body.blocks().iter().map(kind).filter(|kind| kind != "lifecycle").collect();
-        for name in kinds {
-            let of_kind = body.blocks().iter().filter(|block| kind(block) == name);
+        let kinds: BTreeSet<&str> = body.blocks().iter().map(Block::made_kind).collect();
+        for name in kinds.into_iter().filter(|kind| *kind != "lifecycle") {
+            let of_kind = body.blocks().iter().filter(|block| block.made_kind() == name);
             let mut any = false;
             let mut blocks = Map::new();
             for block in of_kind {

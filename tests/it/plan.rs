@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::{fs, path::Path};
 
 /// A repository of `fixtures/layouts`.
-pub(crate) fn layout(name: &str) -> Env {
+fn layout(name: &str) -> Env {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/layouts").join(name);
     let mut files = Vec::new();
     collect(&root, &root, &mut files);

@@ -4,7 +4,7 @@ mod overrides;
 mod read;
 
 pub use read::ModuleError;
-pub(super) use read::within;
+pub use read::within;
 
 use super::{
     body::{Attribute, Block, Body},
@@ -227,6 +227,12 @@ impl Resource {
         format!("{mode}{}.{}", self.kind, self.name)
     }
 
+    /// Returns the provider configuration that it uses as its block is named, such as `aws.edge`.
+    pub fn provider_key(&self) -> String {
+        let (name, alias) = self.provider_name();
+        key(&name, alias.as_deref())
+    }
+
     /// Returns the local name and the alias of the provider configuration that it uses.
     pub fn provider_name(&self) -> (String, Option<String>) {
         let written = self.provider.as_ref().and_then(|provider| {
@@ -243,11 +249,12 @@ impl Resource {
 impl Provider {
     /// Returns its name with its alias, such as `aws` or `aws.edge`.
     pub fn key(&self) -> String {
-        match &self.alias {
-            Some(alias) => format!("{}.{alias}", self.name),
-            None => self.name.clone(),
-        }
+        key(&self.name, self.alias.as_deref())
     }
+}
+
+fn key(name: &str, alias: Option<&str>) -> String {
+    alias.map_or_else(|| name.to_owned(), |alias| format!("{name}.{alias}"))
 }
 
 fn split(path: &str) -> Vec<String> {

@@ -35,10 +35,6 @@ fn arguments(known: &mut Block, block: Block) {
     for attribute in block.body().attributes() {
         known.body_mut().set(attribute.clone());
     }
-    let kind = |block: &Block| match (block.kind(), block.label(0)) {
-        ("dynamic", Some(made)) => made.to_owned(),
-        (kind, _) => kind.to_owned(),
-    };
     for nested in block.body().blocks() {
         if nested.kind() == "lifecycle" {
             let lifecycle =
@@ -48,10 +44,10 @@ fn arguments(known: &mut Block, block: Block) {
                 continue;
             }
         }
-        let kind_of_nested = kind(nested);
+        let kind_of_nested = nested.made_kind().to_owned();
         let blocks = known.body_mut().blocks_mut();
         if !replaced.contains(&kind_of_nested) {
-            blocks.retain(|old| kind(old) != kind_of_nested);
+            blocks.retain(|old| old.made_kind() != kind_of_nested);
             replaced.push(kind_of_nested);
         }
         blocks.push(nested.clone());

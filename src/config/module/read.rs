@@ -184,7 +184,7 @@ fn read_file(
 }
 
 /// Returns a path below the root without `.` and `..`; `None` when it leaves the root.
-pub(in crate::config) fn within(base: &Path, path: &Path) -> Option<PathBuf> {
+pub fn within(base: &Path, path: &Path) -> Option<PathBuf> {
     let mut inside = base.to_owned();
     for component in path.components() {
         match component {
