@@ -10,6 +10,8 @@ pub mod cli;
 pub mod config;
 pub mod deploy;
 pub mod engine;
+pub mod format;
+pub mod lint;
 pub mod model;
 pub mod observe;
 pub mod probe;

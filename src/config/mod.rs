@@ -13,6 +13,7 @@
 //! layer above can walk it.
 
 pub mod body;
+pub mod eval;
 pub mod expression;
 pub mod file;
 pub mod known;

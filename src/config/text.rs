@@ -1,7 +1,7 @@
 //! The text of a file, and places in it.
 
 use super::syntax::Span;
-use crate::model::finding::Place;
+use crate::model::finding::{Extent, Place};
 use std::{
     ops::Range,
     path::{Path, PathBuf},
@@ -71,6 +71,13 @@ impl SourceText {
             column -= 1;
         }
         Place { file: self.path.clone(), line, column }
+    }
+
+    /// Returns the stretch of the file that the bytes of `range` make up.
+    pub fn extent_of(&self, range: Range<usize>) -> Extent {
+        let end = self.place_at(range.end);
+        let start = self.place_at(range.start);
+        Extent { start, end_line: end.line, end_column: end.column, bytes: range }
     }
 
     /// Returns where a span of the syntax tree starts.

@@ -10,6 +10,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("catalogue", &["model"]),
     ("config", &["model"]),
+    ("format", &["model"]),
     ("probe", &["model"]),
     ("sim", &["model"]),
     ("source", &["model"]),
@@ -19,6 +20,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("provider", &["model", "config", "sim", "catalogue"]),
     ("retarget", &["model", "config", "terraform", "catalogue"]),
     ("runbook", &["model", "config"]),
+    ("forecast", &["model", "config", "catalogue"]),
+    ("lint", &["model", "config", "runbook", "catalogue", "forecast", "format"]),
     (
         "engine",
         &["model", "config", "runbook", "retarget", "terraform", "deploy", "probe", "state"],

@@ -1,0 +1,1 @@
+//! Wire formats as their standards have them.
