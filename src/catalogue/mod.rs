@@ -10,6 +10,7 @@
 mod entry;
 mod error;
 mod lookup;
+pub mod names;
 mod regions;
 mod render;
 mod rules;

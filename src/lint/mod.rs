@@ -1,3 +1,23 @@
 //! Can this be rebuilt in another region? Rules over the code, and what they found.
+//!
+//! Every root module is looked at twice, with the values that it has in the primary and with those
+//! that it would have in the fallback; what should differ and does not is what most rules find.
+//!
+//! * [`validate`] asks the rules; a [`report`] holds what they found.
+//! * `rules` has a file and a page for each; the page is also its test.
 
+mod check;
+mod facts;
+pub mod fix;
+mod mend;
+mod mention;
+mod regions;
 pub mod report;
+mod rule;
+mod rules;
+mod slot;
+mod subject;
+mod suppress;
+
+pub use check::{Options, validate};
+pub use rules::text_of;

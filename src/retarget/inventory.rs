@@ -1,12 +1,11 @@
 //! What a recovery cannot do without, and where that lives.
 
-use super::{
-    naming::{mentions, region_of},
-    reach::Reached,
-    redirect::Redirection,
-};
+use super::{reach::Reached, redirect::Redirection};
 use crate::{
-    catalogue::{Catalogue, Regions},
+    catalogue::{
+        Catalogue, Regions,
+        names::{mentions, region_of},
+    },
     config::{
         body::{Attribute, Body},
         expression::{Expr, Text},

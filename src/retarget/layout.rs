@@ -1,12 +1,12 @@
 //! How the code of a stack says in which region it lies.
 
 use super::{
-    naming::mentions,
     provider::{Home, home, takes_a_region},
     reach::Reached,
     workspace::{is_workspace, region_by_workspace},
 };
 use crate::{
+    catalogue::names::mentions,
     config::{
         expression::Expr,
         module::{Module, within},

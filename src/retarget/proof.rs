@@ -1,12 +1,10 @@
 //! The proof, from the plan's JSON, that a stack will lie where it should: the region of every
 //! planned resource with how it is known, and what still names the primary.
 
-use super::{
-    gate::{Expected, refuse},
-    naming::{mentions, region_named},
-};
+use super::gate::{Expected, refuse};
 use crate::{
     catalogue::Catalogue,
+    catalogue::names::{mentions, region_named},
     model::gate::{GateAnswer, KnownBy, Placed, Refusal, RefusalReason, Remnant},
     terraform::{Mode, Plan, PlannedResource},
 };

@@ -1,13 +1,11 @@
 //! Where each provider configuration of a stack points, and where it will.
 
-use super::{
-    naming::{Naming, region_named, zone_of},
-    reach::Reached,
-    redirect::Redirection,
-    workspace::is_workspace,
-};
+use super::{naming::Naming, reach::Reached, redirect::Redirection, workspace::is_workspace};
 use crate::{
-    catalogue::Regions,
+    catalogue::{
+        Regions,
+        names::{region_named, zone_of},
+    },
     config::{
         expression::Expr,
         module::{Module, Provider},

@@ -9,7 +9,7 @@ use super::{
     global::{self, Adopted, GlobalRule},
     inventory::inventory,
     layout::{layout, regional_source, twin_folder},
-    naming::{Naming, mentions},
+    naming::Naming,
     override_file::{EXTRA_FILE, OVERRIDE_FILE, Overrides, in_the_way},
     provider::{Providers, environment, own_region, resources_region},
     reach::{Reached, first_calls, modules, reach},
@@ -18,6 +18,7 @@ use super::{
     workspace,
 };
 use crate::{
+    catalogue::names::mentions,
     config::{
         body::Attribute,
         expression::Expr,

@@ -1,11 +1,8 @@
 //! `terraform_remote_state`: which stack of the runbook produces what it reads, and where that is now.
 
-use super::{
-    naming::{Naming, mentions},
-    reach::Reached,
-    redirect::Redirection,
-};
+use super::{naming::Naming, reach::Reached, redirect::Redirection};
 use crate::{
+    catalogue::names::mentions,
     config::{
         expression::Expr,
         known::Knowledge,

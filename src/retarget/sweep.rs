@@ -4,10 +4,11 @@
 //! block of a kind as a whole, so that is the unit of every change here.
 
 use super::{
-    naming::{Fate, Naming, mentions},
+    naming::{Fate, Naming},
     redirect::Redirection,
 };
 use crate::{
+    catalogue::names::mentions,
     config::{
         body::{Attribute, Block, Body},
         expression::{Edit, Expr},

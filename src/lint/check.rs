@@ -1,0 +1,270 @@
+//! Asks every rule about every root module.
+
+use super::{
+    regions::{Pair, most_named, variables},
+    report::{Report, RootSummary},
+    rule::{Found, Rule},
+    rules,
+    slot::slots,
+    subject::{About, Facts, Subject},
+    suppress::{Suppression, suppressions},
+};
+use crate::{
+    config::{
+        body::Attribute,
+        eval::{Inputs, Modules, Scope, Value},
+        known::{automatic_variables, variables_of},
+        module::Module,
+        repository::{Repository, RootKind},
+    },
+    model::finding::{Finding, Severity},
+    runbook::{Runbook, Stack},
+};
+use rayon::prelude::*;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// What is asked of a validation.
+#[derive(Clone, Copy, Default)]
+pub struct Options<'a> {
+    /// The region that serves; what the runbook or each root says itself, when absent.
+    pub primary: Option<&'a str>,
+    /// The region that is rebuilt into; what the runbook says, when absent, and then any other.
+    pub fallback: Option<&'a str>,
+    /// The runbook, if there is one.
+    pub runbook: Option<&'a Runbook>,
+    /// Whether examples, tests and libraries that nobody calls are looked at like live roots.
+    pub all: bool,
+    /// The codes of the rules that are asked; all of them when empty.
+    pub only: &'a [String],
+}
+
+/// Asks the rules about the root modules of a checkout.
+pub fn validate(checkout: &Path, repository: &Repository, options: &Options<'_>) -> Report {
+    let asked: Vec<&Rule> = rules::ALL
+        .iter()
+        .filter(|rule| options.only.is_empty() || options.only.iter().any(|c| c == rule.text.code))
+        .copied()
+        .collect();
+    let roots = roots(repository, options);
+    let looked: Vec<Looked> = roots
+        .par_iter()
+        .filter_map(|dir| {
+            let root = repository.module(dir)?;
+            Some(Look { checkout, repository, options, rules: &asked }.at(root))
+        })
+        .collect();
+    let mut report = Report {
+        rules: asked.iter().map(|rule| &rule.text).collect(),
+        files: repository.modules().map(|module| module.files.len()).sum(),
+        ..Report::default()
+    };
+    let (mut findings, mut comments) = (Vec::new(), BTreeMap::new());
+    for mut one in looked {
+        report.roots.push(one.summary);
+        findings.append(&mut one.findings);
+        comments.extend(one.suppressions.into_iter().map(|s| (key(&s.at), s)));
+    }
+    let comments: Vec<Suppression> = comments.into_values().collect();
+    report.findings = merged(findings);
+    suppress(&mut report, &comments, &asked);
+    report
+}
+
+/// Returns the folders of the roots that are looked at, in order.
+fn roots(repository: &Repository, options: &Options<'_>) -> Vec<PathBuf> {
+    let live = repository.roots().iter().filter(|root| options.all || root.kind == RootKind::Live);
+    let stacks = options.runbook.into_iter().flat_map(Runbook::stacks);
+    let all: BTreeSet<PathBuf> = live
+        .map(|root| root.dir.clone())
+        .chain(stacks.map(|(_, stack)| stack.path.clone()))
+        .collect();
+    all.into_iter().collect()
+}
+
+/// What was seen in one root.
+struct Looked {
+    summary: RootSummary,
+    findings: Vec<Finding>,
+    suppressions: Vec<Suppression>,
+}
+
+struct Look<'a> {
+    checkout: &'a Path,
+    repository: &'a Repository,
+    options: &'a Options<'a>,
+    rules: &'a [&'a Rule],
+}
+
+impl Look<'_> {
+    fn at(&self, root: &Module) -> Looked {
+        let stack = self.stack(&root.dir);
+        let base = self.given_in_both(root, stack);
+        let pair = self.pair(root, &base);
+        let there = self.given_in_the_fallback(&pair.fallback);
+        let values = variables(root, &pair, &base, &there);
+        let mut given = base;
+        given.extend(there);
+        let lock_path = root.dir.join(".terraform.lock.hcl");
+        let lock = fs::read_to_string(self.checkout.join(&lock_path)).ok();
+        let facts = Facts::new();
+        let about = About {
+            runbook: self.options.runbook,
+            stack,
+            given: &given,
+            lock: lock.as_deref().map(|text| (lock_path.as_path(), text)),
+        };
+        let modules: &dyn Modules = self.repository;
+        let subject = Subject::new(root, modules, &pair, &values, &facts, about);
+        let mut findings = Vec::new();
+        for rule in self.rules {
+            let mut found = Found::new(&rule.text, &root.dir);
+            (rule.check)(&subject, &mut found);
+            findings.append(&mut found.findings);
+        }
+        let files = subject.modules.iter().flat_map(|seen| &seen.module.files);
+        Looked {
+            summary: RootSummary {
+                dir: root.dir.clone(),
+                primary: pair.primary_is_named.then(|| pair.primary.clone()),
+                fallback: Some(pair.fallback.clone()),
+                resources: subject.resources().count(),
+            },
+            findings,
+            suppressions: files.flat_map(suppressions).collect(),
+        }
+    }
+
+    fn stack(&self, dir: &Path) -> Option<&Stack> {
+        let mut stacks = self.options.runbook?.stacks();
+        stacks.find(|(_, stack)| stack.path == dir).map(|(_, stack)| stack)
+    }
+
+    /// Returns what files and the runbook's stack set in either region.
+    fn given_in_both(&self, root: &Module, stack: Option<&Stack>) -> BTreeMap<String, Value> {
+        let mut given = BTreeMap::new();
+        let mut add = |attribute: &Attribute| {
+            given.insert(attribute.name().to_owned(), literal(attribute));
+        };
+        automatic_variables(self.checkout, &root.dir).iter().for_each(&mut add);
+        if let Some(stack) = stack {
+            for file in &stack.var_files {
+                variables_of(self.checkout, file).iter().for_each(|(_, a)| add(a));
+            }
+            stack.variables.iter().for_each(&mut add);
+        }
+        given
+    }
+
+    /// Returns what the runbook sets in the fallback only.
+    fn given_in_the_fallback(&self, fallback: &str) -> BTreeMap<String, Value> {
+        let region = self.options.runbook.and_then(|runbook| runbook.region(fallback));
+        let mut given = BTreeMap::new();
+        for region in region.into_iter() {
+            for file in &region.var_files {
+                let read = variables_of(self.checkout, file);
+                given.extend(read.iter().map(|(name, a)| (name.clone(), literal(a))));
+            }
+            given.extend(region.variables.iter().map(|a| (a.name().to_owned(), literal(a))));
+        }
+        given
+    }
+
+    fn pair(&self, root: &Module, base: &BTreeMap<String, Value>) -> Pair {
+        let runbook = self.options.runbook;
+        let primary = self.options.primary.or_else(|| runbook?.service.primary.as_deref());
+        let fallback =
+            self.options.fallback.or_else(|| runbook?.regions.first().map(|r| r.name.as_str()));
+        let own = if primary.is_none() { self.own_region(root, base) } else { None };
+        Pair::choose(primary, fallback, own.as_deref())
+    }
+
+    /// Returns the region that a root names itself: that of its default provider, or the one that
+    /// most of its arguments name.
+    fn own_region(&self, root: &Module, base: &BTreeMap<String, Value>) -> Option<String> {
+        let facts = super::facts::Regional::default();
+        let inputs = Inputs { variables: base.clone(), workspace: None, facts: &facts };
+        let scope = Scope::root(root, self.repository, inputs);
+        let default = root.providers.iter().filter(|provider| provider.alias.is_none());
+        let region = default.filter_map(|provider| match scope.value(provider.region.as_ref()?) {
+            Value::String(region) => Some(region.to_string()),
+            _ => None,
+        });
+        let own = slots(root);
+        region.into_iter().next().or_else(|| most_named(&own.iter().collect::<Vec<_>>()))
+    }
+}
+
+/// Returns what an attribute literally says; what it says otherwise is set, and not known.
+fn literal(attribute: &Attribute) -> Value {
+    match attribute.expr().literal() {
+        Some(value) => Value::from_json(&value),
+        None => Value::Unknown(crate::config::eval::Unknown::Reference(
+            attribute.expr().source().into(),
+        )),
+    }
+}
+
+type Key = (PathBuf, usize, usize);
+
+fn key(at: &crate::model::finding::Extent) -> Key {
+    (at.start.file.clone(), at.start.line, at.start.column)
+}
+
+/// Puts what several roots have in common together, in the order of places.
+fn merged(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut all: BTreeMap<(Key, &'static str, String), Finding> = BTreeMap::new();
+    for finding in findings {
+        let id = (key(&finding.at), finding.code, finding.message.clone());
+        match all.get_mut(&id) {
+            Some(known) => {
+                known.roots.extend(finding.roots);
+                known.roots.sort();
+                known.roots.dedup();
+            }
+            None => {
+                all.insert(id, finding);
+            }
+        }
+    }
+    all.into_values().collect()
+}
+
+/// Takes out what comments answer, and adds a finding for each comment that answers nothing.
+fn suppress(report: &mut Report, comments: &[Suppression], asked: &[&Rule]) {
+    let mut used = vec![false; comments.len()];
+    let before = report.findings.len();
+    report.findings.retain(|finding| {
+        let mut answered = false;
+        for (at, comment) in comments.iter().enumerate() {
+            if comment.answers(finding) {
+                used[at] = true;
+                answered = true;
+            }
+        }
+        !answered
+    });
+    report.suppressed = before - report.findings.len();
+    let Some(rule) = asked.iter().find(|rule| rule.text.code == rules::SUPPRESSION) else { return };
+    for (comment, used) in comments.iter().zip(used) {
+        let unasked = comment.codes.iter().any(|code| {
+            rules::ALL.iter().any(|rule| rule.text.code == code)
+                && !asked.iter().any(|rule| rule.text.code == code)
+        });
+        if used || unasked {
+            continue;
+        }
+        report.findings.push(rules::unused_suppression(&rule.text, comment));
+    }
+    report.findings.sort_by(|a, b| (key(&a.at), a.code).cmp(&(key(&b.at), b.code)));
+}
+
+impl Report {
+    /// Whether there is a finding as heavy as `severity`, or heavier.
+    pub fn fails(&self, severity: Severity) -> bool {
+        self.findings.iter().any(|finding| finding.severity <= severity)
+    }
+}

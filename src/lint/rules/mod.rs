@@ -1,0 +1,23 @@
+//! The rules, a file and a page each. A code is never given to another rule.
+
+mod dr004;
+mod dr041;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use dr041::unused_suppression;
+
+use super::rule::Rule;
+use crate::model::finding::RuleText;
+
+/// Every rule, by code.
+pub(crate) static ALL: &[&Rule] = &[&dr004::RULE, &dr041::RULE];
+
+/// The code of the rule that looks at suppressions.
+pub(crate) const SUPPRESSION: &str = dr041::RULE.text.code;
+
+/// Returns every rule, or the one of a code, as it is shown.
+pub fn text_of(code: &str) -> Option<&'static RuleText> {
+    ALL.iter().map(|rule| &rule.text).find(|text| text.code.eq_ignore_ascii_case(code))
+}
