@@ -5,7 +5,7 @@ use super::{
     report::{Report, RootSummary},
     rule::{Found, Rule},
     rules,
-    slot::slots,
+    slot::{extent, slots},
     subject::{About, Facts, Subject},
     suppress::{Suppression, suppressions},
 };
@@ -17,7 +17,7 @@ use crate::{
         module::Module,
         repository::{Repository, RootKind},
     },
-    model::finding::{Finding, Severity},
+    model::finding::{Extent, Finding, Severity},
     runbook::{Runbook, Stack},
 };
 use rayon::prelude::*;
@@ -102,7 +102,7 @@ struct Look<'a> {
 impl Look<'_> {
     fn at(&self, root: &Module) -> Looked {
         let stack = self.stack(&root.dir);
-        let base = self.given_in_both(root, stack);
+        let (base, given_at) = self.given_in_both(root, stack);
         let pair = self.pair(root, &base);
         let there = self.given_in_the_fallback(&pair.fallback);
         let values = variables(root, &pair, &base, &there);
@@ -115,6 +115,7 @@ impl Look<'_> {
             runbook: self.options.runbook,
             stack,
             given: &given,
+            given_at: &given_at,
             lock: lock.as_deref().map(|text| (lock_path.as_path(), text)),
         };
         let modules: &dyn Modules = self.repository;
@@ -143,11 +144,16 @@ impl Look<'_> {
         stacks.find(|(_, stack)| stack.path == dir).map(|(_, stack)| stack)
     }
 
-    /// Returns what files and the runbook's stack set in either region.
-    fn given_in_both(&self, root: &Module, stack: Option<&Stack>) -> BTreeMap<String, Value> {
-        let mut given = BTreeMap::new();
+    /// Returns what files and the runbook's stack set in either region, and where.
+    fn given_in_both(
+        &self,
+        root: &Module,
+        stack: Option<&Stack>,
+    ) -> (BTreeMap<String, Value>, BTreeMap<String, Extent>) {
+        let (mut given, mut given_at) = (BTreeMap::new(), BTreeMap::new());
         let mut add = |attribute: &Attribute| {
             given.insert(attribute.name().to_owned(), literal(attribute));
+            given_at.insert(attribute.name().to_owned(), extent(attribute.expr()));
         };
         automatic_variables(self.checkout, &root.dir).iter().for_each(&mut add);
         if let Some(stack) = stack {
@@ -156,7 +162,7 @@ impl Look<'_> {
             }
             stack.variables.iter().for_each(&mut add);
         }
-        given
+        (given, given_at)
     }
 
     /// Returns what the runbook sets in the fallback only.

@@ -11,13 +11,19 @@ mod facts;
 pub mod fix;
 mod mend;
 mod mention;
+mod origin;
 mod regions;
 pub mod report;
 mod rule;
 mod rules;
 mod slot;
+mod stable;
 mod subject;
 mod suppress;
+mod unique;
+
+#[cfg(test)]
+mod tests;
 
 pub use check::{Options, validate};
 pub use rules::text_of;

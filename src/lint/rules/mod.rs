@@ -1,7 +1,18 @@
 //! The rules, a file and a page each. A code is never given to another rule.
 
 mod dr004;
+mod dr006;
+mod dr007;
+mod dr010;
+mod dr034;
+mod dr035;
+mod dr036;
 mod dr041;
+mod dr044;
+mod dr045;
+mod dr046;
+mod dr047;
+mod dr048;
 
 #[cfg(test)]
 mod tests;
@@ -12,7 +23,21 @@ use super::rule::Rule;
 use crate::model::finding::RuleText;
 
 /// Every rule, by code.
-pub(crate) static ALL: &[&Rule] = &[&dr004::RULE, &dr041::RULE];
+pub(crate) static ALL: &[&Rule] = &[
+    &dr004::RULE,
+    &dr006::RULE,
+    &dr007::RULE,
+    &dr010::RULE,
+    &dr034::RULE,
+    &dr035::RULE,
+    &dr036::RULE,
+    &dr041::RULE,
+    &dr044::RULE,
+    &dr045::RULE,
+    &dr046::RULE,
+    &dr047::RULE,
+    &dr048::RULE,
+];
 
 /// The code of the rule that looks at suppressions.
 pub(crate) const SUPPRESSION: &str = dr041::RULE.text.code;

@@ -76,8 +76,9 @@ fn report(dir: &Path) -> Report {
     let runbook = fs::read(dir.join("drctl.hcl")).ok().map(|text| {
         Runbook::read(Path::new("drctl.hcl"), &text, FALLBACK).expect("the runbook can be read")
     });
+    let named = runbook.as_ref().is_some_and(|runbook| runbook.service.primary.is_some());
     let options = Options {
-        primary: Some(PRIMARY),
+        primary: (!named).then_some(PRIMARY),
         fallback: Some(FALLBACK),
         runbook: runbook.as_ref(),
         all: true,
