@@ -16,6 +16,7 @@ mod regions;
 pub mod report;
 mod rule;
 mod rules;
+pub mod show;
 mod slot;
 mod subject;
 mod suppress;
