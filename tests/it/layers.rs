@@ -44,8 +44,18 @@ const FENCED: &[(&str, &[&str])] = &[
 ];
 
 /// Modules that never wait, and so never see an async runtime.
-const PLAIN: &[&str] =
-    &["model", "catalogue", "config", "sim", "source", "runbook", "retarget", "observe", "report"];
+const PLAIN: &[&str] = &[
+    "model",
+    "catalogue",
+    "config",
+    "sim",
+    "source",
+    "runbook",
+    "retarget",
+    "forecast",
+    "observe",
+    "report",
+];
 
 #[test]
 fn imports_point_down() {
