@@ -60,7 +60,7 @@ impl Draft<'_> {
         self
     }
 
-    /// Says that it weighs something else than the other findings of its rule.
+    /// Says that it weighs something else than the rule's findings commonly do.
     pub(crate) fn severity(self, severity: Severity) -> Self {
         self.finding.severity = severity;
         self

@@ -13,6 +13,7 @@ mod dr045;
 mod dr046;
 mod dr047;
 mod dr048;
+mod dr050;
 
 #[cfg(test)]
 mod tests;
@@ -37,12 +38,18 @@ pub(crate) static ALL: &[&Rule] = &[
     &dr046::RULE,
     &dr047::RULE,
     &dr048::RULE,
+    &dr050::RULE,
 ];
 
 /// The code of the rule that looks at suppressions.
 pub(crate) const SUPPRESSION: &str = dr041::RULE.text.code;
 
-/// Returns every rule, or the one of a code, as it is shown.
+/// Returns every rule as it is shown, by code.
+pub fn texts() -> impl Iterator<Item = &'static RuleText> {
+    ALL.iter().map(|rule| &rule.text)
+}
+
+/// Returns the rule of a code as it is shown.
 pub fn text_of(code: &str) -> Option<&'static RuleText> {
     ALL.iter().map(|rule| &rule.text).find(|text| text.code.eq_ignore_ascii_case(code))
 }
