@@ -23,9 +23,9 @@ pub(crate) enum Origin {
 const MAX_DEPTH: usize = 12;
 
 /// Returns where an expression takes the primary from.
-pub(crate) fn origins(
-    subject: &Subject<'_>,
-    call: &Call<'_>,
+pub(crate) fn origins<'a>(
+    subject: &Subject<'a>,
+    call: &Call<'a>,
     expr: &Expr,
     primary: &str,
 ) -> Vec<Origin> {

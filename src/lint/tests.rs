@@ -165,7 +165,10 @@ fn the_region_of_a_root_is_not_that_of_its_aliases() {
           alias  = "b"
           region = "us-east-1"
         }
-        locals { here = "eu-west-2", asked = var.region == "us-west-1" }
+        locals {
+          here  = "eu-west-2"
+          asked = var.region == "us-west-1"
+        }
         "#,
     )]);
     let own = slots(repository.module(Path::new("")).unwrap());

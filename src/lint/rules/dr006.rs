@@ -26,7 +26,7 @@ fn check(subject: &Subject<'_>, found: &mut Found<'_>) {
     report(shared, found, |one, name| {
         let (kind, address) = (&one.resource.kind, one.resource.address());
         let message = format!(
-            "{name} would be the name in both regions, and all customers of the cloud share the names of `{kind}`: the primary's still has it"
+            "the rebuilt `{kind}` would be named {name} like the primary's, and all customers of the cloud share these names"
         );
         let hint = format!(
             "Put the region into the name, or decide in the runbook: `global \"{address}\" {{ decision = \"suffix\" }}`"

@@ -40,7 +40,7 @@ fn check(subject: &Subject<'_>, found: &mut Found<'_>) {
     report(shared, found, |one, name| {
         let (owner, kind) = (owner(one.namespace), &one.resource.kind);
         let message = format!(
-            "{name} would be the name in both regions, and {owner} has each name of `{kind}` only once: the primary's still has it"
+            "the rebuilt `{kind}` would be named {name} like the primary's, and {owner} has each name only once"
         );
         let hint = format!(
             "Put the region into the name, or decide in the runbook: `global \"{}\" {{ decision = \"suffix\" }}`, or `adopt` the primary's",
