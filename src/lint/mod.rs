@@ -9,6 +9,7 @@
 pub mod baseline;
 mod check;
 mod facts;
+mod feasible;
 pub mod fix;
 mod mend;
 mod mention;
@@ -22,4 +23,5 @@ mod subject;
 mod suppress;
 
 pub use check::{Options, validate};
+pub use feasible::forecast;
 pub use rules::{text_of, texts};

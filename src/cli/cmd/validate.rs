@@ -228,6 +228,7 @@ impl Validate {
             all: self.all,
             only: &self.only,
             within,
+            ..Options::default()
         };
         let mut report = look(&place.top, &options, judge)?;
         if let Some(revision) = &self.diff_base {
