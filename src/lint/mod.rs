@@ -18,6 +18,7 @@ mod rules;
 mod slot;
 mod subject;
 mod suppress;
+mod tie;
 
 pub use check::{Options, validate};
 pub use rules::text_of;

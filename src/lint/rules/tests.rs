@@ -76,9 +76,11 @@ fn report(dir: &Path) -> Report {
     let runbook = fs::read(dir.join("drctl.hcl")).ok().map(|text| {
         Runbook::read(Path::new("drctl.hcl"), &text, FALLBACK).expect("the runbook can be read")
     });
+    // A runbook that says from where and into where is believed.
+    let says = runbook.as_ref().is_some_and(|r| r.service.primary.is_some());
     let options = Options {
-        primary: Some(PRIMARY),
-        fallback: Some(FALLBACK),
+        primary: (!says).then_some(PRIMARY),
+        fallback: runbook.as_ref().is_none_or(|r| r.regions.is_empty()).then_some(FALLBACK),
         runbook: runbook.as_ref(),
         all: true,
         only: &[],
