@@ -1,1 +1,4 @@
 //! Wire formats as their standards have them.
+
+pub mod junit;
+pub mod sarif;

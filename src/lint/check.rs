@@ -14,8 +14,8 @@ use crate::{
         body::Attribute,
         eval::{Inputs, Modules, Scope, Value},
         known::{automatic_variables, variables_of},
-        module::Module,
-        repository::{Repository, RootKind},
+        module::{Module, ModuleError},
+        repository::{RootKind, Survey},
     },
     model::finding::{Finding, Severity},
     runbook::{Runbook, Stack},
@@ -40,49 +40,94 @@ pub struct Options<'a> {
     pub all: bool,
     /// The codes of the rules that are asked; all of them when empty.
     pub only: &'a [String],
+    /// The folder whose roots are looked at, from the root of the checkout; all of them when absent.
+    pub within: Option<&'a Path>,
 }
 
 /// Asks the rules about the root modules of a checkout.
-pub fn validate(checkout: &Path, repository: &Repository, options: &Options<'_>) -> Report {
+///
+/// # Errors
+///
+/// [`ModuleError`] for a folder that cannot be listed any more.
+pub fn validate(survey: &Survey<'_>, options: &Options<'_>) -> Result<Report, ModuleError> {
     let asked: Vec<&Rule> = rules::ALL
         .iter()
         .filter(|rule| options.only.is_empty() || options.only.iter().any(|c| c == rule.text.code))
         .copied()
         .collect();
-    let roots = roots(repository, options);
-    let looked: Vec<Looked> = roots
+    let look = Look { survey, options, rules: &asked };
+    let looked = roots(survey, options)
         .par_iter()
-        .filter_map(|dir| {
-            let root = repository.module(dir)?;
-            Some(Look { checkout, repository, options, rules: &asked }.at(root))
-        })
-        .collect();
+        .filter_map(|dir| look.at(dir).transpose())
+        .collect::<Result<Vec<Looked>, ModuleError>>()?;
     let mut report = Report {
         rules: asked.iter().map(|rule| &rule.text).collect(),
-        files: repository.modules().map(|module| module.files.len()).sum(),
+        files: survey.files(),
         ..Report::default()
     };
-    let (mut findings, mut comments) = (Vec::new(), BTreeMap::new());
+    let (mut findings, mut comments, mut files) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
     for mut one in looked {
         report.roots.push(one.summary);
         findings.append(&mut one.findings);
         comments.extend(one.suppressions.into_iter().map(|s| (key(&s.at), s)));
+        files.append(&mut one.files);
     }
     let comments: Vec<Suppression> = comments.into_values().collect();
     report.findings = merged(findings);
     suppress(&mut report, &comments, &asked);
-    report
+    report.notes = notes(survey, options, &report, &files);
+    Ok(report)
+}
+
+/// Says what was not looked at, and why.
+fn notes(
+    survey: &Survey<'_>,
+    options: &Options<'_>,
+    report: &Report,
+    looked_at: &BTreeSet<PathBuf>,
+) -> Vec<String> {
+    let mut notes = Vec::new();
+    if report.roots.is_empty() {
+        let others = survey.roots().iter().filter(|root| inside(&root.dir, options)).count();
+        notes.push(match others {
+            0 => "there is no root module here".to_owned(),
+            1 => "there is no live root module; an example or a library that nobody calls was left out: `--all` looks at it".to_owned(),
+            n => format!("there is no live root module; {n} examples and libraries that nobody calls were left out: `--all` looks at them"),
+        });
+    }
+    let elsewhere: Vec<_> =
+        survey.unparsed().iter().filter(|u| !looked_at.contains(&u.file)).collect();
+    if let Some(first) = elsewhere.first() {
+        let count = elsewhere.len();
+        notes.push(format!(
+            "{count} {} no live root module was not understood, the first at {}",
+            if count == 1 { "file that is part of" } else { "files that are part of" },
+            first.place
+        ));
+    }
+    if options.fallback.is_none() && options.runbook.is_none_or(|r| r.regions.is_empty()) {
+        let region = report.roots.iter().find_map(|root| root.fallback.as_deref());
+        notes.extend(region.map(|region| {
+            format!("no fallback region is named, so another one stands in (`{region}` for the first root); name it with `--region`, or in the runbook")
+        }));
+    }
+    notes
 }
 
 /// Returns the folders of the roots that are looked at, in order.
-fn roots(repository: &Repository, options: &Options<'_>) -> Vec<PathBuf> {
-    let live = repository.roots().iter().filter(|root| options.all || root.kind == RootKind::Live);
+fn roots(survey: &Survey<'_>, options: &Options<'_>) -> Vec<PathBuf> {
+    let live = survey.roots().iter().filter(|root| options.all || root.kind == RootKind::Live);
     let stacks = options.runbook.into_iter().flat_map(Runbook::stacks);
     let all: BTreeSet<PathBuf> = live
         .map(|root| root.dir.clone())
         .chain(stacks.map(|(_, stack)| stack.path.clone()))
+        .filter(|dir| inside(dir, options))
         .collect();
     all.into_iter().collect()
+}
+
+fn inside(dir: &Path, options: &Options<'_>) -> bool {
+    options.within.is_none_or(|within| dir.starts_with(within))
 }
 
 /// What was seen in one root.
@@ -90,26 +135,35 @@ struct Looked {
     summary: RootSummary,
     findings: Vec<Finding>,
     suppressions: Vec<Suppression>,
+    /// The files that belong to it, understood or not.
+    files: BTreeSet<PathBuf>,
 }
 
 struct Look<'a> {
-    checkout: &'a Path,
-    repository: &'a Repository,
+    survey: &'a Survey<'a>,
     options: &'a Options<'a>,
     rules: &'a [&'a Rule],
 }
 
 impl Look<'_> {
-    fn at(&self, root: &Module) -> Looked {
+    /// Looks at one root; `None` when there is no module in its folder.
+    fn at(&self, dir: &Path) -> Result<Option<Looked>, ModuleError> {
+        let reached = self.survey.reach(dir)?;
+        let modules: &dyn Modules = &reached;
+        Ok(modules.module(dir).map(|root| self.root(root, modules)))
+    }
+
+    fn root(&self, root: &Module, modules: &dyn Modules) -> Looked {
+        let checkout = self.survey.checkout();
         let stack = self.stack(&root.dir);
         let base = self.given_in_both(root, stack);
-        let pair = self.pair(root, &base);
+        let pair = self.pair(root, modules, &base);
         let there = self.given_in_the_fallback(&pair.fallback);
         let values = variables(root, &pair, &base, &there);
         let mut given = base;
         given.extend(there);
         let lock_path = root.dir.join(".terraform.lock.hcl");
-        let lock = fs::read_to_string(self.checkout.join(&lock_path)).ok();
+        let lock = fs::read_to_string(checkout.join(&lock_path)).ok();
         let facts = Facts::new();
         let about = About {
             runbook: self.options.runbook,
@@ -117,7 +171,6 @@ impl Look<'_> {
             given: &given,
             lock: lock.as_deref().map(|text| (lock_path.as_path(), text)),
         };
-        let modules: &dyn Modules = self.repository;
         let subject = Subject::new(root, modules, &pair, &values, &facts, about);
         let mut findings = Vec::new();
         for rule in self.rules {
@@ -125,7 +178,8 @@ impl Look<'_> {
             (rule.check)(&subject, &mut found);
             findings.append(&mut found.findings);
         }
-        let files = subject.modules.iter().flat_map(|seen| &seen.module.files);
+        let files = || subject.modules.iter().flat_map(|seen| &seen.module.files);
+        let unparsed = subject.modules.iter().flat_map(|seen| &seen.module.unparsed);
         Looked {
             summary: RootSummary {
                 dir: root.dir.clone(),
@@ -134,7 +188,11 @@ impl Look<'_> {
                 resources: subject.resources().count(),
             },
             findings,
-            suppressions: files.flat_map(suppressions).collect(),
+            suppressions: files().flat_map(suppressions).collect(),
+            files: files()
+                .map(|file| file.path().to_owned())
+                .chain(unparsed.map(|unparsed| unparsed.file.clone()))
+                .collect(),
         }
     }
 
@@ -149,10 +207,10 @@ impl Look<'_> {
         let mut add = |attribute: &Attribute| {
             given.insert(attribute.name().to_owned(), literal(attribute));
         };
-        automatic_variables(self.checkout, &root.dir).iter().for_each(&mut add);
+        automatic_variables(self.survey.checkout(), &root.dir).iter().for_each(&mut add);
         if let Some(stack) = stack {
             for file in &stack.var_files {
-                variables_of(self.checkout, file).iter().for_each(|(_, a)| add(a));
+                variables_of(self.survey.checkout(), file).iter().for_each(|(_, a)| add(a));
             }
             stack.variables.iter().for_each(&mut add);
         }
@@ -165,7 +223,7 @@ impl Look<'_> {
         let mut given = BTreeMap::new();
         for region in region.into_iter() {
             for file in &region.var_files {
-                let read = variables_of(self.checkout, file);
+                let read = variables_of(self.survey.checkout(), file);
                 given.extend(read.iter().map(|(name, a)| (name.clone(), literal(a))));
             }
             given.extend(region.variables.iter().map(|a| (a.name().to_owned(), literal(a))));
@@ -173,21 +231,26 @@ impl Look<'_> {
         given
     }
 
-    fn pair(&self, root: &Module, base: &BTreeMap<String, Value>) -> Pair {
+    fn pair(&self, root: &Module, modules: &dyn Modules, base: &BTreeMap<String, Value>) -> Pair {
         let runbook = self.options.runbook;
         let primary = self.options.primary.or_else(|| runbook?.service.primary.as_deref());
         let fallback =
             self.options.fallback.or_else(|| runbook?.regions.first().map(|r| r.name.as_str()));
-        let own = if primary.is_none() { self.own_region(root, base) } else { None };
+        let own = if primary.is_none() { self.own_region(root, modules, base) } else { None };
         Pair::choose(primary, fallback, own.as_deref())
     }
 
     /// Returns the region that a root names itself: that of its default provider, or the one that
     /// most of its arguments name.
-    fn own_region(&self, root: &Module, base: &BTreeMap<String, Value>) -> Option<String> {
+    fn own_region(
+        &self,
+        root: &Module,
+        modules: &dyn Modules,
+        base: &BTreeMap<String, Value>,
+    ) -> Option<String> {
         let facts = super::facts::Regional::default();
         let inputs = Inputs { variables: base.clone(), workspace: None, facts: &facts };
-        let scope = Scope::root(root, self.repository, inputs);
+        let scope = Scope::root(root, modules, inputs);
         let default = root.providers.iter().filter(|provider| provider.alias.is_none());
         let region = default.filter_map(|provider| match scope.value(provider.region.as_ref()?) {
             Value::String(region) => Some(region.to_string()),

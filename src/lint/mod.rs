@@ -6,6 +6,7 @@
 //! * [`validate`] asks the rules; a [`report`] holds what they found.
 //! * `rules` has a file and a page for each; the page is also its test.
 
+pub mod baseline;
 mod check;
 mod facts;
 pub mod fix;
@@ -15,10 +16,11 @@ mod regions;
 pub mod report;
 mod rule;
 mod rules;
+pub mod show;
 mod slot;
 mod subject;
 mod suppress;
 mod tie;
 
 pub use check::{Options, validate};
-pub use rules::text_of;
+pub use rules::{text_of, texts};

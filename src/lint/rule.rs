@@ -1,7 +1,7 @@
 //! What a rule is, and how it says what it found.
 
 use super::subject::Subject;
-use crate::model::finding::{Extent, Finding, Fix, Related, RuleText, Values};
+use crate::model::finding::{Extent, Finding, Fix, Related, RuleText, Severity, Values};
 
 /// A rule: what it is called, and how it looks.
 pub(crate) struct Rule {
@@ -57,6 +57,12 @@ impl Draft<'_> {
     /// Says what the value is in either region.
     pub(crate) fn values(self, primary: impl Into<String>, fallback: impl Into<String>) -> Self {
         self.finding.values = Some(Values { primary: primary.into(), fallback: fallback.into() });
+        self
+    }
+
+    /// Says that it weighs something else than the rule's findings commonly do.
+    pub(crate) fn severity(self, severity: Severity) -> Self {
+        self.finding.severity = severity;
         self
     }
 

@@ -1,7 +1,11 @@
 //! A place in a source file, and what was found there.
 
-use serde::{Deserialize, Serialize};
-use std::{fmt, ops::Range, path::PathBuf};
+use serde::{Deserialize, Serialize, Serializer};
+use std::{
+    fmt,
+    ops::Range,
+    path::{Path, PathBuf},
+};
 
 /// A place in a source file.
 ///
@@ -9,6 +13,7 @@ use std::{fmt, ops::Range, path::PathBuf};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Place {
     /// Path from the root of the checkout.
+    #[serde(serialize_with = "path")]
     pub file: PathBuf,
     /// Line of the first character.
     pub line: usize,
@@ -100,6 +105,7 @@ pub struct Finding {
     /// What it is about: an address such as `module.db.aws_db_instance.this`, or a file.
     pub subject: String,
     /// The folders of the root modules that it concerns, from the root of the checkout, in order.
+    #[serde(serialize_with = "paths")]
     pub roots: Vec<PathBuf>,
     /// What the value is in either region, where both are known.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -110,6 +116,23 @@ pub struct Finding {
     /// A change that is safe to make by a machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fix: Option<Fix>,
+}
+
+impl Finding {
+    /// Returns what tells it from other findings and stays the same when lines move: 16 hex digits.
+    ///
+    /// Two findings of one rule with the same file, subject and message have the same.
+    pub fn fingerprint(&self) -> String {
+        let file = self.at.start.file.as_os_str().as_encoded_bytes();
+        let parts = [self.code.as_bytes(), file, self.subject.as_bytes(), self.message.as_bytes()];
+        // FNV-1a, 64 bits: it is kept in baseline files, so it must be the same in every version.
+        let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+        // A zero byte behind each part, so that none can borrow from the next.
+        for byte in parts.into_iter().flat_map(|part| part.iter().chain(&[0])) {
+            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+        format!("{hash:016x}")
+    }
 }
 
 /// What a value is in the primary and in the fallback.
@@ -146,4 +169,45 @@ pub struct Splice {
     pub at: Extent,
     /// What stands there instead.
     pub text: String,
+}
+
+/// Writes a path as text; one that is not Unicode must not cost the whole report.
+fn path<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&path.to_string_lossy())
+}
+
+fn paths<S: Serializer>(paths: &[PathBuf], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(paths.iter().map(|path| path.to_string_lossy()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(line: usize, subject: &str, message: &str) -> Finding {
+        Finding {
+            code: "DR004",
+            severity: Severity::Error,
+            at: Extent::at(Place { file: PathBuf::from("main.tf"), line, column: 1 }),
+            message: message.to_owned(),
+            hint: String::new(),
+            subject: subject.to_owned(),
+            roots: Vec::new(),
+            values: None,
+            related: Vec::new(),
+            fix: None,
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_stays_when_lines_move_and_when_drctl_is_upgraded() {
+        assert_eq!(finding(1, "a", "b").fingerprint(), finding(9, "a", "b").fingerprint());
+        assert_eq!(finding(1, "a", "b").fingerprint(), "6e5a3c5428951761");
+    }
+
+    #[test]
+    fn a_fingerprint_tells_what_differs() {
+        assert_ne!(finding(1, "a", "b").fingerprint(), finding(1, "a", "c").fingerprint());
+        assert_ne!(finding(1, "ab", "c").fingerprint(), finding(1, "a", "bc").fingerprint());
+    }
 }

@@ -23,7 +23,10 @@ pub fn plain(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-fn is_harmful(c: char) -> bool {
+/// Returns true for a character that a terminal obeys, or that turns the direction of writing.
+///
+/// Line breaks and tabs are among them.
+pub fn is_harmful(c: char) -> bool {
     // The directional marks of Unicode's bidirectional algorithm (UAX #9), and the line separators.
     c.is_control()
         || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}')

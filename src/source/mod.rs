@@ -15,6 +15,7 @@ mod local;
 mod mirror;
 mod origin;
 mod reference;
+mod revision;
 mod submodule;
 #[cfg(test)]
 mod testing;
@@ -23,6 +24,7 @@ mod work_copy;
 pub use credentials::Method;
 pub use error::{GitMessage, NotAnOrigin, SourceError};
 pub use origin::Origin;
+pub use revision::{export, toplevel};
 pub use work_copy::{Warning, WorkCopy};
 
 use git2::Oid;

@@ -32,6 +32,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 
 /// Outside crates that stay inside some modules, and those modules.
 const FENCED: &[(&str, &[&str])] = &[
+    ("annotate_snippets", &["lint"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("git2", &["source"]),
@@ -44,8 +45,19 @@ const FENCED: &[(&str, &[&str])] = &[
 ];
 
 /// Modules that never wait, and so never see an async runtime.
-const PLAIN: &[&str] =
-    &["model", "catalogue", "config", "sim", "source", "runbook", "retarget", "observe", "report"];
+const PLAIN: &[&str] = &[
+    "model",
+    "catalogue",
+    "config",
+    "format",
+    "sim",
+    "source",
+    "runbook",
+    "retarget",
+    "lint",
+    "observe",
+    "report",
+];
 
 #[test]
 fn imports_point_down() {

@@ -1,8 +1,11 @@
 //! Every module of a checkout, and which of them people apply.
 
 mod root;
+mod survey;
 
 pub use root::{Evidence, Root, RootKind};
+use survey::Outline;
+pub use survey::{Reached, Survey};
 
 use super::{
     file::{Judge, Unparsed},
@@ -10,7 +13,7 @@ use super::{
 };
 use rayon::prelude::*;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -29,6 +32,8 @@ struct Folder {
     has_configuration: bool,
     /// Variable files and the lock file, by name, in order.
     signs: Vec<String>,
+    /// How many bytes of configuration it holds.
+    bytes: u64,
 }
 
 impl Repository {
@@ -43,13 +48,14 @@ impl Repository {
     /// understood is no error: see [`Repository::unparsed`].
     pub fn read(root: &Path, judge: Option<&dyn Judge>) -> Result<Self, ModuleError> {
         let folders = walk(root)?;
-        let mut modules = folders
+        let paths = Paths::new(root, &folders)?;
+        let modules = folders
             .par_iter()
             .filter(|folder| folder.has_configuration)
-            .map(|folder| Ok((folder.dir.clone(), Module::read(root, &folder.dir, judge)?)))
+            .map(|folder| Ok((folder.dir.clone(), paths.module(root, &folder.dir, judge)?)))
             .collect::<Result<BTreeMap<_, _>, ModuleError>>()?;
-        follow(root, &mut modules)?;
-        let roots = root::find(&modules, &folders);
+        let outlines: Vec<Outline> = modules.values().map(Outline::of).collect();
+        let roots = root::find(&outlines, &folders);
         Ok(Self { modules, roots })
     }
 
@@ -90,6 +96,7 @@ fn walk(root: &Path) -> Result<Vec<Folder>, ModuleError> {
                 }
             } else if is_configuration(&name) {
                 folder.has_configuration = true;
+                folder.bytes += entry.metadata().map_or(0, |metadata| metadata.len());
             } else if root::is_sign(&name) {
                 folder.signs.push(name);
             }
@@ -101,25 +108,50 @@ fn walk(root: &Path) -> Result<Vec<Folder>, ModuleError> {
     Ok(folders)
 }
 
-/// Follows every local call to the module that it means, through symbolic links inside `root`.
-fn follow(root: &Path, modules: &mut BTreeMap<PathBuf, Module>) -> Result<(), ModuleError> {
-    let inside = fs::canonicalize(root).map_err(|source| ModuleError::new(root, source))?;
-    let known: std::collections::BTreeSet<PathBuf> = modules.keys().cloned().collect();
-    for call in modules.values_mut().flat_map(|module| &mut module.calls) {
-        let CallTarget::Local(dir) = &call.target else { continue };
-        if known.contains(dir) {
-            continue;
+/// The folders of a checkout that hold modules.
+#[derive(Debug)]
+struct Paths {
+    /// The checkout, without symbolic links.
+    inside: PathBuf,
+    known: BTreeSet<PathBuf>,
+}
+
+impl Paths {
+    fn new(root: &Path, folders: &[Folder]) -> Result<Self, ModuleError> {
+        let inside = fs::canonicalize(root).map_err(|source| ModuleError::new(root, source))?;
+        let with_configuration = folders.iter().filter(|folder| folder.has_configuration);
+        Ok(Self { inside, known: with_configuration.map(|folder| folder.dir.clone()).collect() })
+    }
+
+    /// Reads a module whose calls lead to where the modules are.
+    fn module(
+        &self,
+        root: &Path,
+        dir: &Path,
+        judge: Option<&dyn Judge>,
+    ) -> Result<Module, ModuleError> {
+        let mut module = Module::read(root, dir, judge)?;
+        for call in &mut module.calls {
+            self.follow(&mut call.target);
         }
-        call.target = match fs::canonicalize(inside.join(dir)) {
-            Ok(real) => match real.strip_prefix(&inside) {
-                Ok(real) if known.contains(real) => CallTarget::Local(real.to_owned()),
+        Ok(module)
+    }
+
+    /// Follows a local call to the module that it means, through symbolic links inside.
+    fn follow(&self, target: &mut CallTarget) {
+        let CallTarget::Local(dir) = target else { return };
+        if self.known.contains(dir) {
+            return;
+        }
+        *target = match fs::canonicalize(self.inside.join(&*dir)) {
+            Ok(real) => match real.strip_prefix(&self.inside) {
+                Ok(real) if self.known.contains(real) => CallTarget::Local(real.to_owned()),
                 Ok(_) => CallTarget::Missing(dir.clone()),
                 Err(_) => CallTarget::Outside,
             },
             Err(_) => CallTarget::Missing(dir.clone()),
         };
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,10 +1,7 @@
 //! Which modules are applied by themselves, found without being told.
 
-use super::Folder;
-use crate::{
-    config::module::{CallTarget, Module},
-    model::finding::Place,
-};
+use super::{Folder, survey::Outline};
+use crate::{config::module::CallTarget, model::finding::Place};
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
@@ -65,19 +62,19 @@ pub(super) fn is_sign(name: &str) -> bool {
 ///
 /// A module that a live one or a library calls is no root. One that only examples and tests call is
 /// a root if it keeps state or has values, for tests do call what also runs by itself.
-pub(super) fn find(modules: &BTreeMap<PathBuf, Module>, folders: &[Folder]) -> Vec<Root> {
+pub(super) fn find(modules: &[Outline], folders: &[Folder]) -> Vec<Root> {
     let signs: BTreeMap<&Path, &[String]> =
         folders.iter().map(|folder| (folder.dir.as_path(), folder.signs.as_slice())).collect();
     let (mut called, mut shown) = (BTreeSet::new(), BTreeSet::new());
-    for module in modules.values() {
+    for module in modules {
         let callers = if example_folder(&module.dir).is_some() { &mut shown } else { &mut called };
-        callers.extend(module.calls.iter().filter_map(|call| match &call.target {
+        callers.extend(module.calls.iter().filter_map(|target| match target {
             CallTarget::Local(dir) => Some(dir),
             _ => None,
         }));
     }
     let mut roots: Vec<Root> = modules
-        .values()
+        .iter()
         .filter(|module| !called.contains(&module.dir))
         .map(|module| root(module, signs.get(module.dir.as_path()).copied().unwrap_or_default()))
         .filter(|root| {
@@ -90,18 +87,18 @@ pub(super) fn find(modules: &BTreeMap<PathBuf, Module>, folders: &[Folder]) -> V
     roots
 }
 
-fn root(module: &Module, signs: &[String]) -> Root {
+fn root(module: &Outline, signs: &[String]) -> Root {
     let mut evidence = Vec::new();
     let example = example_folder(&module.dir);
     evidence.extend(example.clone().map(Evidence::ExampleFolder));
-    evidence.extend(module.backend.as_ref().map(|backend| Evidence::Backend(backend.place())));
-    evidence.extend(module.cloud.as_ref().map(|cloud| Evidence::Cloud(cloud.place())));
+    evidence.extend(module.backend.clone().map(Evidence::Backend));
+    evidence.extend(module.cloud.clone().map(Evidence::Cloud));
     let path = |name: &String| module.dir.join(name);
     let values = signs.iter().filter(|name| *name != LOCK_FILE);
     evidence.extend(values.map(|name| Evidence::VariableFile(path(name))));
     let lock = signs.iter().filter(|name| *name == LOCK_FILE);
     evidence.extend(lock.map(|name| Evidence::LockFile(path(name))));
-    evidence.extend(module.providers.iter().map(|known| Evidence::Provider(known.place())));
+    evidence.extend(module.providers.iter().cloned().map(Evidence::Provider));
     let kind = match (example, evidence.is_empty()) {
         (Some(_), _) => RootKind::Example,
         (None, false) => RootKind::Live,

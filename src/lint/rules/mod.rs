@@ -2,6 +2,7 @@
 
 mod dr004;
 mod dr041;
+mod dr050;
 
 #[cfg(test)]
 mod tests;
@@ -12,12 +13,17 @@ use super::rule::Rule;
 use crate::model::finding::RuleText;
 
 /// Every rule, by code.
-pub(crate) static ALL: &[&Rule] = &[&dr004::RULE, &dr041::RULE];
+pub(crate) static ALL: &[&Rule] = &[&dr004::RULE, &dr041::RULE, &dr050::RULE];
 
 /// The code of the rule that looks at suppressions.
 pub(crate) const SUPPRESSION: &str = dr041::RULE.text.code;
 
-/// Returns every rule, or the one of a code, as it is shown.
+/// Returns every rule as it is shown, by code.
+pub fn texts() -> impl Iterator<Item = &'static RuleText> {
+    ALL.iter().map(|rule| &rule.text)
+}
+
+/// Returns the rule of a code as it is shown.
 pub fn text_of(code: &str) -> Option<&'static RuleText> {
     ALL.iter().map(|rule| &rule.text).find(|text| text.code.eq_ignore_ascii_case(code))
 }

@@ -2,7 +2,7 @@
 
 use super::ALL;
 use crate::{
-    config::repository::Repository,
+    config::repository::Survey,
     lint::{Options, fix::fixes, report::Report, validate},
     runbook::Runbook,
 };
@@ -72,7 +72,7 @@ fn mended(code: &str, dir: &Path) -> Vec<(String, String)> {
 }
 
 fn report(dir: &Path) -> Report {
-    let repository = Repository::read(dir, None).unwrap();
+    let survey = Survey::read(dir, None).unwrap();
     let runbook = fs::read(dir.join("drctl.hcl")).ok().map(|text| {
         Runbook::read(Path::new("drctl.hcl"), &text, FALLBACK).expect("the runbook can be read")
     });
@@ -84,8 +84,9 @@ fn report(dir: &Path) -> Report {
         runbook: runbook.as_ref(),
         all: true,
         only: &[],
+        within: None,
     };
-    validate(dir, &repository, &options)
+    validate(&survey, &options).unwrap()
 }
 
 /// Returns what a rule finds, a line each.
@@ -114,9 +115,12 @@ fn every_page_says_what_its_rule_finds() {
         assert!(of("Found") > 0 && of("Not found") > 0, "{code} has a case of each kind");
         for case in cases.iter().filter(|case| !case.heading.starts_with("Mended")) {
             let dir = write(&case.files);
-            let unparsed: Vec<_> =
-                Repository::read(dir.path(), None).unwrap().unparsed().cloned().collect();
-            assert!(unparsed.is_empty() || code == "DR050", "{code}: {unparsed:?}");
+            let survey = Survey::read(dir.path(), None).unwrap();
+            assert!(
+                survey.unparsed().is_empty() || code == "DR050",
+                "{code}: {:?}",
+                survey.unparsed()
+            );
             let found = found(code, dir.path());
             if found != case.expected {
                 write!(wrong, "{code} {}:\n{found}instead of\n{}\n", case.heading, case.expected)

@@ -1,0 +1,145 @@
+//! A checkout seen module by module, for one that is too large to be held whole.
+
+use super::{Folder, Paths, Root, root, walk};
+use crate::{
+    config::{
+        eval::Modules,
+        file::{Judge, Unparsed},
+        module::{CallTarget, Module, ModuleError},
+    },
+    model::finding::Place,
+};
+use rayon::prelude::*;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+/// A checkout of more configuration than this is read again for each root, and not kept: a syntax
+/// tree takes about twenty times the memory of its text.
+const KEPT: u64 = 4 << 20;
+
+/// Which modules a checkout has, and which of them people apply.
+pub struct Survey<'j> {
+    checkout: PathBuf,
+    judge: Option<&'j dyn Judge>,
+    paths: Paths,
+    roots: Vec<Root>,
+    unparsed: Vec<Unparsed>,
+    files: usize,
+    kept: BTreeMap<PathBuf, Module>,
+}
+
+/// What is kept of a module to tell whether it is a root.
+#[derive(Debug)]
+pub(super) struct Outline {
+    pub(super) dir: PathBuf,
+    pub(super) calls: Vec<CallTarget>,
+    pub(super) backend: Option<Place>,
+    pub(super) cloud: Option<Place>,
+    pub(super) providers: Vec<Place>,
+    unparsed: Vec<Unparsed>,
+    files: usize,
+}
+
+impl Outline {
+    pub(super) fn of(module: &Module) -> Self {
+        Self {
+            dir: module.dir.clone(),
+            calls: module.calls.iter().map(|call| call.target.clone()).collect(),
+            backend: module.backend.as_ref().map(|backend| backend.place()),
+            cloud: module.cloud.as_ref().map(|cloud| cloud.place()),
+            providers: module.providers.iter().map(|provider| provider.place()).collect(),
+            unparsed: module.unparsed.clone(),
+            files: module.files.len() + module.unparsed.len(),
+        }
+    }
+}
+
+/// A root module with every local module that it reaches.
+pub struct Reached<'s> {
+    kept: &'s BTreeMap<PathBuf, Module>,
+    read: BTreeMap<PathBuf, Module>,
+}
+
+impl Modules for Reached<'_> {
+    fn module(&self, dir: &Path) -> Option<&Module> {
+        self.kept.get(dir).or_else(|| self.read.get(dir))
+    }
+}
+
+impl<'j> Survey<'j> {
+    /// Looks at every module below `checkout`, as [`Repository::read`](super::Repository::read)
+    /// does, and keeps the modules only where they are small.
+    ///
+    /// # Errors
+    ///
+    /// [`ModuleError`] for a folder that cannot be listed.
+    pub fn read(checkout: &Path, judge: Option<&'j dyn Judge>) -> Result<Self, ModuleError> {
+        let folders = walk(checkout)?;
+        let paths = Paths::new(checkout, &folders)?;
+        let keeps = folders.iter().map(|folder| folder.bytes).sum::<u64>() <= KEPT;
+        let one = |folder: &Folder| {
+            let module = paths.module(checkout, &folder.dir, judge)?;
+            Ok((Outline::of(&module), keeps.then_some(module)))
+        };
+        let all = folders
+            .par_iter()
+            .filter(|folder| folder.has_configuration)
+            .map(one)
+            .collect::<Result<Vec<_>, ModuleError>>()?;
+        let (outlines, modules): (Vec<Outline>, Vec<Option<Module>>) = all.into_iter().unzip();
+        let kept = modules.into_iter().flatten().map(|module| (module.dir.clone(), module));
+        Ok(Self {
+            checkout: checkout.to_owned(),
+            judge,
+            roots: root::find(&outlines, &folders),
+            files: outlines.iter().map(|outline| outline.files).sum(),
+            unparsed: outlines.iter().flat_map(|outline| outline.unparsed.clone()).collect(),
+            paths,
+            kept: kept.collect(),
+        })
+    }
+
+    /// Returns the root of the checkout.
+    pub fn checkout(&self) -> &Path {
+        &self.checkout
+    }
+
+    /// Returns the modules that nobody calls, live ones first, then by folder.
+    pub fn roots(&self) -> &[Root] {
+        &self.roots
+    }
+
+    /// Returns every file that was not understood, in order.
+    pub fn unparsed(&self) -> &[Unparsed] {
+        &self.unparsed
+    }
+
+    /// Returns how many files of configuration there are.
+    pub fn files(&self) -> usize {
+        self.files
+    }
+
+    /// Reads the module in a folder and every local module that it reaches.
+    ///
+    /// # Errors
+    ///
+    /// [`ModuleError`] for a folder that cannot be listed any more.
+    pub fn reach(&self, dir: &Path) -> Result<Reached<'_>, ModuleError> {
+        let mut reached = Reached { kept: &self.kept, read: BTreeMap::new() };
+        let mut open = vec![dir.to_owned()];
+        while let Some(dir) = open.pop() {
+            if reached.module(&dir).is_some() || !self.paths.known.contains(&dir) {
+                continue;
+            }
+            let module = self.paths.module(&self.checkout, &dir, self.judge)?;
+            open.extend(module.calls.iter().filter_map(|call| match &call.target {
+                CallTarget::Local(dir) => Some(dir.clone()),
+                _ => None,
+            }));
+            reached.read.insert(dir, module);
+        }
+        Ok(reached)
+    }
+}
