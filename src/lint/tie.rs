@@ -71,6 +71,12 @@ impl<'a> Tie<'_, 'a> {
         self.seen.address_of(&self.slot.holder.address())
     }
 
+    /// Returns what it is called: the key beneath which it stands, or the argument.
+    pub(crate) fn argument(&self) -> &str {
+        let key = self.written.keys.iter().rev().find(|key| !key.is_empty());
+        key.map_or_else(|| self.slot.name(), String::as_str)
+    }
+
     /// Returns the resource that it stands in.
     pub(crate) fn resource(&self) -> Option<&'a Resource> {
         match self.slot.holder {
@@ -144,7 +150,7 @@ fn kind(tie: &Tie<'_, '_>) -> Option<Of> {
         (Kind::Region(_) | Kind::Zone(_), Holder::Local(_) | Holder::Variable(_)) => {
             Some(Of::Value)
         }
-        (Kind::Region(_) | Kind::Zone(_), Holder::Output(_) | Holder::Backend(_))
+        (Kind::Region(_) | Kind::Zone(_), Holder::Output(_))
         | (Kind::Image | Kind::Account | Kind::Object, _) => None,
     }
 }

@@ -3,8 +3,8 @@
 use crate::{
     lint::{
         mention::Kind,
-        slot::{Holder, Slot},
         rule::{Found, Rule},
+        slot::{Holder, Slot},
         subject::Subject,
     },
     model::finding::{RuleText, Severity},

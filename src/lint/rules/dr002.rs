@@ -3,10 +3,10 @@
 use crate::{
     lint::{
         mend::{append, home, is_json, replace},
-        slot::Holder,
-        tie::{Of, Tie, ties},
         rule::{Found, Rule},
+        slot::Holder,
         subject::Subject,
+        tie::{Of, Tie, ties},
     },
     model::finding::{Fix, RuleText, Severity},
 };

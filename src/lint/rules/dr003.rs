@@ -3,10 +3,10 @@
 use crate::{
     lint::{
         mention::{Kind, Mention},
-        slot::{Holder, Slot},
-        tie::is_remote_state,
         rule::{Found, Rule},
+        slot::{Holder, Slot},
         subject::Subject,
+        tie::is_remote_state,
     },
     model::finding::{RuleText, Severity},
 };
@@ -26,9 +26,7 @@ fn check(subject: &Subject<'_>, found: &mut Found<'_>) {
     let Some(primary) = subject.primary() else { return };
     for seen in &subject.modules {
         for resource in seen.module.resources.iter().filter(|resource| is_remote_state(resource)) {
-            let of = |slot: &&Slot<'_>| {
-                matches!(slot.holder, Holder::Resource(other) if std::ptr::eq(other, resource))
-            };
+            let of = |slot: &&Slot<'_>| matches!(slot.holder, Holder::Resource(other) if std::ptr::eq(other, resource));
             let Some((slot, mention)) = seen.slots.iter().filter(of).find_map(|slot| {
                 let (_, mention) = tied(slot, primary)?;
                 Some((slot, mention))

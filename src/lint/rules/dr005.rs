@@ -3,9 +3,9 @@
 use crate::{
     lint::{
         mend::aws_region_for,
-        tie::{Of, Tie, ties},
         rule::{Found, Rule},
         subject::Subject,
+        tie::{Of, Tie, ties},
     },
     model::finding::{RuleText, Severity},
 };

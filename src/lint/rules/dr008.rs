@@ -3,10 +3,10 @@
 use crate::{
     lint::{
         mention::Kind,
-        slot::{Holder, Slot},
-        tie::{is_overridden, is_unused, is_used_as_it_is, lies_elsewhere},
         rule::{Found, Rule},
+        slot::{Holder, Slot},
         subject::Subject,
+        tie::{is_overridden, is_unused, is_used_as_it_is, lies_elsewhere},
     },
     model::finding::{RuleText, Severity},
 };

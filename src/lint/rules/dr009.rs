@@ -4,11 +4,11 @@ use crate::{
     catalogue::{Cloud, Regions},
     config::expression::{HOLE, Reference},
     lint::{
+        rule::{Found, Rule},
         slot::{Holder, Slot},
         subject::Seen,
-        tie::{Of, Tie, ties},
-        rule::{Found, Rule},
         subject::Subject,
+        tie::{Of, Tie, ties},
     },
     model::finding::{RuleText, Severity},
 };
@@ -102,7 +102,8 @@ fn begins_with_the_region(
     string: &std::ops::Range<usize>,
 ) -> bool {
     // A local value that nobody reads names nothing.
-    if matches!(slot.holder, Holder::Output(_)) || crate::lint::tie::lies_elsewhere(subject, seen, slot)
+    if matches!(slot.holder, Holder::Output(_))
+        || crate::lint::tie::lies_elsewhere(subject, seen, slot)
     {
         return false;
     }

@@ -4,9 +4,9 @@ use crate::{
     catalogue::Cloud,
     lint::{
         mend::aws_region_for,
-        tie::{Of, ties},
         rule::{Found, Rule},
         subject::Subject,
+        tie::{Of, ties},
     },
     model::finding::{RuleText, Severity},
 };
@@ -24,7 +24,7 @@ pub(crate) const RULE: Rule = Rule {
 
 fn check(subject: &Subject<'_>, found: &mut Found<'_>) {
     for tie in ties(subject, Of::Argument) {
-        let (region, argument) = (&tie.mention.text, tie.slot.name());
+        let (region, argument) = (&tie.mention.text, tie.argument());
         // A data source that is told its region would be told what it is asked for.
         let safe = tie.written.text == *region
             && tie.is_of_the_default_provider()

@@ -2,10 +2,10 @@
 
 use crate::{
     lint::{
-        slot::Holder,
-        tie::{Of, ties},
         rule::{Found, Rule},
+        slot::Holder,
         subject::Subject,
+        tie::{Of, ties},
     },
     model::finding::{RuleText, Severity},
 };

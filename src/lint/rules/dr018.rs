@@ -5,10 +5,10 @@ use crate::{
     config::module::ResourceMode,
     lint::{
         mention::Kind,
-        slot::Holder,
-        tie::{Of, Tie, ties},
         rule::{Found, Rule},
+        slot::Holder,
         subject::Subject,
+        tie::{Of, Tie, ties},
     },
     model::finding::{RuleText, Severity},
 };
@@ -64,7 +64,8 @@ fn is_of_another_rule(tie: &Tie<'_, '_>) -> bool {
         .flat_map(|(_, found)| found)
         .any(|mention| matches!(mention.kind, Kind::Arn(_) | Kind::Endpoint(_)));
     let Holder::Resource(resource) = tie.slot.holder else { return other };
-    let naming = Catalogue::builtin().resource(&resource.kind).and_then(|known| known.name.as_ref());
+    let naming =
+        Catalogue::builtin().resource(&resource.kind).and_then(|known| known.name.as_ref());
     other
         || resource.mode == ResourceMode::Managed
             && naming.is_some_and(|naming| {

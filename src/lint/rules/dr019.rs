@@ -39,7 +39,7 @@ fn check(subject: &Subject<'_>, found: &mut Found<'_>) {
             for (written, mention) in slot.mentions() {
                 if mention.kind == Kind::Account
                     && !written.compared
-                    && !accounts::is_public(&mention.text)
+                    && accounts::public(&mention.text).is_none()
                     && is_an_account(slot, written, mention)
                     && !is_of_another_rule(subject, slot, written)
                 {
@@ -72,16 +72,25 @@ fn check(subject: &Subject<'_>, found: &mut Found<'_>) {
 
 /// Words that tell a number of twelve digits from others.
 const WORDS: &[&str] = &[
-    "account", "accounts", "acct", "owner", "owners", "principal", "principals", "identifiers",
-    "aws", "org", "organization",
+    "account",
+    "accounts",
+    "acct",
+    "owner",
+    "owners",
+    "principal",
+    "principals",
+    "identifiers",
+    "aws",
+    "org",
+    "organization",
 ];
 
 /// Whether twelve digits are an account: in an ARN, or where the name says so.
 fn is_an_account(slot: &Slot<'_>, written: &Written, mention: &Mention) -> bool {
     let says = |name: &str| {
-        name.to_lowercase()
-            .split(|c: char| !c.is_ascii_alphanumeric())
-            .any(|word| WORDS.contains(&word) || word.ends_with("account") || word.ends_with("accounts"))
+        name.to_lowercase().split(|c: char| !c.is_ascii_alphanumeric()).any(|word| {
+            WORDS.contains(&word) || word.ends_with("account") || word.ends_with("accounts")
+        })
     };
     let own = match slot.holder {
         Holder::Local(name) => says(name),

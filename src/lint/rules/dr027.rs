@@ -3,9 +3,9 @@
 use crate::{
     lint::{
         mend::aws_region_for,
-        tie::{Of, ties},
         rule::{Found, Rule},
         subject::Subject,
+        tie::{Of, ties},
     },
     model::finding::{RuleText, Severity},
 };

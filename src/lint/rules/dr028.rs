@@ -3,10 +3,10 @@
 use crate::{
     lint::{
         mend::{is_json, replace},
-        slot::Holder,
-        tie::{Of, Tie, is_called_after, ties},
         rule::{Found, Rule},
+        slot::Holder,
         subject::Subject,
+        tie::{Of, Tie, is_called_after, ties},
     },
     model::finding::{Fix, RuleText, Severity},
 };

@@ -2,9 +2,9 @@
 
 use crate::{
     lint::{
-        tie::{Of, ties},
         rule::{Found, Rule},
         subject::Subject,
+        tie::{Of, ties},
     },
     model::finding::{RuleText, Severity},
 };
@@ -22,7 +22,7 @@ pub(crate) const RULE: Rule = Rule {
 
 fn check(subject: &Subject<'_>, found: &mut Found<'_>) {
     for tie in ties(subject, Of::Google) {
-        let (place, argument) = (&tie.mention.text, tie.slot.name());
+        let (place, argument) = (&tie.mention.text, tie.argument());
         found.add(
             tie.string(),
             tie.address(),

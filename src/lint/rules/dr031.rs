@@ -5,9 +5,9 @@ use crate::{
     config::module::ResourceMode,
     lint::{
         mend::{is_json, replace},
-        tie::{Of, Tie, ties},
         rule::{Found, Rule},
         subject::Subject,
+        tie::{Of, Tie, ties},
     },
     model::finding::{Fix, RuleText, Severity},
 };
@@ -25,7 +25,7 @@ pub(crate) const RULE: Rule = Rule {
 
 fn check(subject: &Subject<'_>, found: &mut Found<'_>) {
     for tie in ties(subject, Of::Azure) {
-        let (place, argument) = (&tie.mention.text, tie.slot.name());
+        let (place, argument) = (&tie.mention.text, tie.argument());
         let fix = fix(&tie);
         found
             .add(

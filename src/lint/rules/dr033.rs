@@ -5,10 +5,10 @@ use crate::{
     config::body::Block,
     lint::{
         mend::{is_json, replace},
-        slot::Slot,
-        tie::{is_overridden, is_used_as_it_is},
         rule::{Found, Rule},
+        slot::Slot,
         subject::Subject,
+        tie::{is_overridden, is_used_as_it_is},
     },
     model::finding::{Fix, RuleText, Severity},
 };

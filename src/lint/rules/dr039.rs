@@ -2,8 +2,8 @@
 
 use crate::{
     lint::{
-        slot::extent,
         rule::{Found, Rule},
+        slot::extent,
         subject::Subject,
     },
     model::finding::{RuleText, Severity},

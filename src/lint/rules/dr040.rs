@@ -1,7 +1,10 @@
 //! DR040: keys that stand twice.
 
 use crate::{
-    config::file::{DuplicateKey, SourceFile},
+    config::{
+        file::{DuplicateKey, SourceFile},
+        text::SourceText,
+    },
     lint::{
         mend::is_json_file,
         rule::{Found, Rule},
@@ -9,6 +12,7 @@ use crate::{
     },
     model::finding::{Fix, RuleText, Severity, Splice},
 };
+use std::ops::Range;
 
 pub(crate) const RULE: Rule = Rule {
     text: RuleText {
@@ -28,7 +32,7 @@ fn check(subject: &Subject<'_>, found: &mut Found<'_>) {
                 let text = file.text();
                 found
                     .add(
-                        text.extent_of(duplicate.bytes.clone()),
+                        text.extent_of(trimmed(text, &duplicate.bytes)),
                         file.path().display().to_string(),
                         format!(
                             "`{}` stands again on line {}, and the last one counts",
@@ -36,11 +40,20 @@ fn check(subject: &Subject<'_>, found: &mut Found<'_>) {
                         ),
                         "Take this entry away, or the other one if this is what is meant",
                     )
-                    .related(text.extent_of(duplicate.replaced_by_bytes.clone()), "this one counts")
+                    .related(
+                        text.extent_of(trimmed(text, &duplicate.replaced_by_bytes)),
+                        "this one counts",
+                    )
                     .fix(fix(file, duplicate));
             }
         }
     }
+}
+
+/// Returns the bytes without the space behind them.
+fn trimmed(text: &SourceText, range: &Range<usize>) -> Range<usize> {
+    let key = text.as_str().get(range.clone()).unwrap_or_default();
+    range.start..range.start + key.trim_end().len()
 }
 
 /// An entry that has its lines to itself goes with them.
@@ -58,7 +71,8 @@ fn fix(file: &SourceFile, duplicate: &DuplicateKey) -> Option<Fix> {
     let alone = text[start..entry.start].trim().is_empty()
         && text[entry.start + written.len()..end].trim().is_empty();
     // With a comment goes what somebody wanted to say.
-    let silent = !written.contains(['#', '\n']) && !written.contains("//") && !written.contains("/*");
+    let silent =
+        !written.contains(['#', '\n']) && !written.contains("//") && !written.contains("/*");
     (alone && silent).then(|| Fix {
         title: "Take away the entry that has no effect".to_owned(),
         splices: vec![Splice { at: file.text().extent_of(start..end), text: String::new() }],
