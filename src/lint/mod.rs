@@ -21,6 +21,7 @@ pub mod show;
 mod slot;
 mod subject;
 mod suppress;
+mod tie;
 
 pub use check::{Options, validate};
 pub use feasible::forecast;

@@ -82,9 +82,11 @@ fn report(dir: &Path) -> Report {
     });
     let survey = Survey::read(dir, None).unwrap();
     let runbook = runbook(dir);
+    // A runbook that says from where and into where is believed.
+    let says = runbook.as_ref().is_some_and(|r| r.service.primary.is_some());
     let options = Options {
-        primary: Some(PRIMARY),
-        fallback: Some(FALLBACK),
+        primary: (!says).then_some(PRIMARY),
+        fallback: runbook.as_ref().is_none_or(|r| r.regions.is_empty()).then_some(FALLBACK),
         runbook: runbook.as_ref(),
         all: true,
         before: before.as_ref(),
