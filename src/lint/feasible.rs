@@ -183,7 +183,7 @@ fn note(now: &Forecast, rto: Objective) -> String {
 }
 
 /// Returns where a resource is declared, by its address from a root.
-fn declared_at(root: &Module, modules: &dyn Modules, address: &str) -> Option<Extent> {
+pub(super) fn declared_at(root: &Module, modules: &dyn Modules, address: &str) -> Option<Extent> {
     let plain = without_keys(address);
     let mut parts: Vec<&str> = plain.split('.').collect();
     let mut inner: &Module = root;

@@ -14,6 +14,7 @@ pub mod fix;
 mod mend;
 mod mention;
 mod regions;
+pub mod rehearsed;
 pub mod report;
 mod rule;
 mod rules;
