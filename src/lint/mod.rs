@@ -9,11 +9,13 @@
 pub mod baseline;
 mod check;
 mod facts;
+mod feasible;
 pub mod fix;
 mod mend;
 mod mention;
 mod origin;
 mod regions;
+pub mod rehearsed;
 pub mod report;
 mod rule;
 mod rules;
@@ -22,10 +24,12 @@ mod slot;
 mod stable;
 mod subject;
 mod suppress;
+mod tie;
 mod unique;
 
 #[cfg(test)]
 mod tests;
 
 pub use check::{Options, validate};
+pub use feasible::forecast;
 pub use rules::{text_of, texts};

@@ -69,10 +69,6 @@ fn piece(piece: &Piece) -> Option<String> {
     }
 }
 
-/// Returns the text that two values are, if it is the same.
-pub(crate) fn same_text(here: &Value, there: &Value) -> Option<String> {
-    text(here).filter(|here| Some(here) == text(there).as_ref())
-}
 
 #[cfg(test)]
 mod tests {
@@ -85,8 +81,7 @@ mod tests {
     #[test]
     fn what_does_not_rest_on_the_region_is_the_same_though_nobody_knows_it() {
         let same = |unknown| {
-            let value = partial(unknown);
-            same_text(&value, &value)
+            text(&partial(unknown))
         };
         let account = "data.aws_caller_identity.current.account_id";
         assert_eq!(

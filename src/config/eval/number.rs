@@ -148,13 +148,7 @@ impl Number {
             return None;
         }
         let precision = self.common(other);
-        Self::quotient(
-            &self.mantissa,
-            self.exponent,
-            &other.mantissa,
-            other.exponent,
-            precision,
-        )
+        Self::quotient(&self.mantissa, self.exponent, &other.mantissa, other.exponent, precision)
     }
 
     /// Returns what is left of a division that is rounded towards zero; `None` when it is not certain.
@@ -389,8 +383,7 @@ impl Decimal {
         for (i, digit) in exact.digits.clone().into_iter().enumerate() {
             let (low, high) = (lower.at(i), upper.at(i));
             let down = low != digit || inclusive && i + 1 == lower.digits.len();
-            let up =
-                digit != high && (inclusive || digit + 1 < high || i + 1 < upper.digits.len());
+            let up = digit != high && (inclusive || digit + 1 < high || i + 1 < upper.digits.len());
             match (down, up) {
                 (true, true) => exact.round(i + 1),
                 (true, false) => exact.cut(i + 1),
@@ -479,7 +472,9 @@ mod tests {
         let counted = Number::from(2_i64).over(&Number::from(3_i64)).unwrap();
         assert_eq!(counted.to_string(), "0.6666666666666666667");
         assert_eq!(Number::from_float(2_f64.powi(60)).unwrap().to_string(), "1152921504606847000");
-        for same in ["0", "-0.5", "100000000000000000000000", "1.25", "0.001", "18446744073709551617"] {
+        for same in
+            ["0", "-0.5", "100000000000000000000000", "1.25", "0.001", "18446744073709551617"]
+        {
             assert_eq!(number(same).to_string(), same);
         }
         assert_eq!(number("1.50e3").to_string(), "1500");

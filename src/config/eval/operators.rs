@@ -41,9 +41,7 @@ pub(super) fn binary(operator: BinaryOperator, left: &Value, right: &Value) -> V
 fn logical(left: &Value, right: &Value, decisive: bool) -> Result<Value, Unknown> {
     match (convert::boolean(left), convert::boolean(right)) {
         (Err(why), _) | (_, Err(why)) if why.is_invalid() => Err(why),
-        (Ok(one), Ok(other)) => {
-            Ok(Value::Bool(if decisive { one || other } else { one && other }))
-        }
+        (Ok(one), Ok(other)) => Ok(Value::Bool(if decisive { one || other } else { one && other })),
         (Ok(one), Err(_)) | (Err(_), Ok(one)) if one == decisive => Ok(Value::Bool(decisive)),
         (Err(why), _) | (_, Err(why)) => Err(why),
     }

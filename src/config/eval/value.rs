@@ -67,14 +67,6 @@ impl Unknown {
     }
 }
 
-impl Value {
-    /// Returns a known value.
-    pub fn from_json(value: &serde_json::Value) -> Self {
-        let _ = value;
-        Self::Null
-    }
-}
-
 impl fmt::Display for Unknown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
