@@ -4,7 +4,10 @@ use super::{
     slot::{Holder, Slot},
     subject::{Call, Subject},
 };
-use crate::{config::expression::Expr, model::finding::Extent};
+use crate::{
+    config::{expression::Expr, module::ResourceMode},
+    model::finding::Extent,
+};
 
 /// Something that a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +60,14 @@ impl<'a> Trace<'_, 'a, '_> {
                     }
                 }
                 ["module", name, output, ..] => self.output(call, name, output, depth),
+                // A whole module is too much to follow.
+                ["module", ..] => self.found.push(Origin::Reported),
+                ["data", kind, name, argument, ..] => {
+                    self.argument(call, ResourceMode::Data, kind, name, argument, depth);
+                }
+                [kind, name, argument, ..] => {
+                    self.argument(call, ResourceMode::Managed, kind, name, argument, depth);
+                }
                 _ => {}
             }
         }
@@ -77,6 +88,23 @@ impl<'a> Trace<'_, 'a, '_> {
             _ => self
                 .literal(call, |slot| matches!(slot.holder, Holder::Variable(v) if v.name == name)),
         }
+    }
+
+    /// Follows what is read of a resource to the argument that says so.
+    fn argument(
+        &mut self,
+        call: &Call<'a>,
+        mode: ResourceMode,
+        kind: &str,
+        name: &str,
+        argument: &str,
+        depth: usize,
+    ) {
+        let Some(resource) = call.module.resource(mode, kind, name) else { return };
+        let Some(expr) = resource.body().expr(argument) else { return };
+        let place = expr.place();
+        self.literal(call, |slot| slot.expr().place() == place);
+        self.follow(call, expr, depth + 1);
     }
 
     /// Notes the literals of the primary in the arguments that `is_it` picks.

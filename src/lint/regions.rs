@@ -134,7 +134,8 @@ const ELSEWHERE: [&str; 14] = [
 
 /// Whether a variable is meant to hold the region that the stack lies in, by its name.
 pub(crate) fn is_for_a_region(variable: &Variable) -> bool {
-    let mut words = variable.name.rsplit('_');
+    let name = variable.name.to_lowercase();
+    let mut words = name.rsplit('_');
     words.next().is_some_and(|last| ["region", "location"].contains(&last))
         && !words.any(|word| ELSEWHERE.contains(&word))
 }

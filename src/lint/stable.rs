@@ -69,7 +69,6 @@ fn piece(piece: &Piece) -> Option<String> {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,9 +79,7 @@ mod tests {
 
     #[test]
     fn what_does_not_rest_on_the_region_is_the_same_though_nobody_knows_it() {
-        let same = |unknown| {
-            text(&partial(unknown))
-        };
+        let same = |unknown| text(&partial(unknown));
         let account = "data.aws_caller_identity.current.account_id";
         assert_eq!(
             same(Unknown::Reference(account.into())).unwrap(),

@@ -38,6 +38,7 @@ pub(crate) fn shared<'a>(subject: &Subject<'a>, asked: fn(Namespace) -> bool) ->
     if !subject.pair.differs() {
         return Vec::new();
     }
+    let groups = groups(subject);
     for (call, resource) in subject.resources() {
         let naming = Catalogue::builtin().resource(&resource.kind).and_then(|r| r.name.as_ref());
         let Some(naming) = naming.filter(|naming| asked(naming.unique)) else { continue };
@@ -45,7 +46,7 @@ pub(crate) fn shared<'a>(subject: &Subject<'a>, asked: fn(Namespace) -> bool) ->
         if resource.mode != ResourceMode::Managed || is_decided(subject, resource) {
             continue;
         }
-        if naming.unique == Namespace::ResourceGroup && !in_one_group(call, resource) {
+        if naming.unique == Namespace::ResourceGroup && !in_one_group(call, resource, &groups) {
             continue;
         }
         let names = names(call, resource, expr);
@@ -118,17 +119,20 @@ fn is_for_one_region(resource: &Resource) -> bool {
 
 /// Whether a resource of Azure lies in the same resource group in both regions, and the group is
 /// one that is there already: the name of one that is made here is a finding of its own.
-fn in_one_group(call: &Call<'_>, resource: &Resource) -> bool {
+fn in_one_group(call: &Call<'_>, resource: &Resource, made: &BTreeSet<String>) -> bool {
     let Some(group) = resource.body().expr("resource_group_name") else { return false };
-    let references = group.references();
-    if references.iter().any(|r| r.path.first().is_some_and(|p| p == "azurerm_resource_group")) {
-        return false;
-    }
-    let Some(group) = call.same_text(group) else { return false };
-    let made = call.module.resources.iter().filter(|r| r.kind == "azurerm_resource_group");
-    let mut made =
-        made.filter(|r| r.mode == ResourceMode::Managed).filter_map(|r| r.body().expr("name"));
-    !made.any(|name| call.same_text(name).as_deref() == Some(group.as_str()))
+    call.same_text(group).is_some_and(|group| !made.contains(&group))
+}
+
+/// Returns the names of the resource groups of Azure that a root makes, where they are the same in
+/// both regions.
+fn groups(subject: &Subject<'_>) -> BTreeSet<String> {
+    let made = subject.resources().filter(|(_, resource)| {
+        resource.mode == ResourceMode::Managed && resource.kind == "azurerm_resource_group"
+    });
+    made.filter_map(|(call, resource)| Some((call, resource, resource.body().expr("name")?)))
+        .flat_map(|(call, resource, name)| names(call, resource, name))
+        .collect()
 }
 
 /// Whether anything of a root lies in a region, so that the root is applied again elsewhere. One

@@ -2,13 +2,13 @@
 
 use crate::{
     config::{
-        eval::Value,
-        module::{Module, ResourceMode},
+        eval::{Unknown, Value},
+        module::{Resource, ResourceMode},
     },
     lint::{
         rule::{Found, Rule},
-        slot::extent,
-        subject::{Call, Subject},
+        slot::{extent, header},
+        subject::Subject,
     },
     model::finding::{Extent, Place, RuleText, Severity},
 };
@@ -32,18 +32,16 @@ const NETWORKS: [(&str, &str); 3] = [
     ("azurerm_virtual_network", "address_space"),
 ];
 
-/// What joins a network with others, so that two with the same addresses cannot both be reached.
-const JOINTS: [&str; 10] = [
-    "aws_dx_gateway_association",
-    "aws_ec2_transit_gateway_vpc_attachment",
-    "aws_networkmanager_vpc_attachment",
-    "aws_vpc_peering_connection",
-    "aws_vpc_peering_connection_accepter",
-    "aws_vpn_connection",
-    "aws_vpn_gateway",
-    "azurerm_virtual_hub_connection",
-    "azurerm_virtual_network_gateway",
-    "azurerm_virtual_network_peering",
+/// What joins a network with another, and the argument that says which.
+const JOINTS: [(&str, &str); 8] = [
+    ("aws_dx_gateway_association", "dx_gateway_id"),
+    ("aws_ec2_transit_gateway_vpc_attachment", "transit_gateway_id"),
+    ("aws_networkmanager_vpc_attachment", "core_network_id"),
+    ("aws_vpc_peering_connection", "peer_vpc_id"),
+    ("aws_vpc_peering_connection_accepter", "vpc_peering_connection_id"),
+    ("aws_vpn_connection", "customer_gateway_id"),
+    ("azurerm_virtual_hub_connection", "virtual_hub_id"),
+    ("azurerm_virtual_network_peering", "remote_virtual_network_id"),
 ];
 
 fn check(subject: &Subject<'_>, found: &mut Found<'_>) {
@@ -85,17 +83,28 @@ fn check(subject: &Subject<'_>, found: &mut Found<'_>) {
     }
 }
 
-/// Returns what joins networks of a root with others, and where it stands.
+/// Returns what joins networks of a root with others that are not rebuilt with it, and where it
+/// stands.
 fn joint(subject: &Subject<'_>) -> Option<(String, Extent)> {
-    let joins = |module: &Module, call: &Call<'_>| {
-        let known = module.resources.iter().find(|r| {
-            r.mode == ResourceMode::Managed
-                && JOINTS.contains(&r.kind.as_str())
-                && !call.fallback.instances(r.body()).is_empty()
-        })?;
-        Some((call.address_of(&known.address()), crate::lint::slot::header(&known.block)))
-    };
-    subject.calls.iter().find_map(|call| joins(call.module, call))
+    subject.resources().find_map(|(call, resource)| {
+        let (_, argument) = JOINTS.iter().find(|(kind, _)| *kind == resource.kind)?;
+        let other = resource.body().expr(argument)?;
+        let scopes = call.fallback.instances(resource.body());
+        let outside = scopes.iter().any(|scope| is_outside(resource, &scope.value(other)));
+        (resource.mode == ResourceMode::Managed && outside)
+            .then(|| (call.address_of(&resource.address()), header(&resource.block)))
+    })
+}
+
+/// Whether what a network is joined with is there already: it is passed or looked up, and not made
+/// by the same root. The customer's end of a tunnel is always elsewhere.
+fn is_outside(joint: &Resource, value: &Value) -> bool {
+    match value {
+        _ if joint.kind == "aws_vpn_connection" => true,
+        Value::String(_) | Value::Unknown(Unknown::Variable(_)) => true,
+        Value::Unknown(Unknown::Reference(path)) => path.starts_with("data."),
+        _ => false,
+    }
 }
 
 fn texts(value: &Value) -> Vec<String> {

@@ -179,7 +179,7 @@ fn leaves(value: &Value, found: &mut Vec<String>) {
         Value::List(items) | Value::Set(items) => {
             items.iter().for_each(|item| leaves(item, found));
         }
-        Value::Map(entries) => entries.values().for_each(|value| leaves(value, found)),
-        Value::Unknown(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        // What stands in an object is found where it is used.
+        _ => {}
     }
 }
