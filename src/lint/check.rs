@@ -359,6 +359,17 @@ fn sort(findings: &mut [Finding]) {
 }
 
 impl Report {
+    /// Adds findings that are not there yet: one at the same place, by the same rule, is.
+    pub fn add(&mut self, findings: Vec<Finding>) {
+        for finding in findings {
+            let same = |known: &Finding| known.code == finding.code && known.at == finding.at;
+            if !self.findings.iter().any(same) {
+                self.findings.push(finding);
+            }
+        }
+        sort(&mut self.findings);
+    }
+
     /// Whether there is a finding as heavy as `severity`, or heavier.
     pub fn fails(&self, severity: Severity) -> bool {
         self.findings.iter().any(|finding| finding.severity <= severity)
