@@ -10,6 +10,8 @@ pub mod baseline;
 mod check;
 mod facts;
 pub mod fix;
+mod known;
+mod links;
 mod mend;
 mod mention;
 mod regions;
@@ -18,6 +20,7 @@ mod rule;
 mod rules;
 pub mod show;
 mod slot;
+mod stores;
 mod subject;
 mod suppress;
 

@@ -1,6 +1,16 @@
 //! The rules, a file and a page each. A code is never given to another rule.
 
 mod dr004;
+mod dr012;
+mod dr013;
+mod dr014;
+mod dr015;
+mod dr020;
+mod dr021;
+mod dr022;
+mod dr023;
+mod dr024;
+mod dr038;
 mod dr041;
 mod dr050;
 
@@ -13,7 +23,21 @@ use super::rule::Rule;
 use crate::model::finding::RuleText;
 
 /// Every rule, by code.
-pub(crate) static ALL: &[&Rule] = &[&dr004::RULE, &dr041::RULE, &dr050::RULE];
+pub(crate) static ALL: &[&Rule] = &[
+    &dr004::RULE,
+    &dr012::RULE,
+    &dr013::RULE,
+    &dr014::RULE,
+    &dr015::RULE,
+    &dr020::RULE,
+    &dr021::RULE,
+    &dr022::RULE,
+    &dr023::RULE,
+    &dr024::RULE,
+    &dr038::RULE,
+    &dr041::RULE,
+    &dr050::RULE,
+];
 
 /// The code of the rule that looks at suppressions.
 pub(crate) const SUPPRESSION: &str = dr041::RULE.text.code;
