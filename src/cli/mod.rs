@@ -1,5 +1,7 @@
 //! Flags, words and exit codes: builds the real parts, and is the only place that prints.
 
+pub mod history;
+
 mod after_go;
 mod asked;
 mod cmd;
@@ -47,6 +49,7 @@ pub struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   drctl doctor                                   see what is missing on this machine
+  drctl validate                                 see what could not be rebuilt elsewhere
   drctl plan --region ap-northeast-2             see how each stack would be moved, and what cannot be
   drctl failover --region ap-northeast-2 --dry-run
                                                  see what would be done
@@ -60,6 +63,7 @@ Exit codes: 0 objective met, 1 missed, 2 bad usage, 3 the recovery failed,
 enum Command {
     Failover(Box<cmd::failover::Failover>),
     Plan(Box<cmd::plan::Plan>),
+    Validate(Box<cmd::validate::Validate>),
     Rehearse(Box<cmd::rehearse::Rehearse>),
     Report(cmd::report::Report),
     Runs(cmd::runs::Runs),
@@ -84,6 +88,7 @@ pub fn main() -> Exit {
     let done = match cli.command {
         Command::Failover(command) => command.run(&ui),
         Command::Plan(command) => command.run(&ui),
+        Command::Validate(command) => command.run(&ui),
         Command::Rehearse(command) => command.run(&ui),
         Command::Report(command) => command.run(&ui),
         Command::State(command) => command.run(&ui),

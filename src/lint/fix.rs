@@ -24,6 +24,17 @@ pub struct Fixed {
     pub after: String,
 }
 
+impl Fixed {
+    /// Returns the change as a unified diff.
+    pub fn diff(&self) -> String {
+        let name = self.file.display();
+        similar::TextDiff::from_lines(&self.before, &self.after)
+            .unified_diff()
+            .header(&format!("a/{name}"), &format!("b/{name}"))
+            .to_string()
+    }
+}
+
 /// What the fixes of findings come to.
 #[derive(Clone, Debug, Default)]
 pub struct Fixes {

@@ -9,3 +9,4 @@ pub(super) mod report;
 pub(super) mod runs;
 pub(super) mod sim;
 pub(super) mod state;
+pub(super) mod validate;

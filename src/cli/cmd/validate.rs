@@ -1,0 +1,442 @@
+//! `drctl validate`.
+
+use crate::{
+    cli::{
+        error::{CliError, OrExit},
+        exit::Exit,
+        home::Home,
+        judge::FmtJudge,
+        runtime::block_on,
+        ui::Ui,
+    },
+    config::repository::Survey,
+    engine::lines,
+    lint::{self, Options, baseline::Known, fix, report::Report, show::Format},
+    model::{finding::Severity, nearest},
+    runbook::{self, Runbook},
+    source::{self, SourceError},
+    terraform,
+};
+use anyhow::{Context, anyhow};
+use clap::ValueEnum;
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Component, Path, PathBuf},
+    str::FromStr,
+};
+use tokio::task::block_in_place;
+
+/// Say whether the code can be rebuilt in another region, before it is merged
+///
+/// Reads the code alone, without an account, a provider or a network. Each live
+/// root module is looked at with the values that it has in the primary and with
+/// those that it would have in the fallback; examples, tests and libraries are
+/// looked at through the calls of live ones.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  drctl validate
+      Look at every live root module of the repository
+  drctl validate stacks/network --region ap-northeast-2
+      Only what lies below a folder, for this fallback
+  drctl validate --diff-base origin/main --format github
+      In a pull request: only what it brings, as annotations
+  drctl validate --write sarif=drctl.sarif --write markdown=summary.md
+      Several outputs of one run
+  drctl validate --fix --diff
+      What would be mended; without `--diff` it is done
+  drctl validate --write-baseline .drctl-baseline.json
+      Write down what is there now; `--baseline-file` then shows only what is new
+  drctl validate --explain DR004
+      What a rule finds, why it matters, and what to write instead
+
+In the code, `# drctl:ignore DR004 the reason` answers a finding on its line or
+on the one that follows.
+
+Exit codes: 0 nothing found that is as heavy as `--fail-on`, 1 something was,
+2 bad usage")]
+pub(crate) struct Validate {
+    /// The folder to look at
+    #[arg(value_name = "PATH", default_value = ".")]
+    path: PathBuf,
+
+    /// The fallback region; what the runbook says, if not given
+    #[arg(long, value_name = "REGION")]
+    region: Option<String>,
+
+    /// The region that serves; what the runbook or each root module says, if not given
+    #[arg(long, value_name = "REGION")]
+    primary: Option<String>,
+
+    /// The runbook, from the root of the repository
+    #[arg(long, value_name = "FILE", default_value = runbook::FILE_NAME)]
+    runbook: PathBuf,
+
+    /// Look at examples, tests and libraries like at live root modules
+    #[arg(long)]
+    all: bool,
+
+    /// Ask these rules only, such as DR004,DR006
+    #[arg(long, value_name = "CODES", value_delimiter = ',', value_parser = code)]
+    only: Vec<String>,
+
+    /// The lightest finding that makes the exit code 1
+    #[arg(long, value_name = "SEVERITY", default_value = "warning")]
+    fail_on: FailOn,
+
+    /// How to show what was found
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = format_names())]
+    format: String,
+
+    /// The same as `--format json`
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+
+    /// Write what was found to a file, too, in a format (can be repeated)
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = Output::from_str)]
+    write: Vec<Output>,
+
+    /// Show only what is not there at this revision, or where the branch left it
+    #[arg(long, value_name = "REV")]
+    diff_base: Option<String>,
+
+    /// Show only what is not in this file
+    #[arg(long, value_name = "FILE")]
+    baseline_file: Option<PathBuf>,
+
+    /// Write what is found to a file for `--baseline-file`, and fail for nothing
+    #[arg(long, value_name = "FILE", conflicts_with = "baseline_file")]
+    write_baseline: Option<PathBuf>,
+
+    /// Mend what is safe to mend, in the files
+    #[arg(long)]
+    fix: bool,
+
+    /// Show what `--fix` would change, and change nothing
+    #[arg(long)]
+    diff: bool,
+
+    /// Show what a rule finds and why, or list all rules
+    #[arg(long, value_name = "CODE", num_args = 0..=1, default_missing_value = "")]
+    explain: Option<String>,
+
+    /// The terraform (or tofu) that judges files that drctl does not understand
+    #[arg(long, value_name = "PROGRAM", env = "DRCTL_TERRAFORM")]
+    terraform: Option<String>,
+}
+
+/// From which severity on a validation fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum FailOn {
+    Error,
+    Warning,
+    Info,
+    Never,
+}
+
+impl FailOn {
+    fn severity(self) -> Option<Severity> {
+        match self {
+            Self::Error => Some(Severity::Error),
+            Self::Warning => Some(Severity::Warning),
+            Self::Info => Some(Severity::Info),
+            Self::Never => None,
+        }
+    }
+}
+
+/// `FORMAT=FILE`.
+#[derive(Clone, Debug)]
+struct Output {
+    format: Format,
+    file: PathBuf,
+}
+
+impl FromStr for Output {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (format, file) = text
+            .split_once('=')
+            .filter(|(_, file)| !file.is_empty())
+            .ok_or("write it as `FORMAT=FILE`, such as `sarif=drctl.sarif`")?;
+        let names = || Format::ALL.iter().map(|format| format.name());
+        let known = Format::ALL.into_iter().find(|known| known.name() == format);
+        let format = known.ok_or_else(|| match nearest(format, names()) {
+            Some(near) => format!("there is no format `{format}`; did you mean `{near}`?"),
+            None => format!("there is no format `{format}`; there are {}", list(names())),
+        })?;
+        Ok(Self { format, file: file.into() })
+    }
+}
+
+fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.collect::<Vec<_>>().join(", ")
+}
+
+fn format_names() -> clap::builder::PossibleValuesParser {
+    Format::ALL.map(Format::name).into()
+}
+
+fn code(text: &str) -> Result<String, String> {
+    match lint::text_of(text) {
+        Some(rule) => Ok(rule.code.to_owned()),
+        None => Err(format!("there is no rule `{text}`; `drctl validate --explain` lists them")),
+    }
+}
+
+impl Validate {
+    pub(crate) fn run(self, ui: &Ui) -> Result<Exit, CliError> {
+        match &self.explain {
+            Some(code) => explain(code, ui),
+            None => block_on(self.validate(ui)),
+        }
+    }
+
+    async fn validate(self, ui: &Ui) -> Result<Exit, CliError> {
+        let place = Whereabouts::of(&self.path)?;
+        let runbook = self.runbook(&place.top)?;
+        let judge = self.judge().await;
+        // Parsing asks Terraform about what it does not understand, and waits for it.
+        let report = block_in_place(|| self.report(&place, runbook.as_ref(), judge.as_ref()))?;
+        let (top, read) = (place.top.clone(), Sources::new(&place.top));
+        if self.fix || self.diff {
+            return self.mend(&report, &top, &read, ui);
+        }
+        if let Some(file) = &self.write_baseline {
+            let known = Known::of(&report.findings);
+            write(file, &known.to_text())?;
+            ui.say(&format!("{} findings are in {}\n", report.findings.len(), file.display()));
+            return Ok(Exit::Met);
+        }
+        self.show(&report, &read, ui)
+    }
+
+    /// Returns what is found, without what is known.
+    fn report(
+        &self,
+        place: &Whereabouts,
+        runbook: Option<&Runbook>,
+        judge: Option<&FmtJudge>,
+    ) -> Result<Report, CliError> {
+        let within = (!place.within.as_os_str().is_empty()).then_some(place.within.as_path());
+        let options = Options {
+            primary: self.primary.as_deref(),
+            fallback: self.region.as_deref(),
+            runbook,
+            all: self.all,
+            only: &self.only,
+            within,
+        };
+        let mut report = look(&place.top, &options, judge)?;
+        if let Some(revision) = &self.diff_base {
+            self.base(place, revision, &options)?.take_from(&mut report);
+        }
+        if let Some(file) = &self.baseline_file {
+            let text = fs::read_to_string(file)
+                .with_context(|| format!("failed to read the baseline file `{}`", file.display()))
+                .or_exit(Exit::Usage)?;
+            let known = Known::read(&text).map_err(|error| {
+                CliError::hinted(Exit::Usage, error, lint::baseline::BaselineError::hint)
+            })?;
+            let gone = known.gone_from(&report.findings);
+            known.take_from(&mut report);
+            if gone > 0 {
+                report.notes.push(format!(
+                    "{gone} of the findings in the baseline file are gone; write it anew with `--write-baseline {}`",
+                    file.display()
+                ));
+            }
+        }
+        Ok(report)
+    }
+
+    /// Returns what is found at the revision that the change is compared with.
+    fn base(
+        &self,
+        place: &Whereabouts,
+        revision: &str,
+        options: &Options<'_>,
+    ) -> Result<Known, CliError> {
+        let scratch = tempfile::tempdir()
+            .context("failed to make a temporary folder")
+            .or_exit(Exit::Failed)?;
+        let dest = scratch.path().join("base");
+        source::export(&place.top, revision, &dest)
+            .map_err(|error| CliError::hinted(Exit::Usage, error, SourceError::hint))?;
+        Ok(Known::of(&look(&dest, options, None)?.findings))
+    }
+
+    /// Reads the runbook for the fallback that is asked for, or for its first region.
+    fn runbook(&self, top: &Path) -> Result<Option<Runbook>, CliError> {
+        let text = match fs::read(top.join(&self.runbook)) {
+            Ok(text) => text,
+            Err(_) if self.runbook == Path::new(runbook::FILE_NAME) => return Ok(None),
+            Err(error) => {
+                let error = anyhow::Error::new(error)
+                    .context(format!("failed to read the runbook `{}`", self.runbook.display()));
+                return Err(CliError::new(Exit::Usage, error)
+                    .hint("Name a file from the root of the repository"));
+            }
+        };
+        let read = |region: &str| {
+            Runbook::read(&self.runbook, &text, region).map_err(|mistakes| {
+                let error =
+                    anyhow!("the runbook has {} mistake(s):\n{}", mistakes.len(), lines(&mistakes));
+                CliError::new(Exit::Usage, error)
+            })
+        };
+        let region = match &self.region {
+            Some(region) => region.clone(),
+            None => match read("")?.regions.first() {
+                Some(region) => region.name.clone(),
+                None => String::new(),
+            },
+        };
+        read(&region).map(Some)
+    }
+
+    /// Returns the Terraform on this machine, if there is one: validation does without.
+    async fn judge(&self) -> Option<FmtJudge> {
+        let path = terraform::find(self.terraform.as_deref()).ok()?;
+        let cache = Home::find().ok()?.cache();
+        let detected = terraform::detect(&path, &cache).await.ok()?;
+        Some(FmtJudge::new(&detected))
+    }
+
+    fn show(&self, report: &Report, read: &Sources<'_>, ui: &Ui) -> Result<Exit, CliError> {
+        let shown = |format: Format, color: bool| {
+            report
+                .show(format, color, &|path| read.text(path))
+                .context("failed to show what was found")
+                .or_exit(Exit::Failed)
+        };
+        for output in &self.write {
+            write(&output.file, &shown(output.format, false)?)?;
+        }
+        let name = if self.json { "json" } else { self.format.as_str() };
+        let format = Format::ALL.into_iter().find(|format| format.name() == name);
+        let text = shown(format.unwrap_or(Format::Text), ui.color_on_stdout())?;
+        ui.answer(&text);
+        let fails = self.fail_on.severity().is_some_and(|severity| report.fails(severity));
+        Ok(if fails { Exit::No } else { Exit::Met })
+    }
+
+    /// Mends what can be mended, or shows how.
+    fn mend(
+        &self,
+        report: &Report,
+        top: &Path,
+        read: &Sources<'_>,
+        ui: &Ui,
+    ) -> Result<Exit, CliError> {
+        let fixes = fix::fixes(&report.findings, &|path| read.text(path))
+            .map_err(|error| CliError::hinted(Exit::Failed, error, fix::FixError::hint))?;
+        for fixed in &fixes.files {
+            if self.diff {
+                ui.answer(&fixed.diff());
+            } else {
+                write(&top.join(&fixed.file), &fixed.after)?;
+            }
+        }
+        let files = fixes.files.len();
+        let rest = report.findings.len() - fixes.mended;
+        let verb = if self.diff { "can be mended" } else { "mended" };
+        ui.say(&format!(
+            "{} {verb} in {files} {}; {rest} {} a hand\n",
+            count(fixes.mended, "finding", "findings"),
+            if files == 1 { "file" } else { "files" },
+            if rest == 1 { "needs" } else { "need" },
+        ));
+        for (finding, why) in &fixes.left {
+            ui.say(&format!("{} {}: {why}\n", finding.at.start, finding.code));
+        }
+        Ok(Exit::Met)
+    }
+}
+
+fn count(n: usize, one: &str, more: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { more })
+}
+
+fn look(top: &Path, options: &Options<'_>, judge: Option<&FmtJudge>) -> Result<Report, CliError> {
+    let judge = judge.map(|judge| judge as &dyn crate::config::file::Judge);
+    let failed =
+        |error| CliError::hinted(Exit::Usage, error, crate::config::module::ModuleError::hint);
+    let survey = Survey::read(top, judge).map_err(failed)?;
+    lint::validate(&survey, options).map_err(failed)
+}
+
+fn write(file: &Path, text: &str) -> Result<(), CliError> {
+    fs::write(file, text)
+        .with_context(|| format!("failed to write `{}`", file.display()))
+        .or_exit(Exit::Failed)
+}
+
+/// Prints the page of a rule, or the list of all.
+fn explain(code: &str, ui: &Ui) -> Result<Exit, CliError> {
+    if code.is_empty() {
+        let line = |rule: &crate::model::finding::RuleText| {
+            format!("{}  {:<7}  {}\n", rule.code, rule.severity.name(), rule.title)
+        };
+        ui.answer(&lint::texts().map(line).collect::<String>());
+        return Ok(Exit::Met);
+    }
+    match lint::text_of(code) {
+        Some(rule) => {
+            ui.answer(rule.page);
+            Ok(Exit::Met)
+        }
+        None => {
+            let error = CliError::new(Exit::Usage, anyhow!("there is no rule `{code}`"));
+            let near = nearest(code, lint::texts().map(|rule| rule.code));
+            Err(error
+                .hints(near.map(|near| format!("Did you mean `{near}`?")))
+                .hint("Run `drctl validate --explain` to see all rules"))
+        }
+    }
+}
+
+/// The repository that a path lies in, and the path in it.
+struct Whereabouts {
+    /// The root of the working tree, or the path itself where there is none.
+    top: PathBuf,
+    /// The path from there; empty for the root itself.
+    within: PathBuf,
+}
+
+impl Whereabouts {
+    fn of(path: &Path) -> Result<Self, CliError> {
+        let real = fs::canonicalize(path)
+            .with_context(|| format!("failed to find `{}`", path.display()))
+            .or_exit(Exit::Usage)?;
+        if !real.is_dir() {
+            let error = anyhow!("`{}` is not a folder", path.display());
+            return Err(CliError::new(Exit::Usage, error).hint(
+                "Name the folder that the file stands in: a module is all files of a folder",
+            ));
+        }
+        let top = source::toplevel(&real).unwrap_or_else(|| real.clone());
+        let within = real.strip_prefix(&top).unwrap_or(Path::new(""));
+        let within = within.components().filter(|part| *part != Component::CurDir).collect();
+        Ok(Self { top, within })
+    }
+}
+
+/// The files of the checkout, each read once.
+struct Sources<'a> {
+    top: &'a Path,
+    read: std::cell::RefCell<BTreeMap<PathBuf, Option<String>>>,
+}
+
+impl<'a> Sources<'a> {
+    fn new(top: &'a Path) -> Self {
+        Self { top, read: std::cell::RefCell::default() }
+    }
+
+    fn text(&self, path: &Path) -> Option<String> {
+        let read = || fs::read(self.top.join(path)).ok().and_then(|b| String::from_utf8(b).ok());
+        self.read.borrow_mut().entry(path.to_owned()).or_insert_with(read).clone()
+    }
+}
