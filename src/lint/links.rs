@@ -9,6 +9,7 @@ use super::{
 use crate::config::{
     expression::Expr,
     module::{CallTarget, ModuleCall, Resource, ResourceMode},
+    syntax::{Expression, ObjectKey},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -194,6 +195,24 @@ impl<'s, 'a> Links<'s, 'a> {
         }
     }
 
+    /// Returns the `region` of the provider block that a resource uses, also through the calls that
+    /// hand it down, and the call in which that block stands. `None` when there is no such block, or
+    /// it does not say.
+    pub(crate) fn provider(&self, node: Node<'a>) -> Option<(&'s Call<'a>, &'a Expr)> {
+        let (mut at, mut key) = (node.call, node.resource.provider_key());
+        loop {
+            let call = &self.subject.calls[at];
+            let own = call.module.providers.iter().find(|provider| provider.key() == key);
+            if let Some(region) = own.and_then(|provider| provider.region.as_ref()) {
+                return Some((call, region));
+            }
+            let handed = call.primary.call().and_then(|by| handed_down(by, &key));
+            // Only a configuration without an alias is handed down by itself.
+            key = handed.or_else(|| (!key.contains('.')).then(|| key.clone()))?;
+            at = self.parents[at]?;
+        }
+    }
+
     /// Returns the region in which a resource lies today, if the code or the user says so.
     pub(crate) fn region(&self, node: Node<'a>) -> Option<String> {
         let pair = self.subject.pair;
@@ -209,6 +228,20 @@ impl<'s, 'a> Links<'s, 'a> {
             && silent(other);
         same_provider.then_some(true).or_else(|| Some(self.region(one)? == self.region(other)?))
     }
+}
+
+/// Returns the provider configuration of the caller that a called module knows as `key`.
+fn handed_down(call: &ModuleCall, key: &str) -> Option<String> {
+    let providers = call.providers.as_ref()?;
+    let Expression::Object(object) = providers.node() else { return None };
+    let path = |node: &Expression| Some(providers.part(node).traversal()?.join("."));
+    object.iter().find_map(|(name, value)| {
+        let name = match name {
+            ObjectKey::Ident(name) => Some(name.to_string()),
+            ObjectKey::Expression(node) => path(node),
+        };
+        if name.as_deref() == Some(key) { path(value.expr()) } else { None }
+    })
 }
 
 fn user<'a>(call: usize, slot: &Slot<'a>) -> Option<User<'a>> {

@@ -12,6 +12,7 @@ mod facts;
 pub mod fix;
 mod known;
 mod links;
+mod lock;
 mod mend;
 mod mention;
 mod regions;

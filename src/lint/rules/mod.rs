@@ -10,9 +10,16 @@ mod dr021;
 mod dr022;
 mod dr023;
 mod dr024;
+mod dr025;
+mod dr026;
+mod dr029;
+mod dr032;
+mod dr037;
 mod dr038;
 mod dr041;
 mod dr050;
+mod dr051;
+mod dr052;
 
 #[cfg(test)]
 mod tests;
@@ -34,9 +41,16 @@ pub(crate) static ALL: &[&Rule] = &[
     &dr022::RULE,
     &dr023::RULE,
     &dr024::RULE,
+    &dr025::RULE,
+    &dr026::RULE,
+    &dr029::RULE,
+    &dr032::RULE,
+    &dr037::RULE,
     &dr038::RULE,
     &dr041::RULE,
     &dr050::RULE,
+    &dr051::RULE,
+    &dr052::RULE,
 ];
 
 /// The code of the rule that looks at suppressions.
