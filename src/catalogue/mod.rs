@@ -7,6 +7,7 @@
 //! `regions.json` the regions. The format is in `README.md`; a user's own file
 //! has the same. What is not known is left out: unknown is an answer.
 
+pub mod accounts;
 mod entry;
 mod error;
 mod lookup;

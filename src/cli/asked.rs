@@ -53,6 +53,10 @@ pub(super) struct Which {
     /// Print JSON on standard output: every event as a line, or the plan as one document
     #[arg(long)]
     pub(super) json: bool,
+
+    /// True to rehearse where the service is now: the region is the primary itself.
+    #[arg(skip)]
+    pub(super) in_place: bool,
 }
 
 /// What every command that recovers is asked: which service, and how.

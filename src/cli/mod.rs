@@ -19,6 +19,7 @@ mod repository_tests;
 mod runtime;
 mod shown;
 mod stop;
+mod twice;
 mod ui;
 mod way;
 

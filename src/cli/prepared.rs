@@ -177,7 +177,8 @@ async fn decide(
         .or_exit(Exit::Failed)?;
     let mut runbook = runbook(which, &checkout, &repository)?;
     let units = units(&mut runbook, &repository, &checkout.dir)?;
-    let primary = which.primary.clone().or_else(|| runbook.service.primary.clone());
+    let named = || which.primary.clone().or_else(|| runbook.service.primary.clone());
+    let primary = if which.in_place { None } else { named() };
     known_region(&which.region, &runbook, primary.as_deref())?;
     parsed_stacks(&runbook, &repository)?;
     let replace = which.replace.iter().cloned().collect();

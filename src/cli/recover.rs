@@ -53,11 +53,23 @@ pub(super) struct Attempt<'a> {
     pub(super) home: &'a Home,
     pub(super) stop: &'a Stop,
     pub(super) ui: &'a Ui,
+    /// True to show nothing on the way: somebody else says what came of it.
+    pub(super) quiet: bool,
 }
 
 impl Attempt<'_> {
     /// Runs to the end, and prints the report.
     pub(super) async fn recover(&self) -> Result<Exit, CliError> {
+        self.run().await?;
+        if self.asked.which.json {
+            report::exit_of(self.folder)
+        } else {
+            report::print(self.folder, self.ui)
+        }
+    }
+
+    /// Runs to the end; what came of it is in the folder of the run.
+    pub(super) async fn run(&self) -> Result<RunOutcome, CliError> {
         let start = Instant::now();
         let started = self.started()?;
         let mut sink = self.sinks()?;
@@ -85,12 +97,7 @@ impl Attempt<'_> {
         drop(sink);
         finished.map_err(|error| self.forgotten(error))?;
         self.clean_up(outcome);
-        ended?;
-        if self.asked.which.json {
-            report::exit_of(self.folder)
-        } else {
-            report::print(self.folder, self.ui)
-        }
+        ended
     }
 
     fn started(&self) -> Result<EventKind, CliError> {
@@ -115,6 +122,9 @@ impl Attempt<'_> {
 
     fn sinks(&self) -> Result<Fanout, CliError> {
         let journal = JournalWriter::create(&self.folder.journal()).or_exit(Exit::Failed)?;
+        if self.quiet {
+            return Ok(Fanout::new(Box::new(journal), Vec::new()));
+        }
         let show: Box<dyn Sink> = match Progress::on_stderr().or_exit(Exit::Failed)? {
             Some(progress) => Box::new(AfterGo::new(Box::new(progress))),
             None => Box::new(Lines::new(io::stderr())),

@@ -28,8 +28,14 @@ pub struct DuplicateKey {
     pub key: String,
     /// The entry that has no effect.
     pub place: Place,
+    /// The bytes of the file that its key stands in.
+    pub bytes: Range<usize>,
+    /// The bytes of the file that the whole entry stands in, with its comma.
+    pub entry: Range<usize>,
     /// The entry that counts.
     pub replaced_by: Place,
+    /// The bytes of the file that the key of that one stands in.
+    pub replaced_by_bytes: Range<usize>,
 }
 
 /// A file that was not understood. It is never left out in silence.
@@ -204,13 +210,17 @@ fn parse(
     }
     let (repaired, moved) = repair::repair(hcl.unwrap_or(text.as_str()), &scan);
     let place = |range: &Range<usize>| text.place_at(rewritten.start(range.start));
+    let bytes = |range: &Range<usize>| rewritten.start(range.start)..rewritten.end(range.end);
     let mut duplicate_keys: Vec<_> = scan
         .duplicates
         .iter()
         .map(|duplicate| DuplicateKey {
             key: duplicate.name.clone(),
             place: place(&duplicate.dead),
+            bytes: bytes(&duplicate.dead),
+            entry: bytes(&duplicate.dead_entry),
             replaced_by: place(&duplicate.live),
+            replaced_by_bytes: bytes(&duplicate.live),
         })
         .collect();
     duplicate_keys.sort_by(|a, b| a.place.cmp(&b.place));

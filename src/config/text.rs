@@ -180,7 +180,7 @@ impl OffsetMap {
     }
 
     /// Returns where in the file a parsed range ends, given its end.
-    fn end(&self, parsed: usize) -> usize {
+    pub(super) fn end(&self, parsed: usize) -> usize {
         // The last byte inside decides: a closing bracket that was made up must not reach on.
         match parsed.checked_sub(1) {
             Some(last) if !self.segments.is_empty() => {

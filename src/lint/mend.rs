@@ -8,7 +8,7 @@ use crate::{
     },
     model::finding::{Fix, Splice},
 };
-use std::ops::Range;
+use std::{ops::Range, path::Path};
 
 /// Something to write for the region, and what must be declared for it.
 pub(crate) struct RegionWord {
@@ -104,5 +104,10 @@ pub(crate) fn aws_region_for(
 
 /// Whether an expression stands in a `.tf.json` file, which is not spliced.
 pub(crate) fn is_json(expr: &Expr) -> bool {
-    expr.text().path().extension().is_some_and(|extension| extension == "json")
+    is_json_file(expr.text().path())
+}
+
+/// Whether a file is of Terraform's JSON syntax.
+pub(crate) fn is_json_file(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "json")
 }

@@ -97,6 +97,10 @@ pub(crate) fn mentions(written: &Written) -> Vec<Mention> {
     } else {
         Vec::new()
     };
+    if let Some(region) = spelled_out(text) {
+        found.push(mention(Kind::Region(region), 0..text.len()));
+        return found;
+    }
     for found_region in REGION.find_iter(text) {
         let Some((kind, part)) = region_at(text, found_region.range(), &arns) else { continue };
         found.push(mention(kind, part));
@@ -110,6 +114,17 @@ pub(crate) fn mentions(written: &Written) -> Vec<Mention> {
         found.push(mention(Kind::Account, 0..text.len()));
     }
     found
+}
+
+/// Returns the region of Azure that a text is when it is written as people do, `Japan East`; Azure
+/// takes no notice of case and spaces.
+fn spelled_out(text: &str) -> Option<&'static Region> {
+    let candidate = text.len() < 32
+        && text.contains(|c: char| c == ' ' || c.is_ascii_uppercase())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == ' ');
+    let plain = || text.replace(' ', "").to_lowercase();
+    let region = candidate.then(plain).and_then(|name| Regions::known().find(&name));
+    region.filter(|region| region.cloud == Cloud::Azure)
 }
 
 /// Says what the name of a region at `at` is, and how far it goes.
@@ -211,6 +226,7 @@ mod tests {
             r#""subnet-of-db""#,
             r#""111122223333""#,
             r#""eastus2""#,
+            r#""Japan East""#,
             r#""${var.x}-eu-west-1""#,
         ];
         insta::assert_snapshot!(cases.map(|case| format!("{case} {}", shown(case))).join("\n"), @r#"
@@ -232,6 +248,7 @@ mod tests {
         "subnet-of-db" 
         "111122223333" Account - 111122223333
         "eastus2" Region eastus2 eastus2
+        "Japan East" Region japaneast Japan East
         "${var.x}-eu-west-1" Within eu-west-1 eu-west-1
         "#);
     }

@@ -9,6 +9,7 @@
 pub mod baseline;
 mod check;
 mod facts;
+mod feasible;
 pub mod fix;
 mod known;
 mod links;
@@ -16,6 +17,7 @@ mod lock;
 mod mend;
 mod mention;
 mod regions;
+pub mod rehearsed;
 pub mod report;
 mod rule;
 mod rules;
@@ -24,6 +26,8 @@ mod slot;
 mod stores;
 mod subject;
 mod suppress;
+mod tie;
 
 pub use check::{Options, validate};
+pub use feasible::forecast;
 pub use rules::{text_of, texts};

@@ -85,6 +85,7 @@ impl Failover {
             home: &home,
             stop: &stop::listen_and_say(*ui)?,
             ui,
+            quiet: false,
         };
         attempt.recover().await
     }

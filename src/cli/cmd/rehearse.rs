@@ -124,6 +124,7 @@ impl Rehearse {
             home: &home,
             stop: &stop,
             ui,
+            quiet: false,
         };
         attempt.recover().await
     }

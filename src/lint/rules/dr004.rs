@@ -3,9 +3,9 @@
 use crate::{
     lint::{
         mend::aws_region_for,
-        mention::Kind,
         rule::{Found, Rule},
         subject::Subject,
+        tie::{Of, ties},
     },
     model::finding::{RuleText, Severity},
 };
@@ -22,22 +22,19 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(subject: &Subject<'_>, found: &mut Found<'_>) {
-    let Some(primary) = subject.primary() else { return };
-    for (seen, slot) in subject.slots() {
-        for (written, mention) in slot.mentions() {
-            let Kind::Arn(region) = mention.kind else { continue };
-            if region.name != primary || written.compared {
-                continue;
-            }
-            let at = slot.expr().text().extent_of(mention.range.clone());
-            let fix = aws_region_for(seen.module, slot.expr(), mention.range.clone(), true);
-            found.add(
-                at,
-                seen.address_of(&slot.holder.address()),
+    for tie in ties(subject, Of::Arn) {
+        let primary = &tie.mention.text;
+        let range = tie.mention.range.clone();
+        let fix = tie
+            .is_of_the_default_provider()
+            .then(|| aws_region_for(tie.seen.module, tie.slot.expr(), range, true));
+        found
+            .add(
+                tie.extent(),
+                tie.address(),
                 format!("the ARN names `{primary}`, so it leads into the region that is down"),
                 "Take the region from the provider: `data \"aws_region\" \"current\" {}` and `${data.aws_region.current.region}` (`name` before version 6 of the provider)",
             )
-            .fix(fix);
-        }
+            .fix(fix.flatten());
     }
 }
