@@ -184,6 +184,7 @@ impl Look<'_> {
         let lock = fs::read_to_string(checkout.join(&lock_path)).ok();
         let facts = Facts::new();
         let about = About {
+            made: self.survey.made(),
             runbook: self.options.runbook,
             stack,
             given: &given,

@@ -11,6 +11,7 @@ use crate::{
         eval::{Inputs, Modules, Scope, Value},
         expression::Expr,
         module::{Module, ModuleCall, Provider, Resource},
+        repository::Made,
     },
     runbook::{Runbook, Stack},
 };
@@ -31,6 +32,8 @@ pub(crate) struct Subject<'a> {
 /// What surrounds a root module.
 #[derive(Clone, Copy)]
 pub(crate) struct About<'a> {
+    /// What all modules of the checkout make together.
+    pub(crate) made: &'a Made,
     /// The runbook, if there is one.
     pub(crate) runbook: Option<&'a Runbook>,
     /// The stack of the runbook that the root is, if it is one.
