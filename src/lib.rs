@@ -10,6 +10,7 @@ pub mod cli;
 pub mod config;
 pub mod deploy;
 pub mod engine;
+pub mod forecast;
 pub mod format;
 pub mod lint;
 pub mod model;

@@ -39,6 +39,11 @@ impl Home {
             })
     }
 
+    /// Takes `root` for the folder, whatever the environment says.
+    pub(super) fn at(root: PathBuf) -> Self {
+        Self { root }
+    }
+
     /// Returns the folder itself.
     pub(super) fn root(&self) -> &Path {
         &self.root

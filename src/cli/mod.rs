@@ -1,5 +1,7 @@
 //! Flags, words and exit codes: builds the real parts, and is the only place that prints.
 
+pub mod history;
+
 mod after_go;
 mod asked;
 mod cmd;

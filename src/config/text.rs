@@ -66,7 +66,11 @@ impl SourceText {
         let offset = offset.min(self.text.len());
         let line = self.lines.partition_point(|start| *start <= offset);
         let start = self.lines[line - 1];
-        let mut column = self.characters_before(offset) - self.characters_before(start) + 1;
+        let mut column = 1 + if offset - start < STEP {
+            starts_of_characters(&self.text.as_bytes()[start..offset])
+        } else {
+            self.characters_before(offset) - self.characters_before(start)
+        };
         if line == 1 && offset > 0 && self.text.starts_with(BYTE_ORDER_MARK) {
             column -= 1;
         }

@@ -177,7 +177,15 @@ mod tests {
     #[test]
     fn a_file_is_read_as_it_was_written_and_nothing_else_is() {
         let known = Known::of(&[finding(1, "x"), finding(2, "x"), finding(3, "y")]);
-        insta::assert_snapshot!(known.to_text(), @"");
+        insta::assert_snapshot!(known.to_text(), @r#"
+        {
+          "version": 1,
+          "findings": [
+            {"file":"a.tf","code":"DR004","subject":"local.a","message":"x","count":2},
+            {"file":"a.tf","code":"DR004","subject":"local.a","message":"y"}
+          ]
+        }
+        "#);
         assert_eq!(Known::read(&known.to_text()).unwrap(), known);
         assert_eq!(Known::read(&Known::default().to_text()).unwrap(), Known::default());
         assert!(matches!(Known::read("{\"version\": 2}"), Err(BaselineError::Version(2))));

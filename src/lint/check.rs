@@ -1,7 +1,7 @@
 //! Asks every rule about every root module.
 
 use super::{
-    regions::{Pair, most_named, variables},
+    regions::{Pair, Variables, most_named, variables},
     report::{Report, RootSummary},
     rule::{Found, Rule},
     rules,
@@ -17,7 +17,11 @@ use crate::{
         module::{Module, ModuleError},
         repository::{RootKind, Survey},
     },
-    model::finding::{Finding, Severity},
+    forecast::{Forecast, History},
+    model::{
+        finding::{Finding, Severity},
+        time::Objective,
+    },
     runbook::{Runbook, Stack},
 };
 use rayon::prelude::*;
@@ -42,6 +46,12 @@ pub struct Options<'a> {
     pub only: &'a [String],
     /// The folder whose roots are looked at, from the root of the checkout; all of them when absent.
     pub within: Option<&'a Path>,
+    /// The recovery time objective; the runbook's, when absent.
+    pub rto: Option<Objective>,
+    /// What the team's own runs took, if that is known.
+    pub history: Option<&'a History>,
+    /// How long a recovery took before the change, by forecast.
+    pub before: Option<&'a Forecast>,
 }
 
 /// Asks the rules about the root modules of a checkout.
@@ -74,8 +84,12 @@ pub fn validate(survey: &Survey<'_>, options: &Options<'_>) -> Result<Report, Mo
     }
     let comments: Vec<Suppression> = comments.into_values().collect();
     report.findings = merged(findings);
+    let feasible = look.feasible()?;
+    report.findings.extend(feasible.findings);
+    sort(&mut report.findings);
     suppress(&mut report, &comments, &asked);
     report.notes = notes(survey, options, &report, &files);
+    report.notes.extend(feasible.note);
     Ok(report)
 }
 
@@ -115,7 +129,7 @@ fn notes(
 }
 
 /// Returns the folders of the roots that are looked at, in order.
-fn roots(survey: &Survey<'_>, options: &Options<'_>) -> Vec<PathBuf> {
+pub(super) fn roots(survey: &Survey<'_>, options: &Options<'_>) -> Vec<PathBuf> {
     let live = survey.roots().iter().filter(|root| options.all || root.kind == RootKind::Live);
     let stacks = options.runbook.into_iter().flat_map(Runbook::stacks);
     let all: BTreeSet<PathBuf> = live
@@ -139,16 +153,25 @@ struct Looked {
     files: BTreeSet<PathBuf>,
 }
 
-struct Look<'a> {
-    survey: &'a Survey<'a>,
-    options: &'a Options<'a>,
-    rules: &'a [&'a Rule],
+/// What a root is told from outside.
+pub(super) struct Given {
+    pub(super) pair: Pair,
+    pub(super) values: Variables,
+    /// What files and the runbook set, in either region.
+    given: BTreeMap<String, Value>,
+}
+
+/// Looks at the roots of a checkout.
+pub(super) struct Look<'a> {
+    pub(super) survey: &'a Survey<'a>,
+    pub(super) options: &'a Options<'a>,
+    pub(super) rules: &'a [&'a Rule],
 }
 
 impl Look<'_> {
     /// Looks at one root; `None` when there is no module in its folder.
     fn at(&self, dir: &Path) -> Result<Option<Looked>, ModuleError> {
-        let reached = self.survey.reach(dir)?;
+        let reached = self.survey.reach(&[dir])?;
         let modules: &dyn Modules = &reached;
         Ok(modules.module(dir).map(|root| self.root(root, modules)))
     }
@@ -156,12 +179,7 @@ impl Look<'_> {
     fn root(&self, root: &Module, modules: &dyn Modules) -> Looked {
         let checkout = self.survey.checkout();
         let stack = self.stack(&root.dir);
-        let base = self.given_in_both(root, stack);
-        let pair = self.pair(root, modules, &base);
-        let there = self.given_in_the_fallback(&pair.fallback);
-        let values = variables(root, &pair, &base, &there);
-        let mut given = base;
-        given.extend(there);
+        let Given { pair, values, given } = self.given(root, modules);
         let lock_path = root.dir.join(".terraform.lock.hcl");
         let lock = fs::read_to_string(checkout.join(&lock_path)).ok();
         let facts = Facts::new();
@@ -194,6 +212,17 @@ impl Look<'_> {
                 .chain(unparsed.map(|unparsed| unparsed.file.clone()))
                 .collect(),
         }
+    }
+
+    /// Returns from where into where a root is looked at, and what its variables are.
+    pub(super) fn given(&self, root: &Module, modules: &dyn Modules) -> Given {
+        let base = self.given_in_both(root, self.stack(&root.dir));
+        let pair = self.pair(root, modules, &base);
+        let there = self.given_in_the_fallback(&pair.fallback);
+        let values = variables(root, &pair, &base, &there);
+        let mut given = base;
+        given.extend(there);
+        Given { pair, values, given }
     }
 
     fn stack(&self, dir: &Path) -> Option<&Stack> {
@@ -322,7 +351,11 @@ fn suppress(report: &mut Report, comments: &[Suppression], asked: &[&Rule]) {
         }
         report.findings.push(rules::unused_suppression(&rule.text, comment));
     }
-    report.findings.sort_by(|a, b| (key(&a.at), a.code).cmp(&(key(&b.at), b.code)));
+    sort(&mut report.findings);
+}
+
+fn sort(findings: &mut [Finding]) {
+    findings.sort_by(|a, b| (key(&a.at), a.code).cmp(&(key(&b.at), b.code)));
 }
 
 impl Report {

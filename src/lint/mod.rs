@@ -10,6 +10,7 @@ pub mod baseline;
 mod called;
 mod check;
 mod facts;
+mod feasible;
 pub mod fix;
 mod mend;
 mod mention;
@@ -24,4 +25,5 @@ mod suppress;
 mod tie;
 
 pub use check::{Options, validate};
+pub use feasible::forecast;
 pub use rules::{text_of, texts};

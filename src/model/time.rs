@@ -77,7 +77,7 @@ pub fn parse_duration(s: &str) -> Result<Duration, DurationError> {
     }
 }
 
-/// Prints a duration the way drctl prints every duration: `4m05.2s`.
+/// Prints a duration the way drctl prints every duration that it measured: `4m05.2s`.
 pub struct Pretty(pub Duration);
 
 impl Pretty {
@@ -97,6 +97,26 @@ impl fmt::Display for Pretty {
             format!("{m}m{s:02}.{t}s")
         } else {
             format!("{s}.{t}s")
+        };
+        f.pad(&text)
+    }
+}
+
+/// Prints a duration that nobody measured, in whole seconds: `9m48s`.
+///
+/// Tenths of a forecast would promise what it cannot keep.
+pub struct Rounded(pub Duration);
+
+impl fmt::Display for Rounded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let secs = self.0.as_millis().saturating_add(500) / 1_000;
+        let (h, m, s) = (secs / 3_600, secs / 60 % 60, secs % 60);
+        let text = if h > 0 {
+            format!("{h}h{m:02}m{s:02}s")
+        } else if m > 0 {
+            format!("{m}m{s:02}s")
+        } else {
+            format!("{s}s")
         };
         f.pad(&text)
     }
@@ -136,5 +156,13 @@ mod tests {
         let shown: Vec<_> =
             [40, 9_960, 65_230, 3_725_000].map(|ms| Pretty::ms(ms).to_string()).into();
         assert_eq!(shown, ["0.0s", "9.9s", "1m05.2s", "1h02m05s"]);
+    }
+
+    #[test]
+    fn a_forecast_is_printed_in_whole_seconds() {
+        let shown: Vec<_> = [0, 499, 59_500, 588_000, 3_599_700]
+            .map(|ms| Rounded(Duration::from_millis(ms)).to_string())
+            .into();
+        assert_eq!(shown, ["0s", "0s", "1m00s", "9m48s", "1h00m00s"]);
     }
 }

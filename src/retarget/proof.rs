@@ -3,9 +3,14 @@
 
 use super::gate::{Expected, refuse};
 use crate::{
-    catalogue::Catalogue,
-    catalogue::names::{mentions, region_named},
-    model::gate::{GateAnswer, KnownBy, Placed, Refusal, RefusalReason, Remnant},
+    catalogue::{
+        Catalogue,
+        names::{mentions, region_named},
+    },
+    model::{
+        gate::{GateAnswer, KnownBy, Placed, Refusal, RefusalReason, Remnant},
+        resource::without_keys,
+    },
     terraform::{Mode, Plan, PlannedResource},
 };
 use serde_json::Value;
@@ -186,23 +191,6 @@ fn module(config: &Value, prefix: &str, found: &mut BTreeMap<String, String>) {
     }
 }
 
-/// Takes the keys of instances out of an address: `module.a["x.y"].aws_vpc.b[0]`.
-fn without_keys(address: &str) -> String {
-    let (mut plain, mut quoted, mut depth, mut escaped) = (String::new(), false, 0, false);
-    for c in address.chars() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
-            '[' if !quoted => depth += 1,
-            ']' if !quoted => depth -= 1,
-            c if depth == 0 && !quoted => plain.push(c),
-            _ => {}
-        }
-    }
-    plain
-}
-
 fn remnants(plan: &Plan, primary: &str, answer: &mut GateAnswer) {
     let mut found = Vec::new();
     for planned in plan.planned.iter().filter(|planned| planned.mode == Mode::Managed) {
@@ -286,14 +274,6 @@ fn excerpt(text: &str, primary: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn keys_of_instances_are_taken_out() {
-        assert_eq!(
-            without_keys(r#"module.a["x.y"].module.b[0].aws_vpc.c["q\"]"]"#),
-            "module.a.module.b.aws_vpc.c"
-        );
-    }
 
     #[test]
     fn an_excerpt_is_cut_around_the_mention() {

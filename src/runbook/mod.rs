@@ -16,7 +16,7 @@ use crate::{
         module::Module,
     },
     model::{
-        finding::Place,
+        finding::{Extent, Place},
         redirect::Decision,
         step::{StepId, StepKind},
         time::Objective,
@@ -56,6 +56,8 @@ pub struct Service {
     pub name: String,
     /// The recovery time objective.
     pub rto: Option<Objective>,
+    /// Where the recovery time objective is written.
+    pub rto_at: Option<Extent>,
     /// The recovery point objective.
     pub rpo: Option<Objective>,
     /// The region that serves in normal times.

@@ -93,6 +93,7 @@ fn service(body: &Body, path: &Path, mistakes: &mut Vec<Mistake>) -> Service {
     let mut reader = Reader::new(block, &known, &[], mistakes);
     Service {
         name: reader.labels(&["NAME"]).map(|l| l[0].to_owned()).unwrap_or_default(),
+        rto_at: reader.expr("rto").map(|expr| expr.text().extent_of(expr.range())),
         rto: reader.parsed("rto"),
         rpo: reader.parsed("rpo"),
         primary: reader.string("primary").map(|(name, _)| name),

@@ -55,6 +55,7 @@ const PLAIN: &[&str] = &[
     "runbook",
     "retarget",
     "lint",
+    "forecast",
     "observe",
     "report",
 ];

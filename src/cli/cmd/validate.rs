@@ -4,15 +4,17 @@ use crate::{
     cli::{
         error::{CliError, OrExit},
         exit::Exit,
+        history,
         home::Home,
         judge::FmtJudge,
         runtime::block_on,
         ui::Ui,
     },
-    config::repository::Survey,
+    config::{file::Judge, module::ModuleError, repository::Survey},
     engine::lines,
+    forecast::Forecast,
     lint::{self, Options, baseline::Known, fix, report::Report, show::Format},
-    model::{finding::Severity, nearest},
+    model::{finding::Severity, nearest, time::Objective},
     runbook::{self, Runbook},
     source::{self, SourceError},
     terraform,
@@ -25,6 +27,7 @@ use std::{
     path::{Component, Path, PathBuf},
     str::FromStr,
 };
+use tempfile::TempDir;
 use tokio::task::block_in_place;
 
 /// Say whether the code can be rebuilt in another region, before it is merged
@@ -44,6 +47,8 @@ Examples:
       In a pull request: only what it brings, as annotations
   drctl validate --write sarif=drctl.sarif --write markdown=summary.md
       Several outputs of one run
+  drctl validate --rto 30m --baseline origin/main
+      Whether the objective can be met, and whether a change makes it harder
   drctl validate --fix --diff
       What would be mended; without `--diff` it is done
   drctl validate --write-baseline .drctl-baseline.json
@@ -100,6 +105,14 @@ pub(crate) struct Validate {
     /// Show only what is not there at this revision, or where the branch left it
     #[arg(long, value_name = "REV")]
     diff_base: Option<String>,
+
+    /// Find it when the recovery becomes noticeably slower than at this revision, by forecast
+    #[arg(long, value_name = "REV")]
+    baseline: Option<String>,
+
+    /// The recovery time objective, such as 30m; wins over the runbook's
+    #[arg(long, value_name = "DURATION")]
+    rto: Option<Objective>,
 
     /// Show only what is not in this file
     #[arg(long, value_name = "FILE")]
@@ -221,6 +234,10 @@ impl Validate {
         judge: Option<&FmtJudge>,
     ) -> Result<Report, CliError> {
         let within = (!place.within.as_os_str().is_empty()).then_some(place.within.as_path());
+        let past = Home::find().ok().map(|home| {
+            let service = runbook.map_or("", |runbook| runbook.service.name.as_str());
+            history::read(home.root(), service)
+        });
         let options = Options {
             primary: self.primary.as_deref(),
             fallback: self.region.as_deref(),
@@ -228,8 +245,17 @@ impl Validate {
             all: self.all,
             only: &self.only,
             within,
+            rto: self.rto,
+            history: past.as_ref().map(|past| &past.history),
+            before: None,
         };
+        let before = self.before(place, &options)?;
+        let options = Options { before: before.as_ref(), ..options };
         let mut report = look(&place.top, &options, judge)?;
+        // Why a journal could not be read matters only where the forecast does.
+        if options.rto.or_else(|| runbook?.service.rto).is_some() {
+            report.notes.extend(past.iter().flat_map(|past| past.notes.clone()));
+        }
         if let Some(revision) = &self.diff_base {
             self.base(place, revision, &options)?.take_from(&mut report);
         }
@@ -252,6 +278,20 @@ impl Validate {
         Ok(report)
     }
 
+    /// Returns the forecast at the revision of `--baseline`, with the runbook of that revision.
+    fn before(
+        &self,
+        place: &Whereabouts,
+        options: &Options<'_>,
+    ) -> Result<Option<Forecast>, CliError> {
+        let Some(revision) = &self.baseline else { return Ok(None) };
+        let there = exported(place, revision)?;
+        let runbook = self.runbook(there.path())?;
+        let options = Options { runbook: runbook.as_ref(), ..*options };
+        let survey = Survey::read(there.path(), None).map_err(from_module)?;
+        lint::forecast(&survey, &options).map_err(from_module)
+    }
+
     /// Returns what is found at the revision that the change is compared with.
     fn base(
         &self,
@@ -259,13 +299,10 @@ impl Validate {
         revision: &str,
         options: &Options<'_>,
     ) -> Result<Known, CliError> {
-        let scratch = tempfile::tempdir()
-            .context("failed to make a temporary folder")
-            .or_exit(Exit::Failed)?;
-        let dest = scratch.path().join("base");
-        source::export(&place.top, revision, &dest)
-            .map_err(|error| CliError::hinted(Exit::Usage, error, SourceError::hint))?;
-        Ok(Known::of(&look(&dest, options, None)?.findings))
+        let there = exported(place, revision)?;
+        let runbook = self.runbook(there.path())?;
+        let options = Options { runbook: runbook.as_ref(), before: None, ..*options };
+        Ok(Known::of(&look(there.path(), &options, None)?.findings))
     }
 
     /// Reads the runbook for the fallback that is asked for, or for its first region.
@@ -361,11 +398,22 @@ fn count(n: usize, one: &str, more: &str) -> String {
 }
 
 fn look(top: &Path, options: &Options<'_>, judge: Option<&FmtJudge>) -> Result<Report, CliError> {
-    let judge = judge.map(|judge| judge as &dyn crate::config::file::Judge);
-    let failed =
-        |error| CliError::hinted(Exit::Usage, error, crate::config::module::ModuleError::hint);
-    let survey = Survey::read(top, judge).map_err(failed)?;
-    lint::validate(&survey, options).map_err(failed)
+    let judge = judge.map(|judge| judge as &dyn Judge);
+    let survey = Survey::read(top, judge).map_err(from_module)?;
+    lint::validate(&survey, options).map_err(from_module)
+}
+
+fn from_module(error: ModuleError) -> CliError {
+    CliError::hinted(Exit::Usage, error, ModuleError::hint)
+}
+
+/// Writes the files of a revision to a folder that is gone when it is dropped.
+fn exported(place: &Whereabouts, revision: &str) -> Result<TempDir, CliError> {
+    let scratch =
+        tempfile::tempdir().context("failed to make a temporary folder").or_exit(Exit::Failed)?;
+    source::export(&place.top, revision, scratch.path())
+        .map_err(|error| CliError::hinted(Exit::Usage, error, SourceError::hint))?;
+    Ok(scratch)
 }
 
 fn write(file: &Path, text: &str) -> Result<(), CliError> {

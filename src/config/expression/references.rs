@@ -20,6 +20,9 @@ pub struct Reference {
     /// Its parts, such as `stack`, `network`, `outputs`, `ids`. It ends before the first part that
     /// is not a plain name: `a.b[0].c` and `a.b[*].c` refer to `a.b`, `a["b"]` to `a.b`.
     pub path: Vec<String>,
+    /// The names that follow a literal number right behind the path: `c` and `d` for `a.b[0].c.d`.
+    /// Empty when another kind of index or a splat follows.
+    pub beyond: Vec<String>,
     /// Where it starts.
     pub place: Place,
     /// The bytes of the file that the whole traversal stands in, also what follows the path.
@@ -63,9 +66,9 @@ impl Collector<'_> {
         self.bound.truncate(outside);
     }
 
-    fn take(&mut self, path: Vec<String>, node: &impl Span) {
+    fn take(&mut self, path: Vec<String>, beyond: Vec<String>, node: &impl Span) {
         let range = self.text.range(&node.span().unwrap_or_default());
-        self.found.push(Reference { path, place: self.text.place_of(node), range });
+        self.found.push(Reference { path, beyond, place: self.text.place_of(node), range });
     }
 
     fn root(&self, node: &Expression) -> Option<String> {
@@ -82,7 +85,7 @@ impl Collector<'_> {
 impl Visit for Collector<'_> {
     fn visit_expr(&mut self, node: &Expression) {
         if let Some(root) = self.root(node) {
-            self.take(vec![root], node);
+            self.take(vec![root], Vec::new(), node);
         }
         visit::visit_expr(self, node);
     }
@@ -90,9 +93,23 @@ impl Visit for Collector<'_> {
     fn visit_traversal(&mut self, node: &Traversal) {
         match self.root(&node.expr) {
             Some(root) => {
-                let steps = node.operators.iter().map_while(|step| static_step(step.value()));
-                let path = std::iter::once(root).chain(steps).collect();
-                self.take(path, node);
+                let mut steps = node.operators.iter().map(Decorated::value);
+                let mut path = vec![root];
+                let stop = steps.by_ref().find(|step| match static_step(step) {
+                    Some(name) => {
+                        path.push(name);
+                        false
+                    }
+                    None => true,
+                });
+                let beyond = match stop {
+                    Some(
+                        TraversalOperator::Index(Expression::Number(_))
+                        | TraversalOperator::LegacyIndex(_),
+                    ) => steps.map_while(static_step).collect(),
+                    _ => Vec::new(),
+                };
+                self.take(path, beyond, node);
             }
             None => self.visit_expr(&node.expr),
         }
@@ -154,6 +171,17 @@ mod tests {
         assert_eq!(references("a.b[*].c"), ["a.b 1:5"]);
         assert_eq!(references("a.0.c"), ["a 1:5"]);
         assert_eq!(references("f(x).y[z]"), ["x 1:7", "z 1:12"]);
+    }
+
+    #[test]
+    fn names_behind_a_number_are_told_apart_from_the_path() {
+        let beyond = |text| expr(text).references()[0].beyond.join(".");
+        assert_eq!(beyond("a.b[0].c.d"), "c.d");
+        assert_eq!(beyond("a.b.0.c"), "c");
+        assert_eq!(beyond("a.b[0].c[1].d"), "c");
+        for other in ["a.b.c", "a.b[*].c", "a.b.*.c", "a.b[x].c", "a[\"b\"].c"] {
+            assert_eq!(beyond(other), "", "{other}");
+        }
     }
 
     #[test]

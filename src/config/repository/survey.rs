@@ -56,7 +56,7 @@ impl Outline {
     }
 }
 
-/// A root module with every local module that it reaches.
+/// Root modules with every local module that they reach.
 pub struct Reached<'s> {
     kept: &'s BTreeMap<PathBuf, Module>,
     read: BTreeMap<PathBuf, Module>,
@@ -121,14 +121,14 @@ impl<'j> Survey<'j> {
         self.files
     }
 
-    /// Reads the module in a folder and every local module that it reaches.
+    /// Reads the modules in some folders and every local module that they reach.
     ///
     /// # Errors
     ///
     /// [`ModuleError`] for a folder that cannot be listed any more.
-    pub fn reach(&self, dir: &Path) -> Result<Reached<'_>, ModuleError> {
+    pub fn reach(&self, dirs: &[&Path]) -> Result<Reached<'_>, ModuleError> {
         let mut reached = Reached { kept: &self.kept, read: BTreeMap::new() };
-        let mut open = vec![dir.to_owned()];
+        let mut open: Vec<PathBuf> = dirs.iter().map(|dir| (*dir).to_owned()).collect();
         while let Some(dir) = open.pop() {
             if reached.module(&dir).is_some() || !self.paths.known.contains(&dir) {
                 continue;

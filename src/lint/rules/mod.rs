@@ -20,12 +20,16 @@ mod dr033;
 mod dr039;
 mod dr040;
 mod dr041;
+mod dr042;
+mod dr043;
 mod dr050;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use dr041::unused_suppression;
+pub(crate) use dr042::unmet;
+pub(crate) use dr043::slower;
 
 use super::rule::Rule;
 use crate::model::finding::RuleText;
@@ -52,11 +56,19 @@ pub(crate) static ALL: &[&Rule] = &[
     &dr039::RULE,
     &dr040::RULE,
     &dr041::RULE,
+    &dr042::RULE,
+    &dr043::RULE,
     &dr050::RULE,
 ];
 
 /// The code of the rule that looks at suppressions.
 pub(crate) const SUPPRESSION: &str = dr041::RULE.text.code;
+
+/// The code of the rule about an objective that cannot be met.
+pub(crate) const UNMET: &str = dr042::RULE.text.code;
+
+/// The code of the rule about a change that makes the recovery slower.
+pub(crate) const SLOWER: &str = dr043::RULE.text.code;
 
 /// Returns every rule as it is shown, by code.
 pub fn texts() -> impl Iterator<Item = &'static RuleText> {

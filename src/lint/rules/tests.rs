@@ -3,7 +3,7 @@
 use super::ALL;
 use crate::{
     config::repository::Survey,
-    lint::{Options, fix::fixes, report::Report, validate},
+    lint::{self, Options, fix::fixes, report::Report, validate},
     runbook::Runbook,
 };
 use std::{fmt::Write as _, fs, path::Path};
@@ -72,10 +72,16 @@ fn mended(code: &str, dir: &Path) -> Vec<(String, String)> {
 }
 
 fn report(dir: &Path) -> Report {
-    let survey = Survey::read(dir, None).unwrap();
-    let runbook = fs::read(dir.join("drctl.hcl")).ok().map(|text| {
-        Runbook::read(Path::new("drctl.hcl"), &text, FALLBACK).expect("the runbook can be read")
+    let before = dir.join("before");
+    let before = before.exists().then(|| {
+        let runbook = runbook(&before);
+        let options = Options { runbook: runbook.as_ref(), all: true, ..Options::default() };
+        let forecast = lint::forecast(&Survey::read(&before, None).unwrap(), &options);
+        fs::remove_dir_all(&before).unwrap();
+        forecast.unwrap().expect("there is something to apply")
     });
+    let survey = Survey::read(dir, None).unwrap();
+    let runbook = runbook(dir);
     // A runbook that says from where and into where is believed.
     let says = runbook.as_ref().is_some_and(|r| r.service.primary.is_some());
     let options = Options {
@@ -83,10 +89,15 @@ fn report(dir: &Path) -> Report {
         fallback: runbook.as_ref().is_none_or(|r| r.regions.is_empty()).then_some(FALLBACK),
         runbook: runbook.as_ref(),
         all: true,
-        only: &[],
-        within: None,
+        before: before.as_ref(),
+        ..Options::default()
     };
     validate(&survey, &options).unwrap()
+}
+
+fn runbook(dir: &Path) -> Option<Runbook> {
+    let text = fs::read(dir.join("drctl.hcl")).ok()?;
+    Some(Runbook::read(Path::new("drctl.hcl"), &text, FALLBACK).expect("the runbook can be read"))
 }
 
 /// Returns what a rule finds, a line each.

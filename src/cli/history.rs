@@ -1,0 +1,241 @@
+//! What earlier real runs say of how long resources take.
+
+use super::home::Home;
+use crate::{
+    forecast::{History, Observation},
+    model::{
+        event::EventKind,
+        resource::{ResourceAction, type_of, without_keys},
+        run::{RunId, RunKind},
+        step::{Phase, StepId},
+    },
+    observe::journal::{JournalError, JournalReader},
+    report::{Timeline, timeline::StepTime},
+};
+use std::{collections::BTreeMap, path::Path, time::Duration};
+
+/// How many real runs are read, the newest ones: a cloud of years ago says little of today's.
+const NEWEST: usize = 50;
+
+/// What the journals of earlier runs hold.
+#[derive(Debug, Default)]
+pub struct Past {
+    /// The create times of real runs.
+    pub history: History,
+    /// How many real runs were read.
+    pub runs: usize,
+    /// Why a journal, or all of them, could not be read; one sentence each.
+    pub notes: Vec<String>,
+}
+
+/// Reads the journals of the newest 50 real runs under drctl's folder `home`.
+///
+/// Rehearsals are left out: their times are the catalogue's, and would only confirm it. Addresses
+/// and overheads are of `service` alone, since other services may use the same names for stacks;
+/// types are of all. A create that failed is left out; one that went well counts also when the run
+/// failed later. What cannot be read is a note and no error: a forecast is possible without.
+pub fn read(home: &Path, service: &str) -> Past {
+    let home = Home::at(home.to_owned());
+    let mut past = Past::default();
+    let runs = home.runs().unwrap_or_else(|error| {
+        past.notes.push(error.summary());
+        Vec::new()
+    });
+    for run in runs.iter().rev() {
+        if past.runs == NEWEST {
+            break;
+        }
+        match real(&home, run) {
+            Ok(Some(timeline)) => {
+                past.runs += 1;
+                learn(&mut past.history, &timeline, service);
+            }
+            Ok(None) => {}
+            // A run that was stopped at once leaves an empty journal, which is nothing to speak of.
+            Err(JournalError::Empty { .. }) => {}
+            Err(error) => {
+                let why = crate::model::chain(&error).join(": ");
+                past.notes.push(format!("the run {run} was left out of the forecast: {why}"));
+            }
+        }
+    }
+    past
+}
+
+/// Returns what happened in a run; `None` for one that made nothing real.
+fn real(home: &Home, run: &RunId) -> Result<Option<Timeline>, JournalError> {
+    let mut timeline = Timeline::default();
+    for event in JournalReader::open(&home.run(run).journal())? {
+        let event = event?;
+        match &event.kind {
+            EventKind::RunStarted { run_kind: RunKind::Failover, .. } => {}
+            EventKind::RunStarted { .. } | EventKind::Simulated { .. } => return Ok(None),
+            _ => {}
+        }
+        timeline.add(&event);
+    }
+    Ok(timeline.run.is_some().then_some(timeline))
+}
+
+/// Takes in what one run says.
+fn learn(history: &mut History, timeline: &Timeline, service: &str) {
+    let is_own = timeline.plan.as_ref().is_some_and(|plan| plan.service == service);
+    for seen in &timeline.resources {
+        let made = seen.ok && seen.action == ResourceAction::Create;
+        let Some(kind) = type_of(&seen.address).filter(|_| made) else { continue };
+        let at = is_own.then(|| (seen.step.clone(), without_keys(&seen.address)));
+        history.add(Observation { kind, at, took: Duration::from_millis(seen.took_ms) });
+    }
+    if is_own {
+        for (step, took) in overheads(timeline) {
+            history.add_overhead(step, took);
+        }
+    }
+}
+
+/// Returns how long each stack needed from when its needs were up to the begin of its last apply.
+///
+/// A stack that was applied more than once had something in its way, and is left out.
+fn overheads(timeline: &Timeline) -> Vec<(StepId, Duration)> {
+    let Some(declared_ms) = timeline.declared_ms else { return Vec::new() };
+    let ends: BTreeMap<&StepId, Option<u64>> =
+        timeline.steps.iter().map(|step| (&step.id, step.ended_ms)).collect();
+    let overhead = |step: &StepTime| {
+        let mut applies = step.phases.iter().filter(|spent| spent.phase == Phase::Apply);
+        let (Some(apply), None) = (applies.next(), applies.next()) else { return None };
+        let needs = step.needs.iter().map(|need| ends.get(need).copied().flatten());
+        let free_ms = needs.chain([Some(declared_ms)]).collect::<Option<Vec<u64>>>()?;
+        let free_ms = free_ms.into_iter().max().unwrap_or(declared_ms);
+        Some((step.id.clone(), Duration::from_millis(apply.began_ms.saturating_sub(free_ms))))
+    };
+    timeline.steps.iter().filter_map(overhead).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{catalogue::Catalogue, forecast::Basis};
+    use serde_json::{Value, json};
+    use std::fs;
+
+    fn journal(home: &Path, run: &str, events: &[Value]) {
+        let folder = home.join("runs").join(run);
+        fs::create_dir_all(&folder).unwrap();
+        let lines: String = events
+            .iter()
+            .enumerate()
+            .map(|(seq, event)| {
+                let mut event = event.clone();
+                event["seq"] = seq.into();
+                format!("{event}\n")
+            })
+            .collect();
+        fs::write(folder.join("journal.jsonl"), lines).unwrap();
+    }
+
+    fn started(run: &str, kind: &str) -> Value {
+        json!({"elapsed_ms": 0, "event": "run_started", "run": run, "run_kind": kind,
+            "drctl": "0.1.0", "began_at": "2026-03-14T02:59:07Z", "repo": "r", "region": "b",
+            "outage": {"before_ms": 0, "known_by": "assumed"}})
+    }
+
+    fn planned(service: &str) -> Value {
+        json!({"elapsed_ms": 5, "event": "run_planned", "service": service, "primary": null,
+            "rto_ms": null, "rpo_ms": null, "digest": "d", "steps": [
+                {"id": "network", "kind": "stack", "needs": []},
+                {"id": "data", "kind": "stack", "needs": ["network"]}]})
+    }
+
+    fn made(address: &str, action: &str, took_ms: u64, ok: bool) -> Value {
+        json!({"elapsed_ms": 90_000, "event": "resource_finished", "step": "data",
+            "address": address, "action": action, "took_ms": took_ms, "ok": ok})
+    }
+
+    fn phase(at: u64, step: &str) -> Value {
+        json!({"elapsed_ms": at, "event": "phase_started", "step": step, "phase": "apply"})
+    }
+
+    fn ends(at: u64, step: &str) -> Value {
+        json!({"elapsed_ms": at, "event": "step_finished", "step": step,
+            "outcome": {"is": "done"}})
+    }
+
+    const ONE: &str = "20260314-025907-0001";
+    const TWO: &str = "20260315-025907-0002";
+
+    fn real_run(home: &Path, run: &str, service: &str) {
+        let declared = json!({"elapsed_ms": 1_000, "event": "declared", "by": "typed"});
+        let events = [
+            started(run, "failover"),
+            planned(service),
+            declared,
+            phase(31_000, "network"),
+            ends(60_000, "network"),
+            phase(75_000, "data"),
+            made(r#"module.db["a.b"].aws_db_instance.main[0]"#, "create", 300_000, true),
+            made("aws_db_instance.failed", "create", 900_000, false),
+            made("aws_db_instance.changed", "update", 800_000, true),
+            made("data.aws_ami.base", "read", 700_000, true),
+        ];
+        journal(home, run, &events);
+    }
+
+    #[test]
+    fn creates_of_real_runs_are_learnt_by_type_and_by_address() {
+        let home = tempfile::tempdir().unwrap();
+        real_run(home.path(), ONE, "shop");
+
+        let past = read(home.path(), "shop");
+
+        assert_eq!((past.runs, past.history.len(), past.notes.len()), (1, 1, 0));
+        let address = "module.db.aws_db_instance.main";
+        let time = past.history.time(
+            &StepId::new("data"),
+            address,
+            "aws_db_instance",
+            Catalogue::builtin(),
+        );
+        assert_eq!(time.basis, Basis::Address { samples: 1 });
+        // 1/4 of 300 s and 3/4 of 246 s is 259.5 s; half of that and half of 300 s.
+        assert_eq!(time.p50, Duration::from_millis(279_750));
+        let overhead = |stack| past.history.overhead(&StepId::new(stack)).map(|o| o.as_secs());
+        assert_eq!(overhead("network"), Some(30), "since it was declared");
+        assert_eq!(overhead("data"), Some(15), "since its needs were up");
+    }
+
+    #[test]
+    fn another_service_tells_of_types_alone() {
+        let home = tempfile::tempdir().unwrap();
+        real_run(home.path(), ONE, "billing");
+        let past = read(home.path(), "shop");
+        assert_eq!(past.history.len(), 1);
+        assert_eq!(past.history.overhead(&StepId::new("data")), None);
+        let (stack, address) = (StepId::new("data"), "module.db.aws_db_instance.main");
+        let time = past.history.time(&stack, address, "aws_db_instance", Catalogue::builtin());
+        assert_eq!(time.basis, Basis::Own { samples: 1 });
+    }
+
+    #[test]
+    fn rehearsals_teach_nothing_and_what_cannot_be_read_is_told() {
+        let home = tempfile::tempdir().unwrap();
+        let rehearsal = [started(ONE, "rehearsal"), made("aws_vpc.a", "create", 1, true)];
+        journal(home.path(), ONE, &rehearsal);
+        let simulated =
+            json!({"elapsed_ms": 1, "event": "simulated", "time_scale": 60, "seed": 1, "dark": []});
+        let drill = [started(TWO, "failover"), simulated, made("aws_vpc.a", "create", 1, true)];
+        journal(home.path(), TWO, &drill);
+        let broken = home.path().join("runs/20260316-025907-0003");
+        fs::create_dir_all(&broken).unwrap();
+        fs::write(broken.join("journal.jsonl"), "no event\n").unwrap();
+        let empty = home.path().join("runs/20260317-025907-0004");
+        fs::create_dir_all(&empty).unwrap();
+        fs::write(empty.join("journal.jsonl"), "").unwrap();
+
+        let past = read(home.path(), "shop");
+
+        assert!(past.history.is_empty());
+        assert_eq!((past.runs, past.notes.len()), (0, 1));
+        assert!(past.notes[0].starts_with("the run 20260316-025907-0003 was left out"));
+        assert_eq!(read(&home.path().join("none"), "shop").notes, Vec::<String>::new());
+    }
+}

@@ -1,0 +1,202 @@
+//! Can the objective be met at all? The forecast of a whole recovery, held against it.
+
+use super::{
+    check::{Given, Look, Options, roots},
+    rules,
+};
+use crate::{
+    catalogue::Catalogue,
+    config::{
+        eval::{Inputs, Modules, Scope},
+        module::{CallTarget, Module, ModuleError, ResourceMode},
+        repository::Survey,
+    },
+    forecast::{self, Forecast, History, schedule::PARALLELISM},
+    model::{
+        finding::{Extent, Finding, Place},
+        resource::without_keys,
+        step::StepId,
+        time::{Objective, Rounded},
+    },
+    runbook::Work,
+};
+use std::path::{Path, PathBuf};
+
+/// What the forecast of a recovery says.
+#[derive(Default)]
+pub(super) struct Feasible {
+    pub(super) findings: Vec<Finding>,
+    /// How the forecast stands to the objective, as a sentence.
+    pub(super) note: Option<String>,
+}
+
+/// A forecast, and what it is held against.
+pub(crate) struct Expectation<'a> {
+    /// How long it takes now.
+    pub(crate) now: &'a Forecast,
+    /// How long it took before the change.
+    pub(crate) before: Option<&'a Forecast>,
+    /// What is promised.
+    pub(crate) rto: Option<Objective>,
+    /// Where the promise is written, or else where the resource that dominates is.
+    pub(crate) at: Extent,
+    /// Where the resource that dominates is declared.
+    pub(crate) dominant: Option<Extent>,
+    /// The roots of the service.
+    pub(crate) roots: Vec<PathBuf>,
+}
+
+/// Returns how long the recovery of a checkout's service would take, from the code alone: the
+/// stacks of the runbook, or every live root module at once when there is none.
+///
+/// `None` when there is nothing to apply.
+///
+/// # Errors
+///
+/// [`ModuleError`] for a folder that cannot be listed any more.
+pub fn forecast(
+    survey: &Survey<'_>,
+    options: &Options<'_>,
+) -> Result<Option<Forecast>, ModuleError> {
+    let look = Look { survey, options, rules: &[] };
+    let stacks = look.stacks();
+    let dirs: Vec<&Path> = stacks.iter().filter_map(|stack| stack.dir.as_deref()).collect();
+    let modules = survey.reach(&dirs)?;
+    Ok(look.forecast(&stacks, &modules))
+}
+
+/// A step, and the folder of its root module if it is a stack.
+struct Step {
+    id: StepId,
+    needs: Vec<StepId>,
+    dir: Option<PathBuf>,
+    lanes: usize,
+}
+
+impl Look<'_> {
+    /// Holds the forecast against what is promised, where something is.
+    pub(super) fn feasible(&self) -> Result<Feasible, ModuleError> {
+        let runbook = self.options.runbook;
+        let rto = self.options.rto.or_else(|| runbook?.service.rto);
+        let asked = |code| self.rules.iter().find(|rule| rule.text.code == code);
+        let (unmet, slower) = (asked(rules::UNMET), asked(rules::SLOWER));
+        if rto.is_none() && self.options.before.is_none() || unmet.is_none() && slower.is_none() {
+            return Ok(Feasible::default());
+        }
+        let stacks = self.stacks();
+        let dirs: Vec<&Path> = stacks.iter().filter_map(|stack| stack.dir.as_deref()).collect();
+        let modules = self.survey.reach(&dirs)?;
+        let Some(now) = self.forecast(&stacks, &modules) else { return Ok(Feasible::default()) };
+        let dominant = now.dominant().and_then(|entry| {
+            let stack = stacks.iter().find(|stack| stack.id == entry.stack)?;
+            declared_at(modules.module(stack.dir.as_deref()?)?, &modules, &entry.address)
+        });
+        let written = runbook.and_then(|runbook| runbook.service.rto_at.clone());
+        let first = dirs.first().map_or_else(PathBuf::new, |dir| dir.to_path_buf());
+        let at = written.or_else(|| dominant.clone()).unwrap_or_else(|| {
+            Extent::at(Place { file: first.join("main.tf"), line: 1, column: 1 })
+        });
+        let roots = dirs.iter().map(|dir| dir.to_path_buf()).collect();
+        let expected =
+            Expectation { before: self.options.before, rto, at, dominant, roots, now: &now };
+        let findings = unmet
+            .and_then(|rule| rules::unmet(&rule.text, &expected))
+            .into_iter()
+            .chain(slower.and_then(|rule| rules::slower(&rule.text, &expected)));
+        Ok(Feasible { findings: findings.collect(), note: rto.map(|rto| note(&now, rto)) })
+    }
+
+    fn stacks(&self) -> Vec<Step> {
+        let Some(runbook) = self.options.runbook else {
+            let roots = roots(self.survey, self.options).into_iter();
+            return roots
+                .map(|dir| Step {
+                    id: StepId::new(if dir.as_os_str().is_empty() {
+                        ".".to_owned()
+                    } else {
+                        dir.display().to_string()
+                    }),
+                    needs: Vec::new(),
+                    dir: Some(dir),
+                    lanes: PARALLELISM,
+                })
+                .collect();
+        };
+        let step = |step: &crate::runbook::Step| {
+            let stack = match &step.work {
+                Work::Stack(stack) => Some(stack),
+                Work::Command(_) => None,
+            };
+            Step {
+                id: step.id.clone(),
+                needs: step.needs.clone(),
+                dir: stack.map(|stack| stack.path.clone()),
+                lanes: stack.map_or(PARALLELISM, |stack| usize::from(stack.parallelism)),
+            }
+        };
+        runbook.steps.iter().map(step).collect()
+    }
+
+    fn forecast(&self, stacks: &[Step], modules: &dyn Modules) -> Option<Forecast> {
+        let facts = super::facts::Regional::default();
+        let scope = |dir: &PathBuf| {
+            let root = modules.module(dir)?;
+            let Given { values, .. } = self.given(root, modules);
+            let inputs = Inputs { variables: values.fallback, workspace: None, facts: &facts };
+            Some(Scope::root(root, modules, inputs))
+        };
+        let steps: Vec<forecast::Step<'_>> = stacks
+            .iter()
+            .map(|step| forecast::Step {
+                id: step.id.clone(),
+                needs: step.needs.clone(),
+                root: step.dir.as_ref().and_then(scope),
+                lanes: step.lanes,
+            })
+            .collect();
+        let none = History::default();
+        let history = self.options.history.unwrap_or(&none);
+        let forecast = Forecast::of(&steps, modules, Catalogue::builtin(), history);
+        (forecast.counts.resources > 0).then_some(forecast)
+    }
+}
+
+/// Says how the forecast stands to the objective.
+fn note(now: &Forecast, rto: Objective) -> String {
+    let dominant = now.dominant().map_or_else(String::new, |entry| {
+        let address = &entry.address;
+        format!("; `{address}` dominates with {}", Rounded(entry.p50))
+    });
+    let guesses = now.counts.guesses + now.counts.classes;
+    let unseen = match now.unseen.len() {
+        0 => String::new(),
+        1 => "; a module that is not in the repository was not counted".to_owned(),
+        n => format!("; {n} modules that are not in the repository were not counted"),
+    };
+    format!(
+        "of the objective of {}, applying {} resources is forecast to take {} at the median and {} at the 90th percentile{dominant}; the times of {guesses} are estimates{unseen}",
+        Rounded(rto.get()),
+        now.counts.resources,
+        Rounded(now.p50),
+        Rounded(now.p90),
+    )
+}
+
+/// Returns where a resource is declared, by its address from a root.
+fn declared_at(root: &Module, modules: &dyn Modules, address: &str) -> Option<Extent> {
+    let plain = without_keys(address);
+    let mut parts: Vec<&str> = plain.split('.').collect();
+    let mut inner: &Module = root;
+    while parts.first() == Some(&"module") && parts.len() > 2 {
+        let CallTarget::Local(dir) = &inner.call(parts[1])?.target else { break };
+        // Modules live as long as what finds them, which outlives this walk.
+        return declared_at(modules.module(dir)?, modules, &parts.split_off(2).join("."));
+    }
+    let block = match parts[..] {
+        ["module", name] => &inner.call(name)?.block,
+        ["data", kind, name] => &inner.resource(ResourceMode::Data, kind, name)?.block,
+        [kind, name] => &inner.resource(ResourceMode::Managed, kind, name)?.block,
+        _ => return None,
+    };
+    Some(super::slot::header(block))
+}
