@@ -54,7 +54,7 @@ impl Code {
         Step { id: StepId::new(id), needs, root: Some(self.root(dir)), lanes }
     }
 
-    fn forecast(&self, steps: &[Step<'_>], history: &History) -> Forecast {
+    fn forecast<'m>(&'m self, steps: &[Step<'m>], history: &History) -> Forecast {
         // The lifetime of what is borrowed is that of the repository.
         let catalogue = Catalogue::with(TIMES).unwrap();
         Forecast::of(steps, &self.repository, &catalogue, history)

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod commands;
+mod console;
 mod engine;
 mod failover;
 mod layers;

@@ -99,7 +99,7 @@ fn written(expr: &Expr) -> Option<usize> {
 
 fn size(value: &Value) -> Option<usize> {
     match value {
-        Value::Number(number) => number.as_u64()?.try_into().ok(),
+        Value::Number(number) => number.as_usize(),
         Value::Map(entries) => Some(entries.len()),
         Value::Set(elements) => Some(elements.len()),
         _ => None,
