@@ -7,6 +7,7 @@
 //! * `rules` has a file and a page for each; the page is also its test.
 
 pub mod baseline;
+mod called;
 mod check;
 mod facts;
 mod feasible;
