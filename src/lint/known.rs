@@ -38,7 +38,7 @@ pub(crate) fn truth(scope: &Scope<'_>, expr: &Expr) -> Option<bool> {
 /// Returns the number that an expression comes to; Terraform also takes `"7"` for one.
 pub(crate) fn number(scope: &Scope<'_>, expr: &Expr) -> Option<f64> {
     let evaluated = || match scope.value(expr) {
-        Value::Number(number) => number.as_f64(),
+        Value::Number(number) => Some(number.as_f64()),
         Value::String(text) => text.parse().ok(),
         _ => None,
     };
