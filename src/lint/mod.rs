@@ -9,6 +9,7 @@
 pub mod baseline;
 mod called;
 mod check;
+mod declared;
 mod facts;
 mod feasible;
 pub mod fix;
