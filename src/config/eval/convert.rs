@@ -77,7 +77,11 @@ pub(super) fn equal(left: &Value, right: &Value) -> Result<bool, Unknown> {
         (Value::String(a), Value::String(b)) => Ok(a == b),
         (Value::Partial(pieces), Value::String(text))
         | (Value::String(text), Value::Partial(pieces)) => {
-            if contradicts(pieces, text) { Ok(false) } else { Err(reason_of(pieces)) }
+            if contradicts(pieces, text) {
+                Ok(false)
+            } else {
+                Err(reason_of(pieces))
+            }
         }
         (Value::Partial(pieces), Value::Partial(_)) => Err(reason_of(pieces)),
         (Value::List(a), Value::List(b)) => all_equal(a.len() == b.len(), a.iter().zip(b.iter())),
@@ -196,7 +200,11 @@ fn unify_within(values: Vec<Value>, name: &str, depth: usize) -> Result<Vec<Valu
     }
     if has_unknown || depth == 0 {
         // What is unknown could be of another type, to which the others would be converted.
-        return if only_strings(&values, depth) && all(&[first]) { Ok(values) } else { Err(doubt()) };
+        return if only_strings(&values, depth) && all(&[first]) {
+            Ok(values)
+        } else {
+            Err(doubt())
+        };
     }
     if all(&[Kind::List]) {
         return unify_lists(values, name, depth);

@@ -48,6 +48,9 @@ impl Number {
             return None;
         }
         let mantissa = BigInt::parse_bytes(format!("{whole}{fraction_digits}").as_bytes(), 10)?;
+        if negative && mantissa.sign() == Sign::NoSign {
+            return None;
+        }
         let mantissa = if negative { -mantissa } else { mantissa };
         let tens = i64::from(tens) - i64::try_from(fraction_digits.len()).ok()?;
         if tens.abs() > EXACT_TENS {
@@ -134,6 +137,9 @@ impl Number {
 
     /// Returns the product; `None` when it is not certain.
     pub(super) fn times(&self, other: &Self) -> Option<Self> {
+        if self.makes_negative_zero(other) {
+            return None;
+        }
         let product = &self.mantissa * &other.mantissa;
         let whole = Self::rounded(product, self.exponent + other.exponent, Some(WRITTEN))?;
         // It may grow beyond the precision of both, but is never cut down to that.
@@ -144,17 +150,11 @@ impl Number {
 
     /// Returns the quotient; `None` when it is not certain, or the divisor is zero.
     pub(super) fn over(&self, other: &Self) -> Option<Self> {
-        if other.is_zero() {
+        if other.is_zero() || self.makes_negative_zero(other) {
             return None;
         }
         let precision = self.common(other);
-        Self::quotient(
-            &self.mantissa,
-            self.exponent,
-            &other.mantissa,
-            other.exponent,
-            precision,
-        )
+        Self::quotient(&self.mantissa, self.exponent, &other.mantissa, other.exponent, precision)
     }
 
     /// Returns what is left of a division that is rounded towards zero; `None` when it is not certain.
@@ -167,6 +167,11 @@ impl Number {
         }
         let rest = left % right;
         Self::rounded(rest, exponent, None)
+    }
+
+    /// Whether a product or a quotient is Terraform's negative zero, which there is none of here.
+    fn makes_negative_zero(&self, other: &Self) -> bool {
+        (self.is_zero() || other.is_zero()) && (self.is_negative() || other.is_negative())
     }
 
     /// Returns it with the other sign.
@@ -389,8 +394,7 @@ impl Decimal {
         for (i, digit) in exact.digits.clone().into_iter().enumerate() {
             let (low, high) = (lower.at(i), upper.at(i));
             let down = low != digit || inclusive && i + 1 == lower.digits.len();
-            let up =
-                digit != high && (inclusive || digit + 1 < high || i + 1 < upper.digits.len());
+            let up = digit != high && (inclusive || digit + 1 < high || i + 1 < upper.digits.len());
             match (down, up) {
                 (true, true) => exact.round(i + 1),
                 (true, false) => exact.cut(i + 1),
@@ -479,7 +483,9 @@ mod tests {
         let counted = Number::from(2_i64).over(&Number::from(3_i64)).unwrap();
         assert_eq!(counted.to_string(), "0.6666666666666666667");
         assert_eq!(Number::from_float(2_f64.powi(60)).unwrap().to_string(), "1152921504606847000");
-        for same in ["0", "-0.5", "100000000000000000000000", "1.25", "0.001", "18446744073709551617"] {
+        for same in
+            ["0", "-0.5", "100000000000000000000000", "1.25", "0.001", "18446744073709551617"]
+        {
             assert_eq!(number(same).to_string(), same);
         }
         assert_eq!(number("1.50e3").to_string(), "1500");

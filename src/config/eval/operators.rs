@@ -9,6 +9,8 @@ use crate::config::syntax::BinaryOperator;
 
 pub(super) fn negate(value: &Value) -> Value {
     match convert::number(value) {
+        // Terraform has a negative zero, and prints it so.
+        Ok(number) if number.is_zero() => Value::Unknown(Unknown::function("-")),
         Ok(number) => Value::Number(number.negated()),
         Err(why) => Value::Unknown(why),
     }
@@ -41,9 +43,7 @@ pub(super) fn binary(operator: BinaryOperator, left: &Value, right: &Value) -> V
 fn logical(left: &Value, right: &Value, decisive: bool) -> Result<Value, Unknown> {
     match (convert::boolean(left), convert::boolean(right)) {
         (Err(why), _) | (_, Err(why)) if why.is_invalid() => Err(why),
-        (Ok(one), Ok(other)) => {
-            Ok(Value::Bool(if decisive { one || other } else { one && other }))
-        }
+        (Ok(one), Ok(other)) => Ok(Value::Bool(if decisive { one || other } else { one && other })),
         (Ok(one), Err(_)) | (Err(_), Ok(one)) if one == decisive => Ok(Value::Bool(decisive)),
         (Err(why), _) | (_, Err(why)) => Err(why),
     }
@@ -89,7 +89,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    fn of(value: &Value) -> Self {
+    pub(super) fn of(value: &Value) -> Self {
         match value {
             Value::Bool(_) => Self::Bool,
             Value::Number(_) => Self::Number,

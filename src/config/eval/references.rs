@@ -9,7 +9,9 @@ use super::{
 };
 use crate::config::{
     module::{ModuleCall, Resource, ResourceMode},
-    syntax::{BinaryOperator, Decorated, Element, Expression, Traversal, TraversalOperator, UnaryOperator},
+    syntax::{
+        BinaryOperator, Decorated, Element, Expression, Traversal, TraversalOperator, UnaryOperator,
+    },
 };
 use std::collections::BTreeMap;
 
@@ -49,9 +51,7 @@ impl<'m> Frame<'_, 'm> {
                 }
             }
             ("self" | "var" | "local" | "path" | "terraform" | "module", _) => unknown(root, steps),
-            (kind, Some(name)) => {
-                self.resource(ResourceMode::Managed, kind, name, root, steps, 1)
-            }
+            (kind, Some(name)) => self.resource(ResourceMode::Managed, kind, name, root, steps, 1),
             (_, None) => unknown(root, steps),
         }
     }
@@ -72,13 +72,15 @@ impl<'m> Frame<'_, 'm> {
     fn path(&self, name: &str) -> Value {
         let (module, root) = (&self.scope.module().dir, self.scope.root_dir());
         let steps = match name {
-            "module" => module.strip_prefix(root).ok().map(|inside| inside.to_owned()).or_else(|| {
-                // From the root module upwards to where both stand.
-                let up = root.ancestors().take_while(|up| !module.starts_with(up)).count();
-                let shared = root.ancestors().nth(up)?;
-                let down = module.strip_prefix(shared).ok()?;
-                Some(std::iter::repeat_n("..", up).collect::<std::path::PathBuf>().join(down))
-            }),
+            "module" => {
+                module.strip_prefix(root).ok().map(|inside| inside.to_owned()).or_else(|| {
+                    // From the root module upwards to where both stand.
+                    let up = root.ancestors().take_while(|up| !module.starts_with(up)).count();
+                    let shared = root.ancestors().nth(up)?;
+                    let down = module.strip_prefix(shared).ok()?;
+                    Some(std::iter::repeat_n("..", up).collect::<std::path::PathBuf>().join(down))
+                })
+            }
             "root" => Some(std::path::PathBuf::new()),
             "cwd" => return Value::Unknown(Unknown::Reference("path.cwd".into())),
             _ => return self.missing("path", &[]),
@@ -109,10 +111,9 @@ impl<'m> Frame<'_, 'm> {
                 Some(output) => self.walk(self.own(scope.output(&output)), rest(2)),
                 None => self.walk(outputs(scope), rest(1)),
             },
-            Called::Count(scopes) => {
-                self.instances(steps, |key| scopes.get(convert::number(key).ok()?.as_usize()?))
-                    .unwrap_or_else(|| self.walk(Value::list(scopes.iter().map(outputs)), rest(1)))
-            }
+            Called::Count(scopes) => self
+                .instances(steps, |key| scopes.get(convert::number(key).ok()?.as_usize()?))
+                .unwrap_or_else(|| self.walk(Value::list(scopes.iter().map(outputs)), rest(1))),
             Called::Each(scopes) => self
                 .instances(steps, |key| {
                     let key = key.text()?;
@@ -265,7 +266,10 @@ impl<'m> Frame<'_, 'm> {
     fn kind_of_path(&self, traversal: &Traversal, depth: usize) -> Kind {
         let steps = traversal.operators.as_slice();
         let splat = |step: &Decorated<TraversalOperator>| {
-            matches!(step.value(), TraversalOperator::FullSplat(_) | TraversalOperator::AttrSplat(_))
+            matches!(
+                step.value(),
+                TraversalOperator::FullSplat(_) | TraversalOperator::AttrSplat(_)
+            )
         };
         if let Some(last) = steps.iter().rposition(splat) {
             let indexed =
@@ -274,7 +278,8 @@ impl<'m> Frame<'_, 'm> {
         }
         let Expression::Variable(root) = &traversal.expr else { return Kind::Any };
         let [step] = steps else { return Kind::Any };
-        let Some(name) = name_of(step).filter(|_| self.lookup(root).is_none() && !self.closed) else {
+        let Some(name) = name_of(step).filter(|_| self.lookup(root).is_none() && !self.closed)
+        else {
             return Kind::Any;
         };
         let module = self.scope.module();

@@ -244,7 +244,9 @@ impl<'m> Scope<'m> {
                 Ok(count) => match count.as_usize().filter(|count| *count <= INSTANCES) {
                     None => Instances::Unknown(Unknown::Limit),
                     Some(count) => Instances::Known(
-                        (0..count).map(|at| (format!("[{at}]"), Instance::Count(at.into()))).collect(),
+                        (0..count)
+                            .map(|at| (format!("[{at}]"), Instance::Count(at.into())))
+                            .collect(),
                     ),
                 },
             };
@@ -257,7 +259,8 @@ impl<'m> Scope<'m> {
                 entries
                     .iter()
                     .map(|(key, value)| {
-                        let each = Instance::Each { key: key.as_str().into(), value: value.clone() };
+                        let each =
+                            Instance::Each { key: key.as_str().into(), value: value.clone() };
                         (key_of(key), each)
                     })
                     .collect(),
@@ -454,4 +457,3 @@ impl From<&Number> for Value {
         Self::Number(number.clone())
     }
 }
-

@@ -19,8 +19,17 @@ enum Token<'t> {
     Text(String),
     Interpolation(&'t Expression),
     /// Up to `otherwise`, or what stands behind it.
-    If { condition: &'t Expression, otherwise: usize, end: usize },
-    For { key: Option<&'t Decorated<Ident>>, value: &'t Decorated<Ident>, of: &'t Expression, end: usize },
+    If {
+        condition: &'t Expression,
+        otherwise: usize,
+        end: usize,
+    },
+    For {
+        key: Option<&'t Decorated<Ident>>,
+        value: &'t Decorated<Ident>,
+        of: &'t Expression,
+        end: usize,
+    },
     /// `else`, `endif` and `endfor`.
     Mark,
 }
@@ -40,9 +49,7 @@ impl Frame<'_, '_> {
                 let content = source.split_once('\n').map_or("", |(_, rest)| rest);
                 let content = content.rfind('\n').map_or("", |end| &content[..=end]);
                 match Template::from_str(content) {
-                    Ok(template) => {
-                        Frame { text: None, ..*self }.template(&template, true, true)
-                    }
+                    Ok(template) => Frame { text: None, ..*self }.template(&template, true, true),
                     Err(_) => self.scope.cost().limit(),
                 }
             }

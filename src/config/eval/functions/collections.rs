@@ -21,15 +21,15 @@ pub(super) fn lookup(args: &Args<'_>) -> Answer {
     // In a map the default is converted to the type of its elements, in an object it is not.
     let mut all: Vec<Value> = entries.values().cloned().collect();
     all.push(default.clone());
-    let numeric = |value: &Value| {
-        convert::number(value).is_ok() || convert::boolean(value).is_ok()
-    };
+    let numeric = |value: &Value| convert::number(value).is_ok() || convert::boolean(value).is_ok();
     let certain = match default {
         Value::Null => true,
         Value::String(_) if entries.values().all(|value| matches!(value, Value::String(_))) => {
             !entries.is_empty() || !numeric(default)
         }
-        Value::Partial(_) => entries.values().all(|v| matches!(v, Value::String(_) | Value::Partial(_))),
+        Value::Partial(_) => {
+            entries.values().all(|v| matches!(v, Value::String(_) | Value::Partial(_)))
+        }
         default if convert::is_plain(default) => {
             let kind = std::mem::discriminant(default);
             let same = entries.values().all(|value| std::mem::discriminant(value) == kind);
@@ -38,8 +38,10 @@ pub(super) fn lookup(args: &Args<'_>) -> Answer {
                 && !entries.values().any(|v| matches!(v, Value::Unknown(_) | Value::Null));
             !entries.is_empty() && (same || mixed)
         }
-        _ => convert::unify(all.clone(), args.name).is_ok_and(|unified| unified == all)
-            && !entries.is_empty(),
+        _ => {
+            convert::unify(all.clone(), args.name).is_ok_and(|unified| unified == all)
+                && !entries.is_empty()
+        }
     };
     match default {
         Value::Unknown(why) => Err(why.clone()),
@@ -96,9 +98,8 @@ pub(super) fn setunion(args: &Args<'_>) -> Answer {
 pub(super) fn setintersection(args: &Args<'_>) -> Answer {
     let mut sets = sets(args)?.into_iter();
     let first = sets.next().unwrap_or_default();
-    let kept = sets.fold(first, |kept, other| {
-        kept.into_iter().filter(|item| other.contains(item)).collect()
-    });
+    let kept = sets
+        .fold(first, |kept, other| kept.into_iter().filter(|item| other.contains(item)).collect());
     types::set(kept)
 }
 
@@ -120,10 +121,8 @@ pub(super) fn setproduct(args: &Args<'_>) -> Answer {
             row.push(item.clone());
             row
         };
-        rows = rows
-            .iter()
-            .flat_map(|row| items.iter().map(move |item| longer(row, item)))
-            .collect();
+        rows =
+            rows.iter().flat_map(|row| items.iter().map(move |item| longer(row, item))).collect();
     }
     Ok(Value::list(rows.into_iter().map(Value::list)))
 }

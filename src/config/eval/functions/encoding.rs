@@ -201,13 +201,18 @@ pub(super) fn csvdecode(args: &Args<'_>) -> Answer {
         if fields.len() != names.len() {
             return args.wrong("a row has another number of fields");
         }
-        let entries = names.iter().zip(fields).map(|(name, field)| ((*name).to_owned(), field.into()));
+        let entries =
+            names.iter().zip(fields).map(|(name, field)| ((*name).to_owned(), field.into()));
         rows.push(Value::map(entries));
     }
     let mut unique = names.clone();
     unique.sort_unstable();
     unique.dedup();
-    if unique.len() < names.len() { args.wrong("a column is there twice") } else { Ok(Value::list(rows)) }
+    if unique.len() < names.len() {
+        args.wrong("a column is there twice")
+    } else {
+        Ok(Value::list(rows))
+    }
 }
 
 pub(super) fn quoted(text: &str) -> String {

@@ -76,7 +76,8 @@ fn templatefile(frame: &Frame<'_, '_>, args: &Args<'_>) -> Answer {
     let Value::Map(vars) = args.given(1)? else { return args.wrong("an object is needed") };
     // The names of the template, and no others.
     let outside = Frame { scope: frame.scope, text: None, bound: None, closed: true };
-    let names: Vec<(&str, &Value)> = vars.iter().map(|(key, value)| (key.as_str(), value)).collect();
+    let names: Vec<(&str, &Value)> =
+        vars.iter().map(|(key, value)| (key.as_str(), value)).collect();
     Ok(bound(&outside, &names, &text))
 }
 

@@ -261,4 +261,3 @@ pub(super) fn sort(args: &Args<'_>) -> Answer {
     texts.sort();
     Ok(Value::list(texts.into_iter().map(Value::String)))
 }
-

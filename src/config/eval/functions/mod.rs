@@ -163,9 +163,9 @@ pub(super) fn kind(name: &str) -> Kind {
         | "strcontains" | "tobool" => Kind::Bool,
         "base64decode" | "base64encode" | "base64sha256" | "basename" | "chomp" | "cidrhost"
         | "cidrnetmask" | "cidrsubnet" | "dirname" | "file" | "filebase64" | "format"
-        | "formatdate" | "indent" | "join" | "jsonencode" | "lower" | "md5" | "replace" | "sha1"
-        | "sha256" | "sha512" | "strrev" | "substr" | "timeadd" | "timestamp" | "title"
-        | "tostring" | "trim" | "trimprefix" | "trimspace" | "trimsuffix" | "upper"
+        | "formatdate" | "indent" | "join" | "jsonencode" | "lower" | "md5" | "replace"
+        | "sha1" | "sha256" | "sha512" | "strrev" | "substr" | "timeadd" | "timestamp"
+        | "title" | "tostring" | "trim" | "trimprefix" | "trimspace" | "trimsuffix" | "upper"
         | "urlencode" | "uuid" | "yamlencode" => Kind::String,
         "chunklist" | "cidrsubnets" | "compact" | "concat" | "distinct" | "flatten"
         | "formatlist" | "keys" | "range" | "regexall" | "reverse" | "sort" | "split"

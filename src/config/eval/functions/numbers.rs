@@ -49,7 +49,14 @@ pub(super) fn signum(args: &Args<'_>) -> Answer {
     if !number.is_whole() {
         return Err(args.doubt());
     }
-    Ok(if number.is_zero() { 0_i64 } else if number.is_negative() { -1 } else { 1 }.into())
+    Ok(if number.is_zero() {
+        0_i64
+    } else if number.is_negative() {
+        -1
+    } else {
+        1
+    }
+    .into())
 }
 
 /// Whole powers, where the floats that Terraform computes with are exact.
@@ -92,7 +99,11 @@ pub(super) fn parseint(args: &Args<'_>) -> Answer {
     let digits = text.strip_prefix('-').unwrap_or(&text);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         // Go also takes a plus sign.
-        return if digits.contains(['+', '_']) { Err(args.doubt()) } else { args.wrong("no number") };
+        return if digits.contains(['+', '_']) {
+            Err(args.doubt())
+        } else {
+            args.wrong("no number")
+        };
     }
     let base = u32::try_from(base).map_err(|_| args.doubt())?;
     match BigInt::parse_bytes(text.as_bytes(), base) {

@@ -12,7 +12,10 @@ const SIZE: usize = 1 << 20;
 
 fn compile(args: &Args<'_>, pattern: &str) -> Result<Regex, Unknown> {
     // These are known, or known so, only there or here.
-    let other = ["\\Q", "\\C", "\\<", "\\>", "&&", "--", "~~", "\\u", "\\U", "(?x", "(?R", "(?u", "(?<", "\\K"];
+    let other = [
+        "\\Q", "\\C", "\\<", "\\>", "&&", "--", "~~", "\\u", "\\U", "(?x", "(?R", "(?u", "(?<",
+        "\\K",
+    ];
     if other.iter().any(|other| pattern.contains(other)) || !pattern.is_ascii() {
         return Err(args.doubt());
     }

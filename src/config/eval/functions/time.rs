@@ -55,8 +55,11 @@ impl Stamp {
                 .then(|| text.parse::<i64>().ok())?
         };
         let (hours, minutes) = (two(hours)?, two(minutes)?);
-        (hours < 24 && minutes < 60)
-            .then_some(Self { local, offset: sign * (hours * 60 + minutes), utc: false })
+        (hours < 24 && minutes < 60).then_some(Self {
+            local,
+            offset: sign * (hours * 60 + minutes),
+            utc: false,
+        })
     }
 
     /// The same moment in Greenwich.
@@ -124,6 +127,11 @@ pub(super) fn formatdate(args: &Args<'_>) -> Answer {
     let mut made = String::new();
     let mut rest = pattern.as_ref();
     while let Some(first) = rest.chars().next() {
+        if let Some(after) = rest.strip_prefix("''") {
+            made.push('\'');
+            rest = after;
+            continue;
+        }
         if first == '\'' {
             rest = literal(args, &rest[1..], &mut made)?;
             continue;
@@ -160,11 +168,22 @@ fn literal<'t>(args: &Args<'_>, text: &'t str, made: &mut String) -> Result<&'t 
 
 fn part(args: &Args<'_>, stamp: &Stamp, letter: char, count: usize) -> Result<String, Unknown> {
     const MONTHS: [&str; 12] = [
-        "January", "February", "March", "April", "May", "June", "July", "August", "September",
-        "October", "November", "December",
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
     ];
     let time = stamp.local;
-    let name = |name: &str, count: usize| if count == 3 { name[..3].to_owned() } else { name.to_owned() };
+    let name =
+        |name: &str, count: usize| if count == 3 { name[..3].to_owned() } else { name.to_owned() };
     let number = |number: i16, count: usize| {
         if count == 2 { format!("{number:02}") } else { number.to_string() }
     };
