@@ -173,6 +173,13 @@ impl<'a> Subject<'a> {
     }
 }
 
+impl Drop for Subject<'_> {
+    fn drop(&mut self) {
+        self.calls[0].primary.release();
+        self.calls[0].fallback.release();
+    }
+}
+
 impl Seen<'_> {
     /// Returns an address in this module as it is seen from the root.
     pub(crate) fn address_of(&self, address: &str) -> String {

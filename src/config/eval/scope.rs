@@ -230,6 +230,22 @@ impl<'m> Scope<'m> {
         }
     }
 
+    /// Forgets the modules that it calls, and those that they call.
+    ///
+    /// A module and the one that calls it hold on to each other, so a root that is not released
+    /// stays in memory as long as the program.
+    pub fn release(&self) {
+        let calls = std::mem::take(&mut *self.inner.calls.borrow_mut());
+        for called in calls.into_values() {
+            match &*called {
+                Called::Elsewhere => {}
+                Called::One(scope) | Called::Any(scope, _) => scope.release(),
+                Called::Count(scopes) => scopes.iter().for_each(Self::release),
+                Called::Each(scopes) => scopes.iter().for_each(|(_, scope)| scope.release()),
+            }
+        }
+    }
+
     /// The same without `each` and `count`.
     fn outside(&self) -> Self {
         Self { inner: self.inner.clone(), instance: None }
