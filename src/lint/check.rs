@@ -185,6 +185,7 @@ impl Look<'_> {
         let lock = fs::read_to_string(checkout.join(&lock_path)).ok();
         let facts = Facts::new();
         let about = About {
+            made: self.survey.made(),
             runbook: self.options.runbook,
             stack,
             given: &given,
@@ -288,12 +289,15 @@ impl Look<'_> {
         let inputs = Inputs { variables: base.clone(), workspace: None, facts: &facts };
         let scope = Scope::root(root, modules, inputs);
         let default = root.providers.iter().filter(|provider| provider.alias.is_none());
-        let region = default.filter_map(|provider| match scope.value(provider.region.as_ref()?) {
-            Value::String(region) => Some(region.to_string()),
-            _ => None,
-        });
+        let mut region =
+            default.filter_map(|provider| match scope.value(provider.region.as_ref()?) {
+                Value::String(region) => Some(region.to_string()),
+                _ => None,
+            });
+        let region = region.next();
+        scope.release();
         let own = slots(root);
-        region.into_iter().next().or_else(|| most_named(&own.iter().collect::<Vec<_>>()))
+        region.or_else(|| most_named(&own.iter().collect::<Vec<_>>()))
     }
 }
 
@@ -366,6 +370,17 @@ fn sort(findings: &mut [Finding]) {
 }
 
 impl Report {
+    /// Adds findings that are not there yet: one at the same place, by the same rule, is.
+    pub fn add(&mut self, findings: Vec<Finding>) {
+        for finding in findings {
+            let same = |known: &Finding| known.code == finding.code && known.at == finding.at;
+            if !self.findings.iter().any(same) {
+                self.findings.push(finding);
+            }
+        }
+        sort(&mut self.findings);
+    }
+
     /// Whether there is a finding as heavy as `severity`, or heavier.
     pub fn fails(&self, severity: Severity) -> bool {
         self.findings.iter().any(|finding| finding.severity <= severity)

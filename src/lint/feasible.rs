@@ -2,19 +2,20 @@
 
 use super::{
     check::{Given, Look, Options, roots},
+    declared::declared,
     rules,
+    slot::header,
 };
 use crate::{
     catalogue::Catalogue,
     config::{
         eval::{Inputs, Modules, Scope},
-        module::{CallTarget, Module, ModuleError, ResourceMode},
+        module::ModuleError,
         repository::Survey,
     },
     forecast::{self, Forecast, History, schedule::PARALLELISM},
     model::{
         finding::{Extent, Finding, Place},
-        resource::without_keys,
         step::StepId,
         time::{Objective, Rounded},
     },
@@ -89,7 +90,8 @@ impl Look<'_> {
         let Some(now) = self.forecast(&stacks, &modules) else { return Ok(Feasible::default()) };
         let dominant = now.dominant().and_then(|entry| {
             let stack = stacks.iter().find(|stack| stack.id == entry.stack)?;
-            declared_at(modules.module(stack.dir.as_deref()?)?, &modules, &entry.address)
+            let root = modules.module(stack.dir.as_deref()?)?;
+            declared(root, &modules, &entry.address).map(header)
         });
         let written = runbook.and_then(|runbook| runbook.service.rto_at.clone());
         let first = dirs.first().map_or_else(PathBuf::new, |dir| dir.to_path_buf());
@@ -157,6 +159,7 @@ impl Look<'_> {
         let none = History::default();
         let history = self.options.history.unwrap_or(&none);
         let forecast = Forecast::of(&steps, modules, Catalogue::builtin(), history);
+        steps.iter().filter_map(|step| step.root.as_ref()).for_each(Scope::release);
         (forecast.counts.resources > 0).then_some(forecast)
     }
 }
@@ -180,23 +183,4 @@ fn note(now: &Forecast, rto: Objective) -> String {
         Rounded(now.p50),
         Rounded(now.p90),
     )
-}
-
-/// Returns where a resource is declared, by its address from a root.
-pub(super) fn declared_at(root: &Module, modules: &dyn Modules, address: &str) -> Option<Extent> {
-    let plain = without_keys(address);
-    let mut parts: Vec<&str> = plain.split('.').collect();
-    let mut inner: &Module = root;
-    while parts.first() == Some(&"module") && parts.len() > 2 {
-        let CallTarget::Local(dir) = &inner.call(parts[1])?.target else { break };
-        // Modules live as long as what finds them, which outlives this walk.
-        return declared_at(modules.module(dir)?, modules, &parts.split_off(2).join("."));
-    }
-    let block = match parts[..] {
-        ["module", name] => &inner.call(name)?.block,
-        ["data", kind, name] => &inner.resource(ResourceMode::Data, kind, name)?.block,
-        [kind, name] => &inner.resource(ResourceMode::Managed, kind, name)?.block,
-        _ => return None,
-    };
-    Some(super::slot::header(block))
 }

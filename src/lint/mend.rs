@@ -92,7 +92,7 @@ pub(crate) fn aws_region_for(
     range: Range<usize>,
     inside: bool,
 ) -> Option<Fix> {
-    if is_json(expr) {
+    if is_json(expr) || !uses_aws(module) {
         return None;
     }
     let word = aws_region(module)?;
@@ -100,6 +100,13 @@ pub(crate) fn aws_region_for(
     let mut splices = vec![replace(expr, range, text)];
     splices.extend(word.declares);
     Some(Fix { title: format!("Write `{}` instead", word.expr), splices })
+}
+
+/// Whether a module has the AWS provider already: to ask it for its region must not bring it in.
+fn uses_aws(module: &Module) -> bool {
+    module.provider("aws", None).is_some()
+        || module.required_providers.iter().any(|required| required.name == "aws")
+        || module.resources.iter().any(|resource| resource.provider_key() == "aws")
 }
 
 /// Whether an expression stands in a `.tf.json` file, which is not spliced.

@@ -7,10 +7,15 @@
 //! * `rules` has a file and a page for each; the page is also its test.
 
 pub mod baseline;
+mod called;
 mod check;
+mod declared;
 mod facts;
 mod feasible;
 pub mod fix;
+mod known;
+mod links;
+mod lock;
 mod mend;
 mod mention;
 mod origin;
@@ -22,6 +27,7 @@ mod rules;
 pub mod show;
 mod slot;
 mod stable;
+mod stores;
 mod subject;
 mod suppress;
 mod tie;

@@ -1,17 +1,10 @@
 //! What two rehearsals show: the same code in the primary and in the fallback, as Terraform made it.
 
-use super::{feasible::declared_at, rules::text_of, slot};
+use super::{declared::declared, rules::text_of, slot};
 use crate::{
     catalogue::{Catalogue, Namespace, names},
-    config::{
-        body::Body,
-        eval::Modules,
-        module::{CallTarget, Module, Resource, ResourceMode},
-    },
-    model::{
-        finding::{Extent, Finding, Values},
-        resource::without_keys,
-    },
+    config::{eval::Modules, module::Module},
+    model::finding::{Extent, Finding, Values},
 };
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, path::PathBuf};
@@ -143,24 +136,10 @@ fn naming_text(value: &Value, primary: &str) -> Option<String> {
 
 /// Returns where the code says an attribute of a resource.
 fn place(root: &Module, modules: &dyn Modules, address: &str, name: &str) -> Option<Extent> {
-    let resource = declared(root, modules, &without_keys(address))?;
-    if let Some(expr) = resource.body().expr(name) {
-        return Some(slot::extent(expr));
-    }
-    let says = |body: &Body| body.blocks().iter().any(|block| block.made_kind() == name);
-    says(resource.body()).then(|| declared_at(root, modules, address)).flatten()
-}
-
-fn declared<'m>(root: &'m Module, modules: &'m dyn Modules, address: &str) -> Option<&'m Resource> {
-    let mut parts: Vec<&str> = address.split('.').collect();
-    if parts.first() == Some(&"module") && parts.len() > 2 {
-        let CallTarget::Local(dir) = &root.call(parts[1])?.target else { return None };
-        return declared(modules.module(dir)?, modules, &parts.split_off(2).join("."));
-    }
-    match parts[..] {
-        [kind, name] => root.resource(ResourceMode::Managed, kind, name),
-        _ => None,
-    }
+    let block = declared(root, modules, address)?;
+    let value = block.body().expr(name).map(slot::extent);
+    let nested = || block.body().blocks().iter().find(|block| block.made_kind() == name);
+    value.or_else(|| nested().map(slot::header))
 }
 
 #[cfg(test)]

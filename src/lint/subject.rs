@@ -11,6 +11,7 @@ use crate::{
         eval::{Inputs, Modules, Scope, Value},
         expression::Expr,
         module::{Module, ModuleCall, Provider, Resource},
+        repository::Made,
         syntax::{Expression, ObjectKey},
     },
     model::finding::Extent,
@@ -33,6 +34,8 @@ pub(crate) struct Subject<'a> {
 /// What surrounds a root module.
 #[derive(Clone, Copy)]
 pub(crate) struct About<'a> {
+    /// What all modules of the checkout make together.
+    pub(crate) made: &'a Made,
     /// The runbook, if there is one.
     pub(crate) runbook: Option<&'a Runbook>,
     /// The stack of the runbook that the root is, if it is one.
@@ -167,6 +170,13 @@ impl<'a> Subject<'a> {
         self.calls
             .iter()
             .flat_map(|call| call.module.resources.iter().map(move |resource| (call, resource)))
+    }
+}
+
+impl Drop for Subject<'_> {
+    fn drop(&mut self) {
+        self.calls[0].primary.release();
+        self.calls[0].fallback.release();
     }
 }
 

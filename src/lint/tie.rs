@@ -2,6 +2,7 @@
 //! finding, by the most specific rule.
 
 use super::{
+    called::{is_called_after, is_meant},
     mention::{Kind, Mention},
     slot::{Holder, Slot},
     subject::{Call, Seen, Subject},
@@ -186,7 +187,18 @@ pub(crate) fn is_used_as_it_is(slot: &Slot<'_>, written: &Written) -> bool {
         && !written.is_key
         && !written.keys.iter().any(|key| names::region_named(key).is_some())
         && !written.functions.iter().any(asks)
+        && !is_index(slot, written)
         && !is_tag(slot, written)
+}
+
+/// Whether a string chooses from a table: `aws_subnet.a["eu-west-1a"]`.
+fn is_index(slot: &Slot<'_>, written: &Written) -> bool {
+    let text = slot.expr().text().as_str();
+    let before = text[..written.range.start].trim_end().strip_suffix('[');
+    let table = |before: &str| {
+        before.ends_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ']' | ')' | '}'))
+    };
+    before.is_some_and(table) && text[written.range.end..].trim_start().starts_with(']')
 }
 
 /// Whether a string only labels something, for people and bills.
@@ -209,6 +221,10 @@ fn is_tied(subject: &Subject<'_>, tie: &Tie<'_, '_>, of: Of) -> bool {
         return false;
     }
     let whole = matches!(mention.kind, Kind::Region(_) | Kind::Zone(_));
+    // An ARN and an address lead somewhere, whoever speaks of them.
+    if !matches!(of, Of::Arn | Of::Endpoint) && is_meant(slot.holder, mention.kind) {
+        return false;
+    }
     if whole && (speaks_of_roles(slot, written) || is_one_of_many(subject, slot, written)) {
         return false;
     }
@@ -220,7 +236,7 @@ fn is_tied(subject: &Subject<'_>, tie: &Tie<'_, '_>, of: Of) -> bool {
 
 /// Whether a default of the root: `drctl` and every file of variables can set another, and a
 /// region or a zone is carried over where they do not.
-fn is_default_of_the_root(seen: &Seen<'_>, slot: &Slot<'_>) -> bool {
+pub(crate) fn is_default_of_the_root(seen: &Seen<'_>, slot: &Slot<'_>) -> bool {
     seen.address.is_empty() && matches!(slot.holder, Holder::Variable(_))
 }
 
@@ -380,14 +396,4 @@ fn is_global_service(slot: &Slot<'_>, written: &Written, mention: &Mention) -> b
     own || global(&slot.path)
         || written.keys.iter().any(|key| global(key))
         || written.text.contains(":wafv2:us-east-1:") && written.text.contains(":global/")
-}
-
-/// Whether something is called after a region, such as `eu_west_1`, `euw1` or `eu-west-1-logs`.
-pub(crate) fn is_called_after(name: &str, region: &str) -> bool {
-    let plain = |text: &str| -> String {
-        text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase()
-    };
-    let short = crate::catalogue::Regions::known().find(region).and_then(|known| known.short());
-    let (name, region) = (plain(name), plain(region));
-    name.contains(&region) || short.is_some_and(|short| name.contains(&short))
 }

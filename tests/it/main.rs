@@ -19,3 +19,4 @@ mod source;
 mod state;
 mod support;
 mod terraform;
+mod validate;

@@ -8,12 +8,14 @@ use crate::{
         home::Home,
         judge::FmtJudge,
         runtime::block_on,
+        stop,
+        twice::{self, Rehearsed},
         ui::Ui,
     },
     config::{file::Judge, module::ModuleError, repository::Survey},
     engine::lines,
     forecast::Forecast,
-    lint::{self, Options, baseline::Known, fix, report::Report, show::Format},
+    lint::{self, Options, baseline::Known, fix, rehearsed::Twice, report::Report, show::Format},
     model::{finding::Severity, nearest, time::Objective},
     runbook::{self, Runbook},
     source::{self, SourceError},
@@ -49,6 +51,8 @@ Examples:
       Several outputs of one run
   drctl validate --rto 30m --baseline origin/main
       Whether the objective can be met, and whether a change makes it harder
+  drctl validate --rehearse --region ap-northeast-2
+      What no linter can prove: both regions rehearsed, and compared
   drctl validate --fix --diff
       What would be mended; without `--diff` it is done
   drctl validate --write-baseline .drctl-baseline.json
@@ -121,6 +125,13 @@ pub(crate) struct Validate {
     /// Write what is found to a file for `--baseline-file`, and fail for nothing
     #[arg(long, value_name = "FILE", conflicts_with = "baseline_file")]
     write_baseline: Option<PathBuf>,
+
+    /// Rehearse the newest commit in both regions, too, and compare what Terraform makes in each
+    ///
+    /// Exact, and still without an account: the real terraform against a simulated cloud. It needs
+    /// terraform, a commit, and a fallback that is named.
+    #[arg(long, conflicts_with_all = ["diff_base", "fix", "diff"])]
+    rehearse: bool,
 
     /// Mend what is safe to mend, in the files
     #[arg(long)]
@@ -212,7 +223,10 @@ impl Validate {
         let runbook = self.runbook(&place.top)?;
         let judge = self.judge().await;
         // Parsing asks Terraform about what it does not understand, and waits for it.
-        let report = block_in_place(|| self.report(&place, runbook.as_ref(), judge.as_ref()))?;
+        let mut report = block_in_place(|| self.report(&place, runbook.as_ref(), judge.as_ref()))?;
+        if self.rehearse {
+            self.rehearse(&place, runbook.as_ref(), &mut report, ui).await?;
+        }
         let (top, read) = (place.top.clone(), Sources::new(&place.top));
         if self.fix || self.diff {
             return self.mend(&report, &top, &read, ui);
@@ -303,6 +317,77 @@ impl Validate {
         let runbook = self.runbook(there.path())?;
         let options = Options { runbook: runbook.as_ref(), before: None, ..*options };
         Ok(Known::of(&look(there.path(), &options, None)?.findings))
+    }
+
+    /// Adds what two rehearsals show that the code alone did not.
+    async fn rehearse(
+        &self,
+        place: &Whereabouts,
+        runbook: Option<&Runbook>,
+        report: &mut Report,
+        ui: &Ui,
+    ) -> Result<(), CliError> {
+        let fallback = self.region.as_deref().or_else(|| Some(&runbook?.regions.first()?.name));
+        let Some(fallback) = fallback else {
+            let error = anyhow!("there is no fallback region to rehearse in");
+            return Err(CliError::new(Exit::Usage, error)
+                .hint("Give `--region`, or write a `region` block into the runbook"));
+        };
+        let survey = Survey::read(&place.top, None).map_err(from_module)?;
+        let stop = stop::listen_and_say(*ui)?;
+        let asked: Vec<Option<PathBuf>> = match runbook {
+            Some(_) => vec![None],
+            None => report.roots.iter().map(|root| Some(root.dir.clone())).collect(),
+        };
+        for stack in asked {
+            let primary = self.serves(runbook, report, stack.as_deref())?;
+            let rehearsed = Rehearsed {
+                top: &place.top,
+                runbook: &self.runbook,
+                stack: stack.as_deref(),
+                terraform: self.terraform.as_deref(),
+            };
+            let here = twice::rehearse(&rehearsed, &primary, true, &stop, ui).await?;
+            let there = twice::rehearse(&rehearsed, fallback, false, &stop, ui).await?;
+            for (id, primary_made) in &here {
+                let Some(fallback_made) = there.get(id) else { continue };
+                let named = || {
+                    let mut stacks = runbook?.stacks();
+                    stacks.find(|(known, _)| *known == id).map(|(_, stack)| stack.path.clone())
+                };
+                let Some(dir) = stack.clone().or_else(named) else { continue };
+                let modules = survey.reach(&[&dir]).map_err(from_module)?;
+                let twice = Twice { dir, primary: primary_made, fallback: fallback_made };
+                let found = lint::rehearsed::compare(&twice, &modules, &primary, &self.only);
+                report.add(found);
+            }
+        }
+        report.notes.push(format!(
+            "rehearsed in `{fallback}` and in the primary; what is not committed was not rehearsed"
+        ));
+        Ok(())
+    }
+
+    /// Returns the region in which a root serves now.
+    fn serves(
+        &self,
+        runbook: Option<&Runbook>,
+        report: &Report,
+        stack: Option<&Path>,
+    ) -> Result<String, CliError> {
+        let mut roots = report.roots.iter();
+        let own = match stack {
+            Some(stack) => {
+                roots.find(|root| root.dir == stack).and_then(|root| root.primary.clone())
+            }
+            None => roots.find_map(|root| root.primary.clone()),
+        };
+        let declared = || runbook?.service.primary.clone();
+        self.primary.clone().or_else(declared).or(own).ok_or_else(|| {
+            let error = anyhow!("the code does not tell in which region it serves now");
+            CliError::new(Exit::Usage, error)
+                .hint("Give `--primary`, or write it into the runbook's `service` block")
+        })
     }
 
     /// Reads the runbook for the fallback that is asked for, or for its first region.

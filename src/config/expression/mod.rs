@@ -2,7 +2,6 @@
 
 mod edit;
 mod evaluate;
-mod functions;
 mod literal;
 mod lookups;
 mod references;

@@ -1,8 +1,10 @@
 //! Every module of a checkout, and which of them people apply.
 
+mod made;
 mod root;
 mod survey;
 
+pub use made::Made;
 pub use root::{Evidence, Root, RootKind};
 use survey::Outline;
 pub use survey::{Reached, Survey};

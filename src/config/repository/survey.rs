@@ -1,6 +1,6 @@
 //! A checkout seen module by module, for one that is too large to be held whole.
 
-use super::{Folder, Paths, Root, root, walk};
+use super::{Folder, Made, Paths, Root, root, walk};
 use crate::{
     config::{
         eval::Modules,
@@ -27,6 +27,7 @@ pub struct Survey<'j> {
     roots: Vec<Root>,
     unparsed: Vec<Unparsed>,
     files: usize,
+    made: Made,
     kept: BTreeMap<PathBuf, Module>,
 }
 
@@ -40,11 +41,15 @@ pub(super) struct Outline {
     pub(super) providers: Vec<Place>,
     unparsed: Vec<Unparsed>,
     files: usize,
+    made: Made,
 }
 
 impl Outline {
     pub(super) fn of(module: &Module) -> Self {
+        let mut made = Made::default();
+        made.add(module);
         Self {
+            made,
             dir: module.dir.clone(),
             calls: module.calls.iter().map(|call| call.target.clone()).collect(),
             backend: module.backend.as_ref().map(|backend| backend.place()),
@@ -88,7 +93,11 @@ impl<'j> Survey<'j> {
             .filter(|folder| folder.has_configuration)
             .map(one)
             .collect::<Result<Vec<_>, ModuleError>>()?;
-        let (outlines, modules): (Vec<Outline>, Vec<Option<Module>>) = all.into_iter().unzip();
+        let (mut outlines, modules): (Vec<Outline>, Vec<Option<Module>>) = all.into_iter().unzip();
+        let mut made = Made::default();
+        for outline in &mut outlines {
+            made.merge(std::mem::take(&mut outline.made));
+        }
         let kept = modules.into_iter().flatten().map(|module| (module.dir.clone(), module));
         Ok(Self {
             checkout: checkout.to_owned(),
@@ -97,6 +106,7 @@ impl<'j> Survey<'j> {
             files: outlines.iter().map(|outline| outline.files).sum(),
             unparsed: outlines.iter().flat_map(|outline| outline.unparsed.clone()).collect(),
             paths,
+            made,
             kept: kept.collect(),
         })
     }
@@ -119,6 +129,11 @@ impl<'j> Survey<'j> {
     /// Returns how many files of configuration there are.
     pub fn files(&self) -> usize {
         self.files
+    }
+
+    /// Returns what all modules make together, also those that no live root reaches.
+    pub fn made(&self) -> &Made {
+        &self.made
     }
 
     /// Reads the modules in some folders and every local module that they reach.

@@ -1,6 +1,8 @@
 //! DR002: default providers that are fixed to the primary.
 
 use crate::{
+    catalogue::Catalogue,
+    config::module::{CallTarget, ModuleCall, Resource, ResourceMode},
     lint::{
         mend::{append, home, is_json, replace},
         rule::{Found, Rule},
@@ -23,6 +25,9 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn check(subject: &Subject<'_>, found: &mut Found<'_>) {
+    if makes_only_what_is_global(subject) {
+        return;
+    }
     for tie in ties(subject, Of::DefaultProvider) {
         let Holder::Provider(provider) = tie.slot.holder else { continue };
         let (name, region) = (&provider.name, &tie.mention.text);
@@ -38,6 +43,25 @@ fn check(subject: &Subject<'_>, found: &mut Found<'_>) {
             )
             .fix(fix);
     }
+}
+
+/// Whether everything of AWS that is made lives in no region, as far as can be seen: then it is no
+/// matter where the provider points. Certificates are CloudFront's where that is beside them.
+fn makes_only_what_is_global(subject: &Subject<'_>) -> bool {
+    let unseen = |call: &ModuleCall| !matches!(call.target, CallTarget::Local(_));
+    if subject.modules.iter().any(|seen| seen.module.calls.iter().any(unseen)) {
+        return false;
+    }
+    let made = || {
+        let all = subject.modules.iter().flat_map(|seen| &seen.module.resources);
+        all.filter(|r| r.mode == ResourceMode::Managed && r.kind.starts_with("aws_"))
+    };
+    let edge = made().any(|resource| resource.kind.starts_with("aws_cloudfront_"));
+    let is_global = |resource: &Resource| {
+        Catalogue::builtin().is_global(&resource.kind)
+            || edge && resource.kind.starts_with("aws_acm_")
+    };
+    made().next().is_some() && made().all(is_global)
 }
 
 /// A variable with the same default changes nothing until somebody sets it. A module that is

@@ -29,6 +29,7 @@ fn check(subject: &Subject<'_>, found: &mut Found<'_>) {
         }
         for (written, mention) in slot.mentions() {
             if mention.kind != Kind::Object
+                || stands_for_none(&mention.text)
                 || !is_used_as_it_is(slot, written)
                 || is_overridden(subject, seen, slot)
                 || lies_elsewhere(subject, seen, slot)
@@ -43,4 +44,10 @@ fn check(subject: &Subject<'_>, found: &mut Found<'_>) {
             );
         }
     }
+}
+
+/// Whether an id is one that AWS shows where there is no object, such as `vol-ffffffff`.
+fn stands_for_none(id: &str) -> bool {
+    let digits = id.rsplit('-').next().unwrap_or_default().as_bytes();
+    digits.windows(2).all(|pair| pair[0] == pair[1])
 }

@@ -50,10 +50,13 @@ fn is_for_people(tie: &Tie<'_, '_>) -> bool {
     let read = |name: &str| {
         let name = name.to_lowercase();
         WORDS.iter().any(|word| name == *word || name.ends_with(&format!("_{word}")))
+            || name.contains("description")
     };
     read(tie.slot.name())
         || tie.written.keys.iter().any(|key| read(key))
         || tie.written.text.contains("console.aws.amazon.com")
+        // Roles of IAM Identity Center have its home region in their path, wherever they are used.
+        || tie.written.text.contains("aws-reserved/sso.amazonaws.com/")
 }
 
 /// Whether another rule speaks of the string: of an ARN or an address in it, or of a name that is

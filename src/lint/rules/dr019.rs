@@ -8,7 +8,7 @@ use crate::{
         rule::{Found, Rule},
         slot::{Holder, Slot},
         subject::Subject,
-        tie::{is_overridden, is_unused},
+        tie::{is_default_of_the_root, is_overridden, is_unused},
     },
     model::finding::{Extent, RuleText, Severity},
 };
@@ -33,7 +33,10 @@ fn check(subject: &Subject<'_>, found: &mut Found<'_>) {
     for seen in &subject.modules {
         let mut accounts: BTreeMap<&str, Vec<(Extent, String)>> = BTreeMap::new();
         for slot in &seen.slots {
-            if is_overridden(subject, seen, slot) || is_unused(seen, slot) {
+            if is_default_of_the_root(seen, slot)
+                || is_overridden(subject, seen, slot)
+                || is_unused(seen, slot)
+            {
                 continue;
             }
             for (written, mention) in slot.mentions() {
@@ -98,7 +101,10 @@ fn is_an_account(slot: &Slot<'_>, written: &Written, mention: &Mention) -> bool 
         _ => false,
     };
     let example = mention.text == "123456789012" || mention.text == "000000000000";
+    // GuardDuty's agent comes from an account of AWS in each region.
+    let agent = written.text.contains(":repository/aws-guardduty-agent");
     !example
+        && !agent
         && (written.text != mention.text
             || own
             || slot.path.split('.').any(says)

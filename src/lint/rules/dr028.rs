@@ -6,7 +6,7 @@ use crate::{
         rule::{Found, Rule},
         slot::Holder,
         subject::Subject,
-        tie::{Of, Tie, is_called_after, ties},
+        tie::{Of, Tie, ties},
     },
     model::finding::{Fix, RuleText, Severity},
 };
@@ -26,9 +26,7 @@ fn check(subject: &Subject<'_>, found: &mut Found<'_>) {
     for tie in ties(subject, Of::AliasProvider) {
         let Holder::Provider(provider) = tie.slot.holder else { continue };
         let region = &tie.mention.text;
-        // A configuration for each region is a choice, and this is the one of the primary.
-        let alias = provider.alias.as_deref().unwrap_or_default();
-        if is_called_after(alias, &subject.pair.primary) || has_a_twin(subject, &tie) {
+        if has_a_twin(subject, &tie) {
             continue;
         }
         let fix = fix(&tie);

@@ -1,6 +1,7 @@
 //! DR039: import blocks.
 
 use crate::{
+    config::body::Block,
     lint::{
         rule::{Found, Rule},
         slot::extent,
@@ -25,6 +26,9 @@ fn check(subject: &Subject<'_>, found: &mut Found<'_>) {
         let Some(id) = import.body().expr("id").filter(|id| id.literal_string().is_some()) else {
             continue;
         };
+        if !is_of_a_cloud(import) {
+            continue;
+        }
         let to = import.body().expr("to").map_or("import", |to| to.source());
         found.add(
             extent(id),
@@ -33,4 +37,11 @@ fn check(subject: &Subject<'_>, found: &mut Found<'_>) {
             "Take the block away when the import is done, or make it depend on the region: `for_each = var.region == \"PRIMARY\" ? toset([\"ID\"]) : []`",
         );
     }
+}
+
+/// Whether what is imported is of a cloud that has regions: users of a pager are not rebuilt.
+fn is_of_a_cloud(import: &Block) -> bool {
+    let to = import.body().expr("to").map(|to| to.source()).unwrap_or_default();
+    let mut parts = to.split(['.', '[']);
+    parts.any(|part| ["aws_", "google_", "azurerm_"].iter().any(|cloud| part.starts_with(cloud)))
 }

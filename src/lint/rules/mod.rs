@@ -11,18 +11,33 @@ mod dr008;
 mod dr009;
 mod dr010;
 mod dr011;
+mod dr012;
+mod dr013;
+mod dr014;
+mod dr015;
 mod dr016;
 mod dr017;
 mod dr018;
 mod dr019;
+mod dr020;
+mod dr021;
+mod dr022;
+mod dr023;
+mod dr024;
+mod dr025;
+mod dr026;
 mod dr027;
 mod dr028;
+mod dr029;
 mod dr030;
 mod dr031;
+mod dr032;
 mod dr033;
 mod dr034;
 mod dr035;
 mod dr036;
+mod dr037;
+mod dr038;
 mod dr039;
 mod dr040;
 mod dr041;
@@ -34,6 +49,8 @@ mod dr046;
 mod dr047;
 mod dr048;
 mod dr050;
+mod dr051;
+mod dr052;
 
 #[cfg(test)]
 mod tests;
@@ -58,18 +75,33 @@ pub(crate) static ALL: &[&Rule] = &[
     &dr009::RULE,
     &dr010::RULE,
     &dr011::RULE,
+    &dr012::RULE,
+    &dr013::RULE,
+    &dr014::RULE,
+    &dr015::RULE,
     &dr016::RULE,
     &dr017::RULE,
     &dr018::RULE,
     &dr019::RULE,
+    &dr020::RULE,
+    &dr021::RULE,
+    &dr022::RULE,
+    &dr023::RULE,
+    &dr024::RULE,
+    &dr025::RULE,
+    &dr026::RULE,
     &dr027::RULE,
     &dr028::RULE,
+    &dr029::RULE,
     &dr030::RULE,
     &dr031::RULE,
+    &dr032::RULE,
     &dr033::RULE,
     &dr034::RULE,
     &dr035::RULE,
     &dr036::RULE,
+    &dr037::RULE,
+    &dr038::RULE,
     &dr039::RULE,
     &dr040::RULE,
     &dr041::RULE,
@@ -81,6 +113,8 @@ pub(crate) static ALL: &[&Rule] = &[
     &dr047::RULE,
     &dr048::RULE,
     &dr050::RULE,
+    &dr051::RULE,
+    &dr052::RULE,
 ];
 
 /// The code of the rule that looks at suppressions.
