@@ -15,8 +15,9 @@ const OF_THE_ACCOUNT: [&str; 7] = [
 
 /// Words in the name of a variable that is there to tell regions apart, or whose value is made up
 /// anew.
-const TELLS_APART: [&str; 20] = [
+const TELLS_APART: [&str; 21] = [
     "az",
+    "bucket",
     "cluster",
     "dr",
     "hash",
