@@ -29,13 +29,21 @@ pub(crate) struct Pair {
 
 impl Pair {
     /// Chooses the regions: those that are `asked` for, and else what the root itself names.
+    ///
+    /// A fallback of another cloud than the primary's is none for this root.
     pub(crate) fn choose(primary: Option<&str>, fallback: Option<&str>, own: Option<&str>) -> Self {
+        let regions = Regions::known();
         let named = primary.or(own);
         let primary = named.map_or_else(
-            || stand_in(fallback.and_then(|name| Regions::known().find(name)), &["us-east-1"]),
+            || stand_in(fallback.and_then(|name| regions.find(name)), &["us-east-1"]),
             str::to_owned,
         );
-        let region = Regions::known().find(&primary);
+        let region = regions.find(&primary);
+        let fallback = fallback.filter(|name| match (region, regions.find(name)) {
+            (Some(primary), Some(fallback)) => primary.cloud == fallback.cloud,
+            // A region that is not in the table can be new.
+            _ => true,
+        });
         Self {
             primary_is_named: named.is_some(),
             fallback_is_named: fallback.is_some(),

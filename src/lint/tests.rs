@@ -85,6 +85,9 @@ fn regions_that_nobody_names_stand_in() {
     let google = Pair::choose(None, None, Some("europe-west1"));
     assert_ne!(google.primary, google.fallback);
     assert!(crate::catalogue::Regions::known().find(&google.fallback).is_some());
+    let mixed = Pair::choose(None, Some(SEOUL), Some("westeurope"));
+    assert!(!mixed.fallback_is_named, "{mixed:?}");
+    assert!(Pair::choose(None, Some("mars-1"), Some("westeurope")).fallback_is_named);
     assert!(!Pair::choose(Some(SEOUL), Some(SEOUL), None).differs());
 }
 

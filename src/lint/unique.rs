@@ -146,9 +146,24 @@ pub(crate) fn is_regional(subject: &Subject<'_>) -> bool {
     };
     subject.about.stack.is_some()
         || subject.resources().any(|(_, resource)| lies_somewhere(resource))
-        || subject
-            .modules
-            .iter()
-            .flat_map(|seen| &seen.module.calls)
-            .any(|call| !matches!(call.target, CallTarget::Local(_)))
+        || subject.modules.iter().flat_map(|seen| &seen.module.calls).any(|call| {
+            match &call.target {
+                CallTarget::Local(_) => false,
+                CallTarget::Remote(source) => is_of_a_cloud(source),
+                _ => true,
+            }
+        })
+}
+
+/// Whether a module from elsewhere can hold something of a cloud: an address of a registry ends
+/// with the provider that the module is for, as `cloudposse/label/null` does.
+fn is_of_a_cloud(source: &str) -> bool {
+    let address = source.split("//").next().unwrap_or(source);
+    let parts: Vec<&str> = address.split('/').collect();
+    match parts[..] {
+        [.., provider] if matches!(parts.len(), 3 | 4) && !address.contains([':', '?']) => {
+            ["aws", "google", "azurerm"].contains(&provider)
+        }
+        _ => true,
+    }
 }

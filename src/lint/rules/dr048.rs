@@ -50,8 +50,8 @@ fn check(subject: &Subject<'_>, found: &mut Found<'_>) {
     let Some((at, address)) = places.next() else { return };
     let what = match &names[..] {
         [one] => format!("{one} is"),
-        [first @ .., last] => format!("{} and {last} are", first.join(", ")),
-        [] => return,
+        [first @ .., last] if names.len() <= 4 => format!("{} and {last} are", first.join(", ")),
+        many => format!("{} and {} more types are", many[..3].join(", "), many.len() - 3),
     };
     let mut draft = found.add(
         at,
