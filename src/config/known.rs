@@ -1,20 +1,21 @@
 //! What an expression of a module comes to, as far as its files alone can tell.
 //!
 //! A value is known when it rests on literals, defaults and files of variables, local values, the
-//! workspace and a handful of pure functions. What rests on a resource, a data source, a module's
-//! output or anything else is not known, and that is an answer.
+//! workspace and functions. What rests on a resource, a data source, a module's output or anything
+//! else is not known, and that is an answer.
 
 use super::{
     body::Attribute,
-    expression::{Expr, Scope},
+    eval::{self, Facts, Inputs, Modules, Scope, Unknown},
+    expression::Expr,
     file::SourceFile,
-    module::{Module, ModuleCall},
+    module::{Module, ModuleCall, Resource},
 };
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::{
-    cell::RefCell,
+    cell::OnceCell,
     collections::{BTreeMap, BTreeSet},
-    fs,
+    fmt, fs,
     path::Path,
 };
 
@@ -22,14 +23,39 @@ use std::{
 pub const DEFAULT_WORKSPACE: &str = "default";
 
 /// A module with values for its variables.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Knowledge<'m> {
     module: &'m Module,
     /// Values from outside; `None` is a value that is set and not known.
     variables: BTreeMap<String, Option<Value>>,
     workspace: String,
-    /// Local values that are being looked at, so that a circle ends.
-    open: RefCell<BTreeSet<String>>,
+    /// What evaluates, from when it is first asked.
+    scope: OnceCell<Scope<'m>>,
+}
+
+/// That nothing is known but what stands in the module.
+struct Nothing;
+
+impl Modules for Nothing {
+    fn module(&self, _: &Path) -> Option<&Module> {
+        None
+    }
+}
+
+impl Facts for Nothing {
+    fn attribute(&self, _: &str, _: &Resource, _: &[String]) -> Option<eval::Value> {
+        None
+    }
+}
+
+impl fmt::Debug for Knowledge<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Knowledge")
+            .field("module", &self.module.dir)
+            .field("variables", &self.variables)
+            .field("workspace", &self.workspace)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'m> Knowledge<'m> {
@@ -39,7 +65,7 @@ impl<'m> Knowledge<'m> {
         variables: BTreeMap<String, Option<Value>>,
         workspace: &str,
     ) -> Self {
-        Self { module, variables, workspace: workspace.to_owned(), open: RefCell::default() }
+        Self { module, variables, workspace: workspace.to_owned(), scope: OnceCell::new() }
     }
 
     /// What is known of `called` when this module calls it.
@@ -54,7 +80,7 @@ impl<'m> Knowledge<'m> {
     /// The same in another workspace.
     #[must_use]
     pub fn in_workspace(self, workspace: &str) -> Self {
-        Self { workspace: workspace.to_owned(), ..self }
+        Self { workspace: workspace.to_owned(), scope: OnceCell::new(), ..self }
     }
 
     /// The module.
@@ -64,27 +90,27 @@ impl<'m> Knowledge<'m> {
 
     /// Returns what an expression comes to, if that is known.
     pub fn value(&self, expr: &Expr) -> Option<Value> {
-        let (mut vars, mut locals, mut terraform) = (Map::new(), Map::new(), Map::new());
-        for reference in expr.references() {
-            let mut path = reference.path.iter().map(String::as_str);
-            match (path.next()?, path.next()) {
-                ("var", Some(name)) => {
-                    vars.insert(name.to_owned(), self.variable(name)?);
-                }
-                ("local", Some(name)) => {
-                    locals.insert(name.to_owned(), self.local(name)?);
-                }
-                ("terraform", Some("workspace")) => {
-                    terraform.insert("workspace".to_owned(), self.workspace.clone().into());
-                }
-                _ => return None,
-            }
+        let elsewhere = |path: &[String]| match path {
+            [root, ..] if root == "var" || root == "local" => false,
+            [root, name, ..] => !(root == "terraform" && name == "workspace"),
+            _ => true,
+        };
+        if self.rests_on(expr, &elsewhere) {
+            return None;
         }
-        let scope = Scope::with_functions()
-            .with("var", vars)
-            .with("local", locals)
-            .with("terraform", terraform);
-        expr.evaluate(&scope).ok()
+        self.scope().value(expr).to_json()
+    }
+
+    fn scope(&self) -> &Scope<'m> {
+        self.scope.get_or_init(|| {
+            let value = |(name, value): (&String, &Option<Value>)| {
+                let unknown = || Unknown::Variable(name.as_str().into()).into();
+                (name.clone(), value.as_ref().map_or_else(unknown, eval::Value::from_json))
+            };
+            let variables = self.variables.iter().map(value).collect();
+            let workspace = Some(self.workspace.clone());
+            Scope::root(self.module, &Nothing, Inputs { variables, workspace, facts: &Nothing })
+        })
     }
 
     /// Returns the string that an expression comes to, if it is one and known.
@@ -99,33 +125,30 @@ impl<'m> Knowledge<'m> {
     pub fn variable(&self, name: &str) -> Option<Value> {
         match self.variables.get(name) {
             Some(value) => value.clone(),
-            None => self.module.variable(name)?.default.as_ref()?.literal(),
+            None => {
+                self.module.variable(name)?.default.as_ref()?;
+                self.scope().variable(name).to_json()
+            }
         }
-    }
-
-    fn local(&self, name: &str) -> Option<Value> {
-        if !self.open.borrow_mut().insert(name.to_owned()) {
-            return None;
-        }
-        let value = self.module.local(name).and_then(|expr| self.value(expr));
-        self.open.borrow_mut().remove(name);
-        value
     }
 
     /// Whether an expression rests, also through local values, on something that `found` names.
     pub fn rests_on(&self, expr: &Expr, found: &dyn Fn(&[String]) -> bool) -> bool {
-        expr.references().iter().any(|reference| {
-            if found(&reference.path) {
-                return true;
+        let mut seen = BTreeSet::new();
+        let mut open = vec![expr];
+        while let Some(expr) = open.pop() {
+            for reference in expr.references() {
+                if found(&reference.path) {
+                    return true;
+                }
+                let [root, name, ..] = reference.path.as_slice() else { continue };
+                // Each is looked at once, so that a circle ends.
+                if root == "local" && seen.insert(name.clone()) {
+                    open.extend(self.module.local(name));
+                }
             }
-            let [root, name, ..] = reference.path.as_slice() else { return false };
-            if root != "local" || !self.open.borrow_mut().insert(name.clone()) {
-                return false;
-            }
-            let rests = self.module.local(name).is_some_and(|expr| self.rests_on(expr, found));
-            self.open.borrow_mut().remove(name);
-            rests
-        })
+        }
+        false
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
     report::{Report, RootSummary},
     rule::{Found, Rule},
     rules,
-    slot::slots,
+    slot::{extent, slots},
     subject::{About, Facts, Subject},
     suppress::{Suppression, suppressions},
 };
@@ -19,7 +19,7 @@ use crate::{
     },
     forecast::{Forecast, History},
     model::{
-        finding::{Finding, Severity},
+        finding::{Extent, Finding, Severity},
         time::Objective,
     },
     runbook::{Runbook, Stack},
@@ -159,6 +159,7 @@ pub(super) struct Given {
     pub(super) values: Variables,
     /// What files and the runbook set, in either region.
     given: BTreeMap<String, Value>,
+    given_at: BTreeMap<String, Extent>,
 }
 
 /// Looks at the roots of a checkout.
@@ -179,7 +180,7 @@ impl Look<'_> {
     fn root(&self, root: &Module, modules: &dyn Modules) -> Looked {
         let checkout = self.survey.checkout();
         let stack = self.stack(&root.dir);
-        let Given { pair, values, given } = self.given(root, modules);
+        let Given { pair, values, given, given_at } = self.given(root, modules);
         let lock_path = root.dir.join(".terraform.lock.hcl");
         let lock = fs::read_to_string(checkout.join(&lock_path)).ok();
         let facts = Facts::new();
@@ -188,6 +189,7 @@ impl Look<'_> {
             runbook: self.options.runbook,
             stack,
             given: &given,
+            given_at: &given_at,
             lock: lock.as_deref().map(|text| (lock_path.as_path(), text)),
         };
         let subject = Subject::new(root, modules, &pair, &values, &facts, about);
@@ -217,13 +219,13 @@ impl Look<'_> {
 
     /// Returns from where into where a root is looked at, and what its variables are.
     pub(super) fn given(&self, root: &Module, modules: &dyn Modules) -> Given {
-        let base = self.given_in_both(root, self.stack(&root.dir));
+        let (base, given_at) = self.given_in_both(root, self.stack(&root.dir));
         let pair = self.pair(root, modules, &base);
         let there = self.given_in_the_fallback(&pair.fallback);
         let values = variables(root, &pair, &base, &there);
         let mut given = base;
         given.extend(there);
-        Given { pair, values, given }
+        Given { pair, values, given, given_at }
     }
 
     fn stack(&self, dir: &Path) -> Option<&Stack> {
@@ -231,11 +233,16 @@ impl Look<'_> {
         stacks.find(|(_, stack)| stack.path == dir).map(|(_, stack)| stack)
     }
 
-    /// Returns what files and the runbook's stack set in either region.
-    fn given_in_both(&self, root: &Module, stack: Option<&Stack>) -> BTreeMap<String, Value> {
-        let mut given = BTreeMap::new();
+    /// Returns what files and the runbook's stack set in either region, and where.
+    fn given_in_both(
+        &self,
+        root: &Module,
+        stack: Option<&Stack>,
+    ) -> (BTreeMap<String, Value>, BTreeMap<String, Extent>) {
+        let (mut given, mut given_at) = (BTreeMap::new(), BTreeMap::new());
         let mut add = |attribute: &Attribute| {
             given.insert(attribute.name().to_owned(), literal(attribute));
+            given_at.insert(attribute.name().to_owned(), extent(attribute.expr()));
         };
         automatic_variables(self.survey.checkout(), &root.dir).iter().for_each(&mut add);
         if let Some(stack) = stack {
@@ -244,7 +251,7 @@ impl Look<'_> {
             }
             stack.variables.iter().for_each(&mut add);
         }
-        given
+        (given, given_at)
     }
 
     /// Returns what the runbook sets in the fallback only.
@@ -282,12 +289,15 @@ impl Look<'_> {
         let inputs = Inputs { variables: base.clone(), workspace: None, facts: &facts };
         let scope = Scope::root(root, modules, inputs);
         let default = root.providers.iter().filter(|provider| provider.alias.is_none());
-        let region = default.filter_map(|provider| match scope.value(provider.region.as_ref()?) {
-            Value::String(region) => Some(region.to_string()),
-            _ => None,
-        });
+        let mut region =
+            default.filter_map(|provider| match scope.value(provider.region.as_ref()?) {
+                Value::String(region) => Some(region.to_string()),
+                _ => None,
+            });
+        let region = region.next();
+        scope.release();
         let own = slots(root);
-        region.into_iter().next().or_else(|| most_named(&own.iter().collect::<Vec<_>>()))
+        region.or_else(|| most_named(&own.iter().collect::<Vec<_>>()))
     }
 }
 

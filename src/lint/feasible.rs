@@ -159,6 +159,7 @@ impl Look<'_> {
         let none = History::default();
         let history = self.options.history.unwrap_or(&none);
         let forecast = Forecast::of(&steps, modules, Catalogue::builtin(), history);
+        steps.iter().filter_map(|step| step.root.as_ref()).for_each(Scope::release);
         (forecast.counts.resources > 0).then_some(forecast)
     }
 }

@@ -18,6 +18,7 @@ mod links;
 mod lock;
 mod mend;
 mod mention;
+mod origin;
 mod regions;
 pub mod rehearsed;
 pub mod report;
@@ -25,10 +26,15 @@ mod rule;
 mod rules;
 pub mod show;
 mod slot;
+mod stable;
 mod stores;
 mod subject;
 mod suppress;
 mod tie;
+mod unique;
+
+#[cfg(test)]
+mod tests;
 
 pub use check::{Options, validate};
 pub use feasible::forecast;

@@ -1,10 +1,14 @@
 //! From which region into which a root module is looked at, and what its variables are in each.
 
-use super::{mention::Kind, slot::Slot};
+use super::{
+    mention::Kind,
+    slot::{Holder, Slot},
+};
 use crate::{
     catalogue::{Cloud, Region, Regions, names},
     config::{
         eval::Value,
+        expression::Expr,
         module::{Module, Variable},
     },
 };
@@ -66,11 +70,16 @@ impl Pair {
         }
     }
 
+    /// Returns the zone that stands for one of the primary, by name or by id.
     fn zone(&self, zone: &str) -> Option<String> {
         let regions = Regions::known();
         let (from, to) = (regions.find(&self.primary)?, regions.find(&self.fallback)?);
-        let at = from.zones.as_ref()?.iter().position(|known| known == zone)?;
-        to.zones.as_ref()?.get(at).cloned()
+        let carry = |from: Vec<String>, to: Vec<String>| {
+            let at = from.iter().position(|known| known == zone)?;
+            to.get(at).cloned()
+        };
+        carry(from.zones.clone()?, to.zones.clone()?)
+            .or_else(|| carry(from.zone_ids()?, to.zone_ids()?))
     }
 }
 
@@ -91,9 +100,12 @@ fn stand_in(beside: Option<&Region>, preferred: &[&str]) -> String {
 }
 
 /// Returns the region that most of a root's arguments name whole.
+///
+/// A provider configuration with an alias is there for what lies elsewhere, and counts for nothing.
 pub(crate) fn most_named(slots: &[&Slot<'_>]) -> Option<String> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    let mentions = slots.iter().flat_map(|slot| slot.mentions());
+    let aliased = |slot: &Slot<'_>| matches!(slot.holder, Holder::Provider(p) if p.alias.is_some());
+    let mentions = slots.iter().filter(|slot| !aliased(slot)).flat_map(|slot| slot.mentions());
     for (_, mention) in mentions.filter(|(written, _)| !written.compared && !written.is_key) {
         if let Kind::Region(region) = mention.kind {
             *counts.entry(&region.name).or_default() += 1;
@@ -102,12 +114,38 @@ pub(crate) fn most_named(slots: &[&Slot<'_>]) -> Option<String> {
     counts.into_iter().max_by_key(|(_, count)| *count).map(|(name, _)| name.to_owned())
 }
 
-/// Whether a variable is meant to hold a region, by its name.
+/// Words in the name of a variable that is not for the region in which the stack lies.
+const ELSEWHERE: [&str; 14] = [
+    "backup",
+    "destination",
+    "dr",
+    "failover",
+    "fallback",
+    "passive",
+    "peer",
+    "remote",
+    "replica",
+    "replication",
+    "second",
+    "secondary",
+    "standby",
+    "target",
+];
+
+/// Whether a variable is meant to hold the region that the stack lies in, by its name.
 pub(crate) fn is_for_a_region(variable: &Variable) -> bool {
-    let name = variable.name.as_str();
-    ["region", "location"].iter().any(|word| {
-        name == *word || name.strip_suffix(word).is_some_and(|before| before.ends_with('_'))
-    })
+    let name = variable.name.to_lowercase();
+    let mut words = name.rsplit('_');
+    words.next().is_some_and(|last| ["region", "location"].contains(&last))
+        && !words.any(|word| ELSEWHERE.contains(&word))
+}
+
+/// Whether somebody has to set a variable: it has no default, or one that says nothing.
+pub(crate) fn is_open(variable: &Variable) -> bool {
+    let says_nothing = |default: &Expr| {
+        default.literal().is_some_and(|value| value.is_null() || value.as_str() == Some(""))
+    };
+    variable.default.as_ref().is_none_or(says_nothing)
 }
 
 /// The values of a root's variables in either region.
@@ -127,7 +165,7 @@ pub(crate) fn variables(
 ) -> Variables {
     let mut primary = base.clone();
     for variable in &root.variables {
-        if variable.default.is_none() && is_for_a_region(variable) {
+        if is_open(variable) && is_for_a_region(variable) {
             let region = || Value::String(Arc::from(pair.primary.as_str()));
             primary.entry(variable.name.clone()).or_insert_with(region);
         }

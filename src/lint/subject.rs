@@ -12,7 +12,9 @@ use crate::{
         expression::Expr,
         module::{Module, ModuleCall, Provider, Resource},
         repository::Made,
+        syntax::{Expression, ObjectKey},
     },
+    model::finding::Extent,
     runbook::{Runbook, Stack},
 };
 use std::{collections::BTreeMap, path::Path};
@@ -40,6 +42,8 @@ pub(crate) struct About<'a> {
     pub(crate) stack: Option<&'a Stack>,
     /// Names of variables that files or the runbook set, in the primary or in the fallback.
     pub(crate) given: &'a BTreeMap<String, Value>,
+    /// Where those of both regions are set.
+    pub(crate) given_at: &'a BTreeMap<String, Extent>,
     /// The root's lock file, if there is one: its path in the repository, and its text.
     pub(crate) lock: Option<(&'a Path, &'a str)>,
 }
@@ -148,11 +152,31 @@ impl<'a> Subject<'a> {
         self.modules.iter().flat_map(|seen| seen.slots.iter().map(move |slot| (seen, slot)))
     }
 
+    /// Returns everything that the module of a call says.
+    pub(crate) fn slots_of(&self, call: &Call<'a>) -> &[Slot<'a>] {
+        let seen = self.modules.iter().find(|seen| seen.module.dir == call.module.dir);
+        seen.map_or(&[], |seen| &seen.slots)
+    }
+
+    /// Returns the call whose module calls the one of `call`.
+    pub(crate) fn caller(&self, call: &Call<'a>) -> Option<&Call<'a>> {
+        let outer = call.address.rfind("module.")?;
+        let outer = call.address[..outer].trim_end_matches('.');
+        self.calls.iter().find(|known| known.address == outer)
+    }
+
     /// Returns every resource, data source and ephemeral resource, call by call.
     pub(crate) fn resources(&self) -> impl Iterator<Item = (&Call<'a>, &'a Resource)> {
         self.calls
             .iter()
             .flat_map(|call| call.module.resources.iter().map(move |resource| (call, resource)))
+    }
+}
+
+impl Drop for Subject<'_> {
+    fn drop(&mut self) {
+        self.calls[0].primary.release();
+        self.calls[0].fallback.release();
     }
 }
 
@@ -208,6 +232,10 @@ impl<'a> Reach<'a, '_> {
     fn follow(&mut self, mut at: Call<'a>, passed: &BTreeMap<String, Home>) {
         at.homes = passed.clone();
         for provider in &at.module.providers {
+            // Old modules declare with an empty block what their caller hands down.
+            if provider.region.is_none() && passed.contains_key(&provider.key()) {
+                continue;
+            }
             let home = self.home(&at, provider);
             at.homes.insert(provider.key(), home);
         }
@@ -215,27 +243,23 @@ impl<'a> Reach<'a, '_> {
             self.implied(&mut at);
         }
         for (key, home) in &at.homes {
-            let set = |facts: &Regional, region: &Option<String>| {
+            let set = |facts: &Regional, scope: &Scope<'a>, region: &Option<String>| {
                 if let Some(region) = region {
-                    facts.set(&at.address, key, region);
+                    facts.set(scope.address(), key, region);
                 }
             };
-            set(&self.facts.primary, &home.primary);
-            set(&self.facts.fallback, &home.fallback);
+            set(&self.facts.primary, &at.primary, &home.primary);
+            set(&self.facts.fallback, &at.fallback, &home.fallback);
         }
-        let (here, there) = (at.primary.children(), at.fallback.children());
-        let mut there: BTreeMap<String, Scope<'a>> =
-            there.into_iter().map(|scope| (scope.address().to_owned(), scope)).collect();
-        let inner: Vec<(Call<'a>, BTreeMap<String, Home>)> = here
+        let pairs = paired(at.primary.children(), at.fallback.children());
+        let inner: Vec<(Call<'a>, BTreeMap<String, Home>)> = pairs
             .into_iter()
-            .map(|scope| {
-                let address = scope.address().to_owned();
-                let passed = scope.call().map(|call| passed_to(call, &at.homes));
-                let fallback = there.remove(&address).unwrap_or_else(|| scope.clone());
+            .map(|(primary, fallback)| {
+                let passed = primary.call().map(|call| passed_to(call, &at.homes));
                 let call = Call {
-                    module: scope.module(),
-                    address,
-                    primary: scope,
+                    module: primary.module(),
+                    address: primary.address().to_owned(),
+                    primary,
                     fallback,
                     homes: BTreeMap::new(),
                 };
@@ -260,20 +284,28 @@ impl<'a> Reach<'a, '_> {
         }
     }
 
+    /// Returns where a configuration points that leaves its region to the environment.
+    fn environment(&self, known: bool) -> Home {
+        Home {
+            primary: known.then(|| self.pair.primary.clone()),
+            fallback: known.then(|| self.pair.fallback.clone()),
+        }
+    }
+
     fn home(&self, at: &Call<'a>, provider: &Provider) -> Home {
         let Some(expr) = &provider.region else {
             // Without a word, it is what the environment says, which is set for either region.
             let silent = provider.alias.is_none();
-            return Home {
-                primary: silent.then(|| self.pair.primary.clone()),
-                fallback: silent.then(|| self.pair.fallback.clone()),
-            };
+            return self.environment(silent);
         };
         let text = |value: Value| match value {
             Value::String(text) => Some(text.to_string()),
             _ => None,
         };
         let (here, there) = at.both(expr);
+        if (&here, &there) == (&Value::Null, &Value::Null) {
+            return self.environment(true);
+        }
         let (primary, fallback) = (text(here), text(there));
         // What is fixed to the primary is a finding of its own; the rest is seen as if it were mended.
         let moved = fallback.map(|region| {
@@ -287,21 +319,50 @@ impl<'a> Reach<'a, '_> {
     }
 }
 
+/// Puts the instances of each call in the primary beside those in the fallback: by address, and
+/// where the keys differ, as zones do, in order. What is not made in the fallback is not rebuilt,
+/// and what is made only there is seen as it is there.
+fn paired<'a>(here: Vec<Scope<'a>>, there: Vec<Scope<'a>>) -> Vec<(Scope<'a>, Scope<'a>)> {
+    let name = |scope: &Scope<'a>| scope.call().map(|call| call.name.clone());
+    let mut there: Vec<Option<Scope<'a>>> = there.into_iter().map(Some).collect();
+    let mut found: Vec<(Scope<'a>, Option<Scope<'a>>)> = here
+        .into_iter()
+        .map(|scope| {
+            let same = |other: &Option<Scope<'a>>| {
+                other.as_ref().is_some_and(|other| other.address() == scope.address())
+            };
+            let at = there.iter().position(same);
+            (scope, at.and_then(|at| there[at].take()))
+        })
+        .collect();
+    for (scope, other) in found.iter_mut().filter(|(_, other)| other.is_none()) {
+        let called = name(scope);
+        let next = there.iter_mut().find(|left| left.as_ref().is_some_and(|s| name(s) == called));
+        *other = next.and_then(Option::take);
+    }
+    let only_there = there.into_iter().flatten().map(|scope| (scope.clone(), scope));
+    found.into_iter().filter_map(|(here, there)| Some((here, there?))).chain(only_there).collect()
+}
+
 /// Returns the provider configurations that a call hands down, by their keys in the child.
 fn passed_to(call: &ModuleCall, homes: &BTreeMap<String, Home>) -> BTreeMap<String, Home> {
-    let explicit = call.providers.as_ref().and_then(|expr| expr.object().ok());
-    match explicit {
-        Some(entries) => entries
-            .iter()
-            .filter_map(|entry| {
-                let home = homes.get(&entry.expr().traversal()?.join("."))?;
-                Some((entry.name().to_owned(), home.clone()))
-            })
-            .collect(),
-        // Only configurations without an alias are handed down by themselves.
-        None => {
-            let default = homes.iter().filter(|(key, _)| !key.contains('.'));
-            default.map(|(key, home)| (key.clone(), home.clone())).collect()
-        }
+    // Configurations without an alias are handed down by themselves, also beside others that are
+    // named: Terraform looks for them from the module upwards.
+    let default = homes.iter().filter(|(key, _)| !key.contains('.'));
+    let mut passed: BTreeMap<String, Home> =
+        default.map(|(key, home)| (key.clone(), home.clone())).collect();
+    let Some(providers) = &call.providers else { return passed };
+    let Expression::Object(explicit) = providers.node() else { return passed };
+    let path = |node: &Expression| Some(providers.part(node).traversal()?.join("."));
+    for (key, value) in explicit.iter() {
+        let key = match key {
+            ObjectKey::Ident(name) => Some(name.to_string()),
+            // `aws.edge` is a path, and not a name.
+            ObjectKey::Expression(node) => path(node),
+        };
+        // A configuration that is not known here points nowhere that is known.
+        let home = path(value.expr()).and_then(|path| homes.get(&path).cloned());
+        passed.extend(key.map(|key| (key, home.unwrap_or_default())));
     }
+    passed
 }

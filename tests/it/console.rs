@@ -1,5 +1,6 @@
 //! What expressions come to, asked of the real `terraform console`.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use drctl::config::{
     eval::{Facts, Inputs, Modules, Scope, Value},
     file::SourceFile,
@@ -96,9 +97,10 @@ fn the_table_is_what_terraform_console_says() {
     fs::write(dir.path().join("questions.tf"), questions).unwrap();
     let names: Vec<String> = (0..asked.len()).map(|at| format!("local.q{at}")).collect();
     // The console prints only what the last line comes to, so that there is one.
-    let said = console(dir.path(), &format!("jsonencode([{}])\n", names.join(", ")));
-    let said: String = serde_json::from_str(&said).unwrap();
-    let said: Vec<String> = serde_json::from_str(&said).unwrap();
+    // It also quotes in its own way, so that nothing is to be quoted.
+    let question = format!("base64encode(jsonencode([{}]))\n", names.join(", "));
+    let said = STANDARD.decode(console(dir.path(), &question).trim().trim_matches('"')).unwrap();
+    let said: Vec<String> = serde_json::from_slice(&said).unwrap();
     let mut wrong = Vec::new();
     for ((expression, expected), answer) in asked.iter().zip(&said) {
         if answer != expected {

@@ -4,17 +4,17 @@ use super::value::{Piece, Unknown, Value};
 use std::cell::Cell;
 
 /// How many nodes of expressions and values one question may visit.
-const STEPS: u64 = 2_000_000;
+const STEPS: u64 = 1_000_000;
 /// How many all questions about a root module may visit.
-const TOTAL: u64 = 100_000_000;
+const TOTAL: u64 = 30_000_000;
 /// How deep expressions may stand in each other, through all the names that they use.
 const DEPTH: u32 = 320;
 /// How many values may be in one.
-const SIZE: u64 = 500_000;
+const SIZE: u64 = 250_000;
 /// How deep values may be in each other.
 const NESTED: u32 = 96;
 /// How many bytes a string may have.
-pub(super) const TEXT: usize = 4 << 20;
+pub(super) const TEXT: usize = 1 << 20;
 
 /// A count of what was spent.
 pub(super) struct Cost {
@@ -22,6 +22,7 @@ pub(super) struct Cost {
     total: Cell<u64>,
     depth: Cell<u32>,
     limits: Cell<u64>,
+    question: Cell<u64>,
     refused: Cell<u64>,
 }
 
@@ -32,6 +33,7 @@ impl Default for Cost {
             total: Cell::new(TOTAL),
             depth: Cell::new(0),
             limits: Cell::new(0),
+            question: Cell::new(0),
             refused: Cell::new(0),
         }
     }
@@ -44,6 +46,7 @@ impl Cost {
         if depth == 0 {
             let steps = STEPS.min(self.total.get());
             self.left.set(steps);
+            self.question.set(self.question.get() + 1);
         }
         if depth >= DEPTH || !self.spend(1) {
             return self.limit();
@@ -62,15 +65,20 @@ impl Cost {
         left >= steps
     }
 
-    /// Says that something was too much.
+    /// Says that something was too much from where it was asked, and may not be from elsewhere.
     pub(super) fn limit(&self) -> Value {
         self.limits.set(self.limits.get() + 1);
         Value::Unknown(Unknown::Limit)
     }
 
-    /// How often something was too much.
+    /// How often something was too much from where it was asked.
     pub(super) fn limits(&self) -> u64 {
         self.limits.get()
+    }
+
+    /// The number of the question that is being answered.
+    pub(super) fn question(&self) -> u64 {
+        self.question.get()
     }
 
     /// Notes an error that no `try` saves from.
@@ -87,7 +95,7 @@ impl Cost {
     /// make one that would take forever to walk through.
     pub(super) fn bounded(&self, value: Value) -> Value {
         let plain = match &value {
-            Value::String(text) => text.len() <= TEXT,
+            Value::String(text) => text.len() <= TEXT && self.spend(text.len() as u64 / 256),
             Value::Partial(pieces) => {
                 let length = |piece: &Piece| match piece {
                     Piece::Text(text) => text.len(),
@@ -102,7 +110,8 @@ impl Cost {
             }
             _ => return value,
         };
-        if plain { value } else { self.limit() }
+        // That is so wherever it is asked.
+        if plain { value } else { Value::Unknown(Unknown::Limit) }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{
     convert,
     number::Number,
-    operators,
+    operators::{self, Kind},
     scope::Scope,
     value::{Unknown, Value},
 };
@@ -96,22 +96,25 @@ impl<'f, 'm> Frame<'f, 'm> {
     ) -> Value {
         use crate::config::syntax::Span;
         let value = number.value();
-        if let Some(whole) = value.as_u64() {
+        // The parser made a machine's number of it; the digits are in the text.
+        let written = number.span().zip(self.text).map(|(span, text)| text.slice(&span));
+        if let Some(exact) = written.and_then(Number::parse) {
+            // What is not the same number is another part of the text.
+            let same = value.as_f64().is_some_and(|float| exact.as_f64().total_cmp(&float).is_eq());
+            return if same { Value::Number(exact) } else { self.scope.cost().limit() };
+        }
+        if written.is_some_and(|written| written.starts_with('-')) {
+            // Of a negative zero the parser makes zero.
+            return self.scope.cost().limit();
+        }
+        if let Some(whole) = value.as_u64().filter(|_| written.is_none()) {
             return Value::Number(Number::written(whole));
         }
-        // The parser made a float of it; the digits are in the text.
-        let written = number.span().zip(self.text).map(|(span, text)| text.slice(&span));
-        let Some(float) = value.as_f64() else { return self.scope.cost().limit() };
-        let exact = written
-            .and_then(Number::parse)
-            // What is not the same number is another part of the text.
-            .filter(|exact| exact.as_f64().total_cmp(&float).is_eq());
-        let short = || {
-            let digits = format!("{float}");
-            let few = digits.bytes().filter(u8::is_ascii_digit).count() <= 15;
-            few.then(|| Number::parse(&digits)).flatten()
+        let Some(digits) = value.as_f64().map(|float| float.to_string()) else {
+            return self.scope.cost().limit();
         };
-        match exact.or_else(short) {
+        let few = digits.bytes().filter(u8::is_ascii_digit).count() <= 15;
+        match Number::parse(&digits).filter(|_| few) {
             Some(number) => Value::Number(number),
             None => self.scope.cost().limit(),
         }
@@ -202,6 +205,21 @@ impl<'f, 'm> Frame<'f, 'm> {
             }
         }
         let value = super::functions::call(self, name, &args);
+        // A `null` has a type, which takes part in finding the one that all have in common.
+        if matches!(name, "coalesce" | "merge") && !call.args.expand_final() {
+            let kind = Kind::of(&value);
+            let fits = |(node, arg): (&Expression, &Value)| {
+                let other = || self.kind_of(node, 8);
+                match name {
+                    _ if !arg.is_null() => true,
+                    "merge" => matches!(other(), Kind::Null | Kind::Map | Kind::Any),
+                    _ => kind == Kind::String || other() == Kind::Null || other() == kind,
+                }
+            };
+            if !call.args.iter().zip(&args).all(fits) {
+                return Value::Unknown(Unknown::function(name));
+            }
+        }
         self.scope.cost().bounded(value)
     }
 

@@ -24,6 +24,9 @@ mod template;
 mod types;
 mod value;
 
+#[cfg(test)]
+mod tests;
+
 pub use number::Number;
 pub use scope::{Facts, Inputs, Modules, Scope};
 pub use value::{Piece, Unknown, Value};

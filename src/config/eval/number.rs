@@ -48,6 +48,9 @@ impl Number {
             return None;
         }
         let mantissa = BigInt::parse_bytes(format!("{whole}{fraction_digits}").as_bytes(), 10)?;
+        if negative && mantissa.sign() == Sign::NoSign {
+            return None;
+        }
         let mantissa = if negative { -mantissa } else { mantissa };
         let tens = i64::from(tens) - i64::try_from(fraction_digits.len()).ok()?;
         if tens.abs() > EXACT_TENS {
@@ -134,6 +137,9 @@ impl Number {
 
     /// Returns the product; `None` when it is not certain.
     pub(super) fn times(&self, other: &Self) -> Option<Self> {
+        if self.makes_negative_zero(other) {
+            return None;
+        }
         let product = &self.mantissa * &other.mantissa;
         let whole = Self::rounded(product, self.exponent + other.exponent, Some(WRITTEN))?;
         // It may grow beyond the precision of both, but is never cut down to that.
@@ -144,7 +150,7 @@ impl Number {
 
     /// Returns the quotient; `None` when it is not certain, or the divisor is zero.
     pub(super) fn over(&self, other: &Self) -> Option<Self> {
-        if other.is_zero() {
+        if other.is_zero() || self.makes_negative_zero(other) {
             return None;
         }
         let precision = self.common(other);
@@ -161,6 +167,11 @@ impl Number {
         }
         let rest = left % right;
         Self::rounded(rest, exponent, None)
+    }
+
+    /// Whether a product or a quotient is Terraform's negative zero, which there is none of here.
+    fn makes_negative_zero(&self, other: &Self) -> bool {
+        (self.is_zero() || other.is_zero()) && (self.is_negative() || other.is_negative())
     }
 
     /// Returns it with the other sign.

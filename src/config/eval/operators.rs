@@ -9,6 +9,8 @@ use crate::config::syntax::BinaryOperator;
 
 pub(super) fn negate(value: &Value) -> Value {
     match convert::number(value) {
+        // Terraform has a negative zero, and prints it so.
+        Ok(number) if number.is_zero() => Value::Unknown(Unknown::function("-")),
         Ok(number) => Value::Number(number.negated()),
         Err(why) => Value::Unknown(why),
     }
@@ -87,7 +89,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    fn of(value: &Value) -> Self {
+    pub(super) fn of(value: &Value) -> Self {
         match value {
             Value::Bool(_) => Self::Bool,
             Value::Number(_) => Self::Number,

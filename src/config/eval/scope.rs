@@ -132,6 +132,8 @@ enum Name {
 enum State {
     /// It is being evaluated.
     Open,
+    /// There was no room for it in the question of this number.
+    Limited(u64),
     Done(Value),
 }
 
@@ -225,6 +227,22 @@ impl<'m> Scope<'m> {
             Instances::Single => vec![self.clone()],
             Instances::Unknown(_) => vec![self.within(Instance::Any)],
             Instances::Known(all) => all.into_iter().map(|(_, one)| self.within(one)).collect(),
+        }
+    }
+
+    /// Forgets the modules that it calls, and those that they call.
+    ///
+    /// A module and the one that calls it hold on to each other, so a root that is not released
+    /// stays in memory as long as the program.
+    pub fn release(&self) {
+        let calls = std::mem::take(&mut *self.inner.calls.borrow_mut());
+        for called in calls.into_values() {
+            match &*called {
+                Called::Elsewhere => {}
+                Called::One(scope) | Called::Any(scope, _) => scope.release(),
+                Called::Count(scopes) => scopes.iter().for_each(Self::release),
+                Called::Each(scopes) => scopes.iter().for_each(|(_, scope)| scope.release()),
+            }
         }
     }
 
@@ -351,23 +369,24 @@ impl<'m> Scope<'m> {
     }
 
     fn cached(&self, name: Name, make: impl FnOnce() -> Value) -> Value {
+        let cost = &self.inner.shared.cost;
         // What names of a module come to does not rest on the block that they are used in.
         match self.inner.values.borrow().get(&name) {
             Some(State::Done(value)) => return value.clone(),
             Some(State::Open) => return Value::invalid("it refers to itself"),
-            None => {}
+            Some(State::Limited(question)) if *question == cost.question() => return cost.limit(),
+            Some(State::Limited(_)) | None => {}
         }
         self.inner.values.borrow_mut().insert(name.clone(), State::Open);
-        let cost = &self.inner.shared.cost;
         let limits = cost.limits();
         let value = cost.bounded(make());
-        let mut values = self.inner.values.borrow_mut();
-        if cost.limits() == limits {
-            values.insert(name, State::Done(value.clone()));
+        let state = if cost.limits() == limits {
+            State::Done(value.clone())
         } else {
             // From another place there may be room for it.
-            values.remove(&name);
-        }
+            State::Limited(cost.question())
+        };
+        self.inner.values.borrow_mut().insert(name, state);
         value
     }
 

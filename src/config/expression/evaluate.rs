@@ -3,7 +3,7 @@
 //! Meant for short expressions over known values. Terraform's own files need more: values that are
 //! not known yet, all of its functions, its conversions.
 
-use super::{Expr, functions, literal, static_step, unwrap, without_layout};
+use super::{Expr, literal, static_step, unwrap, without_layout};
 use crate::{
     config::syntax::{Element, Expression, ObjectKey},
     model::{finding::Place, nearest},
@@ -16,7 +16,6 @@ use std::collections::BTreeMap;
 #[derive(Clone, Default)]
 pub struct Scope {
     roots: BTreeMap<String, Value>,
-    functions: bool,
 }
 
 /// An expression that comes to nothing. It never holds a value, since values can be secret.
@@ -40,12 +39,6 @@ impl Scope {
     /// Returns a scope without names.
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// Returns a scope without names and with those of Terraform's functions that are pure,
-    /// simple, and used where a region is named. A runbook has none.
-    pub fn with_functions() -> Self {
-        Self { functions: true, ..Self::default() }
     }
 
     /// Adds a name, or gives it another value.
@@ -75,9 +68,6 @@ impl Expr {
         let mut context = Context::new();
         for (name, value) in &scope.roots {
             context.declare_var(name.as_str(), to_hcl(value));
-        }
-        if scope.functions {
-            functions::declare(&mut context);
         }
         match evaluate(&self.node, &context) {
             Ok(value) => Ok(to_json(value)),

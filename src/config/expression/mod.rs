@@ -2,14 +2,15 @@
 
 mod edit;
 mod evaluate;
-mod functions;
 mod literal;
+mod lookups;
 mod references;
 mod written;
 
 pub use edit::{Edit, Text};
 pub use evaluate::{EvalError, Scope};
 pub use literal::TypeError;
+pub use lookups::Lookup;
 pub use references::Reference;
 pub use written::{HOLE, Written};
 

@@ -5,8 +5,11 @@ mod dr002;
 mod dr003;
 mod dr004;
 mod dr005;
+mod dr006;
+mod dr007;
 mod dr008;
 mod dr009;
+mod dr010;
 mod dr011;
 mod dr012;
 mod dr013;
@@ -30,6 +33,9 @@ mod dr030;
 mod dr031;
 mod dr032;
 mod dr033;
+mod dr034;
+mod dr035;
+mod dr036;
 mod dr037;
 mod dr038;
 mod dr039;
@@ -37,6 +43,11 @@ mod dr040;
 mod dr041;
 mod dr042;
 mod dr043;
+mod dr044;
+mod dr045;
+mod dr046;
+mod dr047;
+mod dr048;
 mod dr050;
 mod dr051;
 mod dr052;
@@ -58,8 +69,11 @@ pub(crate) static ALL: &[&Rule] = &[
     &dr003::RULE,
     &dr004::RULE,
     &dr005::RULE,
+    &dr006::RULE,
+    &dr007::RULE,
     &dr008::RULE,
     &dr009::RULE,
+    &dr010::RULE,
     &dr011::RULE,
     &dr012::RULE,
     &dr013::RULE,
@@ -83,6 +97,9 @@ pub(crate) static ALL: &[&Rule] = &[
     &dr031::RULE,
     &dr032::RULE,
     &dr033::RULE,
+    &dr034::RULE,
+    &dr035::RULE,
+    &dr036::RULE,
     &dr037::RULE,
     &dr038::RULE,
     &dr039::RULE,
@@ -90,6 +107,11 @@ pub(crate) static ALL: &[&Rule] = &[
     &dr041::RULE,
     &dr042::RULE,
     &dr043::RULE,
+    &dr044::RULE,
+    &dr045::RULE,
+    &dr046::RULE,
+    &dr047::RULE,
+    &dr048::RULE,
     &dr050::RULE,
     &dr051::RULE,
     &dr052::RULE,

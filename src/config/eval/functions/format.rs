@@ -128,7 +128,11 @@ fn write(args: &Args<'_>, verb: &Verb, value: &Value, made: &mut Pieces) -> Resu
         'q' if verb.precision.is_none() => {
             encoding::quoted(&super::known_text(&convert::text(value)?)?)
         }
-        't' => convert::boolean(value)?.to_string(),
+        't' => {
+            // It takes no notice of a width.
+            made.text(&convert::boolean(value)?.to_string());
+            return Ok(());
+        }
         'v' => plain(args, verb, value)?,
         'd' | 'b' | 'o' | 'x' | 'X' => {
             made.text(&whole(args, verb, &convert::number(value)?)?);

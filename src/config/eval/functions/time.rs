@@ -127,6 +127,11 @@ pub(super) fn formatdate(args: &Args<'_>) -> Answer {
     let mut made = String::new();
     let mut rest = pattern.as_ref();
     while let Some(first) = rest.chars().next() {
+        if let Some(after) = rest.strip_prefix("''") {
+            made.push('\'');
+            rest = after;
+            continue;
+        }
         if first == '\'' {
             rest = literal(args, &rest[1..], &mut made)?;
             continue;
