@@ -1,9 +1,12 @@
-//! What is called after a region, and so is meant to be there.
+//! What is called after a region, or is there whatever region serves, and so is meant to be there.
 
 use crate::{
-    catalogue::Regions,
-    config::expression::Expr,
-    lint::{mention::Kind, slot::Holder},
+    catalogue::{Catalogue, Regions},
+    config::expression::{Expr, Written},
+    lint::{
+        mention::{Kind, Mention},
+        slot::{Holder, Slot},
+    },
 };
 
 /// Places that AWS calls its regions after, and people their aliases: AWS Regions User Guide,
@@ -70,6 +73,51 @@ pub(crate) fn is_meant(holder: Holder<'_>, kind: Kind) -> bool {
         }
         Holder::Output(_) | Holder::Backend(_) => false,
     }
+}
+
+/// Words for what lives in us-east-1 whatever region serves: certificates and rules of CloudFront,
+/// billing, and the control planes of global services (AWS Fault Isolation Boundaries, appendix A).
+const GLOBAL: &[&str] = &[
+    "cloudfront",
+    "cdn",
+    "edge",
+    "acm",
+    "cert",
+    "certificate",
+    "waf",
+    "wafv2",
+    "global",
+    "virginia",
+    "billing",
+    "route53",
+    "shield",
+];
+
+/// Whether us-east-1 is named for a service that is there and nowhere else.
+pub(crate) fn is_global_service(slot: &Slot<'_>, written: &Written, mention: &Mention) -> bool {
+    if mention.kind.region().is_none_or(|region| region.name != "us-east-1") {
+        return false;
+    }
+    let global = |name: &str| {
+        let name = name.to_lowercase();
+        is_called_after(&name, "us-east-1")
+            || name.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| GLOBAL.contains(&word))
+    };
+    let own = match slot.holder {
+        Holder::Local(name) => global(name),
+        Holder::Variable(variable) => global(&variable.name),
+        Holder::Call(call) => global(&call.name),
+        Holder::Resource(resource) => {
+            Catalogue::builtin().is_global(&resource.kind)
+                || global(&resource.kind)
+                || resource.provider_name().1.is_some_and(|alias| global(&alias))
+        }
+        Holder::Provider(provider) => provider.alias.as_deref().is_some_and(global),
+        Holder::Output(_) | Holder::Backend(_) => false,
+    };
+    own || global(&slot.path)
+        || written.keys.iter().any(|key| global(key))
+        || written.text.contains(":wafv2:us-east-1:") && written.text.contains(":global/")
 }
 
 #[cfg(test)]

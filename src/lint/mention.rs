@@ -176,6 +176,7 @@ fn zone_letter(cloud: Cloud, after: &str) -> usize {
 /// Whether what stands around the name of a region makes an address of it.
 fn is_address(before: &str, after: &str) -> bool {
     before.ends_with("com.amazonaws.")
+        || before.ends_with("com.amazonaws.vpce.")
         || before.ends_with(".dkr.ecr.")
         || [".amazonaws.com", "-docker.pkg.dev", ".run.app", ".elb.amazonaws", ".rds.amazonaws"]
             .iter()

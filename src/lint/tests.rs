@@ -5,7 +5,10 @@ use super::{
     slot::slots,
     subject::{About, Call, Facts, Home, Subject},
 };
-use crate::config::{eval::Value, repository::Repository};
+use crate::config::{
+    eval::Value,
+    repository::{Made, Repository},
+};
 use std::{
     collections::BTreeMap,
     fs,
@@ -45,7 +48,15 @@ fn look(files: &[(&str, &str)], base: &[(&str, Value)], see: impl FnOnce(&Subjec
     let (pair, facts) = (pair(), Facts::new());
     let values = variables(root, &pair, &base, &BTreeMap::new());
     let given_at = BTreeMap::new();
-    let about = About { runbook: None, stack: None, given: &base, given_at: &given_at, lock: None };
+    let made = Made::default();
+    let about = About {
+        made: &made,
+        runbook: None,
+        stack: None,
+        given: &base,
+        given_at: &given_at,
+        lock: None,
+    };
     see(&Subject::new(root, &repository, &pair, &values, &facts, about));
 }
 

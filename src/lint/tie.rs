@@ -2,16 +2,16 @@
 //! finding, by the most specific rule.
 
 use super::{
-    called::{is_called_after, is_meant},
+    called::{is_global_service, is_meant},
     mention::{Kind, Mention},
     slot::{Holder, Slot},
     subject::{Call, Seen, Subject},
 };
 use crate::{
-    catalogue::{Catalogue, Cloud, names},
+    catalogue::{Cloud, names},
     config::{
         eval::Value,
-        expression::Written,
+        expression::{HOLE, Written},
         module::{Resource, ResourceMode},
     },
     model::finding::Extent,
@@ -127,6 +127,14 @@ fn kind(tie: &Tie<'_, '_>) -> Option<Of> {
         (Kind::Zone(region), holder) if region.cloud == Cloud::Aws => {
             (!matches!(holder, Holder::Output(_) | Holder::Provider(_))).then_some(Of::Zone)
         }
+        // The letter is interpolated.
+        (Kind::Within(region), Holder::Resource(_) | Holder::Call(_) | Holder::Local(_))
+            if region.cloud == Cloud::Aws
+                && tie.written.text == format!("{}{HOLE}", region.name)
+                && tie.argument().contains("zone") =>
+        {
+            Some(Of::Zone)
+        }
         (Kind::Within(_), holder) => {
             (!matches!(holder, Holder::Output(_) | Holder::Provider(_))).then_some(Of::Name)
         }
@@ -188,7 +196,15 @@ pub(crate) fn is_used_as_it_is(slot: &Slot<'_>, written: &Written) -> bool {
         && !written.keys.iter().any(|key| names::region_named(key).is_some())
         && !written.functions.iter().any(asks)
         && !is_index(slot, written)
+        && !asks_for_the_region(slot)
         && !is_tag(slot, written)
+}
+
+/// Whether the argument has an answer for each region: `var.region == "us-east-1" ? … : …`.
+fn asks_for_the_region(slot: &Slot<'_>) -> bool {
+    slot.mentions().any(|(written, mention)| {
+        written.compared && matches!(mention.kind, Kind::Region(_) | Kind::Zone(_))
+    })
 }
 
 /// Whether a string chooses from a table: `aws_subnet.a["eu-west-1a"]`.
@@ -225,7 +241,7 @@ fn is_tied(subject: &Subject<'_>, tie: &Tie<'_, '_>, of: Of) -> bool {
     if !matches!(of, Of::Arn | Of::Endpoint) && is_meant(slot.holder, mention.kind) {
         return false;
     }
-    if whole && (speaks_of_roles(slot, written) || is_one_of_many(subject, slot, written)) {
+    if whole && speaks_of_roles(slot, written) || is_one_of_many(subject, slot, written, whole) {
         return false;
     }
     if matches!(of, Of::Value | Of::Zone) && is_default_of_the_root(seen, slot) {
@@ -339,61 +355,19 @@ fn speaks_of_roles(slot: &Slot<'_>, written: &Written) -> bool {
 
 /// Whether other regions stand beside it: then it is a list or a choice of regions, and only one
 /// that is known to lack the fallback ties.
-fn is_one_of_many(subject: &Subject<'_>, slot: &Slot<'_>, written: &Written) -> bool {
+fn is_one_of_many(subject: &Subject<'_>, slot: &Slot<'_>, written: &Written, whole: bool) -> bool {
+    let primary = subject.pair.primary.as_str();
     let beside: Vec<&str> = slot
         .mentions()
         .filter(|(other, _)| other.keys == written.keys && !other.compared && !other.is_key)
-        .filter_map(|(_, mention)| match mention.kind {
-            Kind::Region(region) | Kind::Zone(region) => Some(region.name.as_str()),
-            _ => None,
+        .filter_map(|(other, mention)| {
+            let name = mention.kind.region()?.name.as_str();
+            let alone = matches!(mention.kind, Kind::Region(_) | Kind::Zone(_));
+            // A longer text says the same of another region.
+            let alike = || other.text.replace(name, primary) == written.text;
+            (name != primary && if whole { alone } else { alike() }).then_some(name)
         })
-        .filter(|name| *name != subject.pair.primary)
         .collect();
     let has = |fallback| beside.contains(&fallback);
     !beside.is_empty() && subject.fallback().is_none_or(has)
-}
-
-/// Words for what lives in us-east-1 whatever region serves: certificates and rules of CloudFront,
-/// billing, and the control planes of global services (AWS Fault Isolation Boundaries, appendix A).
-const GLOBAL: &[&str] = &[
-    "cloudfront",
-    "cdn",
-    "edge",
-    "acm",
-    "cert",
-    "certificate",
-    "waf",
-    "wafv2",
-    "global",
-    "virginia",
-    "billing",
-    "route53",
-    "shield",
-];
-
-/// Whether us-east-1 is named for a service that is there and nowhere else.
-fn is_global_service(slot: &Slot<'_>, written: &Written, mention: &Mention) -> bool {
-    if mention.kind.region().is_none_or(|region| region.name != "us-east-1") {
-        return false;
-    }
-    let global = |name: &str| {
-        let name = name.to_lowercase();
-        is_called_after(&name, "us-east-1")
-            || name.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| GLOBAL.contains(&word))
-    };
-    let own = match slot.holder {
-        Holder::Local(name) => global(name),
-        Holder::Variable(variable) => global(&variable.name),
-        Holder::Call(call) => global(&call.name),
-        Holder::Resource(resource) => {
-            Catalogue::builtin().is_global(&resource.kind)
-                || global(&resource.kind)
-                || resource.provider_name().1.is_some_and(|alias| global(&alias))
-        }
-        Holder::Provider(provider) => provider.alias.as_deref().is_some_and(global),
-        Holder::Output(_) | Holder::Backend(_) => false,
-    };
-    own || global(&slot.path)
-        || written.keys.iter().any(|key| global(key))
-        || written.text.contains(":wafv2:us-east-1:") && written.text.contains(":global/")
 }

@@ -2,7 +2,7 @@
 
 use crate::config::{
     expression::HOLE,
-    module::{Module, Resource, ResourceMode},
+    module::{CallTarget, Module, Resource, ResourceMode},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,11 +12,18 @@ pub struct Made {
     /// For each type the last parts of the names, where `None` is one that nobody can tell.
     names: BTreeMap<String, BTreeSet<Option<String>>>,
     copies: bool,
+    /// Where the modules come from that are not in the checkout, in lower case.
+    sources: BTreeSet<String>,
 }
 
 impl Made {
     /// Adds what a module makes.
     pub fn add(&mut self, module: &Module) {
+        let sources = module.calls.iter().filter_map(|call| match &call.target {
+            CallTarget::Remote(source) => Some(source.to_lowercase()),
+            _ => None,
+        });
+        self.sources.extend(sources);
         for resource in module.resources.iter().filter(|r| r.mode == ResourceMode::Managed) {
             self.copies |= resource.kind == "aws_backup_plan" && copies(resource);
             let names = self.names.entry(resource.kind.clone()).or_default();
@@ -27,6 +34,7 @@ impl Made {
     /// Adds what others make.
     pub fn merge(&mut self, other: Self) {
         self.copies |= other.copies;
+        self.sources.extend(other.sources);
         for (kind, names) in other.names {
             self.names.entry(kind).or_default().extend(names);
         }
@@ -43,6 +51,12 @@ impl Made {
         let Some(names) = self.names.get(kind) else { return false };
         let last = last_part(name);
         last.is_none() || names.contains(&None) || names.contains(&last)
+    }
+
+    /// Whether some module comes from elsewhere, from an address with `word` in it: nobody can tell
+    /// from here what such a module makes.
+    pub fn calls_for(&self, word: &str) -> bool {
+        self.sources.iter().any(|source| source.contains(word))
     }
 
     /// Whether some plan of AWS Backup copies what it saves to another vault.
@@ -88,12 +102,14 @@ mod tests {
               }
             }
             resource "aws_kms_alias" "c" { name = var.name }
+            module "vpc" { source = "terraform-aws-modules/vpc/aws" }
         "#;
         fs::write(dir.path().join("main.tf"), text).unwrap();
         let mut made = Made::default();
         assert!(!made.copies_backups());
         made.add(&Module::read(dir.path(), Path::new(""), None).unwrap());
         assert!(made.makes("aws_kms_alias") && !made.makes("aws_vpc") && made.copies_backups());
+        assert!(made.calls_for("vpc") && !made.calls_for("eks"));
         assert!(made.makes_named("aws_ssm_parameter", "/prod/db/password"));
         assert!(!made.makes_named("aws_ssm_parameter", "/prod/db/user"));
         assert!(made.makes_named("aws_kms_alias", "alias/x"), "nobody can tell");

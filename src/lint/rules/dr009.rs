@@ -4,6 +4,7 @@ use crate::{
     catalogue::{Cloud, Regions},
     config::expression::{HOLE, Reference},
     lint::{
+        mention::Kind,
         rule::{Found, Rule},
         slot::{Holder, Slot},
         subject::Seen,
@@ -40,7 +41,13 @@ fn literals(subject: &Subject<'_>, found: &mut Found<'_>) {
     }
     for list in lists {
         let (first, last) = (&list[0], &list[list.len() - 1]);
-        let zones: Vec<String> = list.iter().map(|tie| format!("`{}`", tie.mention.text)).collect();
+        let zones: Vec<String> = list
+            .iter()
+            .map(|tie| match tie.mention.kind {
+                Kind::Within(_) => format!("`{}…`", tie.mention.text),
+                _ => format!("`{}`", tie.mention.text),
+            })
+            .collect();
         let range = first.written.range.start..last.written.range.end;
         let verb = if list.len() == 1 { "is a zone" } else { "are zones" };
         found.add(

@@ -25,7 +25,7 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 /// Words in the name of a store that can be lost, or made again.
-const LOSABLE: [&str; 22] = [
+const LOSABLE: [&str; 27] = [
     "access",
     "artifact",
     "artifacts",
@@ -33,11 +33,13 @@ const LOSABLE: [&str; 22] = [
     "athena",
     "build",
     "cache",
+    "canary",
     "cdn",
     "ci",
     "cloudtrail",
     "codebuild",
     "codepipeline",
+    "e2e",
     "frontend",
     "log",
     "logging",
@@ -46,6 +48,9 @@ const LOSABLE: [&str; 22] = [
     "site",
     "static",
     "temp",
+    "terraform",
+    "tests",
+    "tfstate",
     "tmp",
     "website",
 ];
@@ -97,7 +102,7 @@ fn holds_data<'a>(links: &Links<'_, 'a>, uses: &[Use<'a>], node: Node<'a>) -> bo
     let (body, scope) = (node.resource.body(), &links.call(node).primary);
     let name =
         ["bucket", "name", "identifier", "domain_name"].iter().find_map(|name| body.expr(name));
-    let losable = has_word(&node.resource.name, &LOSABLE)
+    let losable = has_word(&links.call(node).address_of(&node.resource.name), &LOSABLE)
         || name.is_some_and(|name| has_word(name.source(), &LOSABLE));
     let ttl = || blocks(body, "ttl").next().is_some();
     let is_lock = || {

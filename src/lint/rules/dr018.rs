@@ -55,6 +55,8 @@ fn is_for_people(tie: &Tie<'_, '_>) -> bool {
     read(tie.slot.name())
         || tie.written.keys.iter().any(|key| read(key))
         || tie.written.text.contains("console.aws.amazon.com")
+        // A role is there also when the region is down that its name speaks of.
+        || tie.written.text.contains(":iam::")
         // Roles of IAM Identity Center have its home region in their path, wherever they are used.
         || tie.written.text.contains("aws-reserved/sso.amazonaws.com/")
 }

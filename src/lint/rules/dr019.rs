@@ -8,7 +8,7 @@ use crate::{
         rule::{Found, Rule},
         slot::{Holder, Slot},
         subject::Subject,
-        tie::{is_default_of_the_root, is_overridden, is_unused},
+        tie::{is_default_of_the_root, is_overridden, is_unused, is_used_as_it_is},
     },
     model::finding::{Extent, RuleText, Severity},
 };
@@ -41,7 +41,7 @@ fn check(subject: &Subject<'_>, found: &mut Found<'_>) {
             }
             for (written, mention) in slot.mentions() {
                 if mention.kind == Kind::Account
-                    && !written.compared
+                    && is_used_as_it_is(slot, written)
                     && accounts::public(&mention.text).is_none()
                     && is_an_account(slot, written, mention)
                     && !is_of_another_rule(subject, slot, written)

@@ -39,7 +39,9 @@ const PROTECTIONS: [&str; 7] = [
 fn check(subject: &Subject<'_>, found: &mut Found<'_>) {
     for (call, resource) in subject.resources() {
         // What is there once, whatever region serves, is never taken down.
-        if !is_regional(resource) || !is_made(call, resource) {
+        let of_a_cloud =
+            ["aws_", "azurerm_", "google_"].iter().any(|p| resource.kind.starts_with(p));
+        if !of_a_cloud || !is_regional(resource) || !is_made(call, resource) {
             continue;
         }
         for argument in PROTECTIONS {

@@ -29,6 +29,11 @@ const NAMED: usize = 3;
 
 fn check(subject: &Subject<'_>, found: &mut Found<'_>) {
     let root = subject.root().module;
+    // Something that leaves all of it to its caller is not applied from here.
+    let applied = root.backend.is_some() || root.cloud.is_some() || !root.providers.is_empty();
+    if !applied {
+        return;
+    }
     let wanted = wanted(subject);
     let Some(at) = place(root) else { return };
     match subject.about.lock {

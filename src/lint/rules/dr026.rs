@@ -158,7 +158,14 @@ impl Visit for Collector<'_> {
         let is_cwd = node.operators.first().is_some_and(|operator| {
             matches!(operator.value(), TraversalOperator::GetAttr(name) if name.as_str() == "cwd")
         });
-        if is_path && is_cwd && self.files == 0 {
+        let range = self.text.range(&node.span().unwrap_or_default());
+        // The path of a file is right as long as all of them start from the same folder.
+        let is_folder = self
+            .text
+            .as_str()
+            .get(range.end..)
+            .is_some_and(|rest| rest.trim_start_matches([' ', '}']).starts_with('/'));
+        if is_path && is_cwd && self.files == 0 && !is_folder {
             self.take("path.cwd".to_owned(), node);
         }
         visit::visit_traversal(self, node);

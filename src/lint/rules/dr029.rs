@@ -89,7 +89,7 @@ fn check(subject: &Subject<'_>, found: &mut Found<'_>) {
                 made_by.iter().any(|kind| made.makes_named(kind, &written(expr)))
             }
             None => made_by.iter().any(|kind| made.makes(kind)),
-        };
+        } || nouns(&node.resource.kind).iter().any(|noun| made.calls_for(noun));
         let call = links.call(node);
         if is_known
             || is_told(node.resource)
@@ -140,11 +140,36 @@ fn looked_up(resource: &Resource) -> Option<&'static Looked> {
 
 /// Whether an expression says something of a name, and is not only a variable that does.
 fn is_named(expr: &Expr) -> bool {
+    // The region of an ARN is another matter.
+    if written(expr).starts_with("arn:") {
+        return false;
+    }
     expr.literal_string().is_some()
         || expr
             .written()
             .first()
             .is_some_and(|w| !w.text.trim_matches(crate::config::expression::HOLE).is_empty())
+}
+
+/// Returns the words of which one stands in the address of a module elsewhere that makes it.
+fn nouns(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "aws_alb" | "aws_elb" | "aws_lb" => &["alb", "elb", "-lb", "load-balancer"],
+        "aws_db_instance" | "aws_db_snapshot" | "aws_db_subnet_group" | "aws_rds_cluster" => {
+            &["aurora", "rds", "database"]
+        }
+        "aws_dynamodb_table" => &["dynamo"],
+        "aws_ecr_image" | "aws_ecr_repository" => &["ecr"],
+        "aws_ecs_cluster" => &["ecs"],
+        "aws_efs_file_system" => &["efs"],
+        "aws_eks_cluster" => &["eks"],
+        "aws_security_group" | "aws_subnet" | "aws_subnet_ids" | "aws_subnets" | "aws_vpc" => {
+            &["vpc", "network"]
+        }
+        "aws_sns_topic" => &["sns"],
+        "aws_sqs_queue" => &["sqs"],
+        _ => &[],
+    }
 }
 
 fn written(expr: &Expr) -> String {
@@ -159,6 +184,17 @@ fn is_told(resource: &Resource) -> bool {
         .iter()
         .filter(|a| !["count", "for_each", "provider"].contains(&a.name()));
     let mut told = told.peekable();
+    let by_id = resource.body().blocks_of("filter").any(|filter| {
+        let name = filter.body().expr("name").and_then(Expr::literal_string);
+        let values = filter.body().expr("values");
+        let told = values.is_some_and(|values| {
+            values.written().is_empty() && values.references().iter().any(|r| r.path[0] == "var")
+        });
+        told && name.is_some_and(|name| name.ends_with("-id"))
+    });
+    if by_id {
+        return true;
+    }
     told.peek().is_some()
         && resource.body().blocks().is_empty()
         && told.all(|a| {

@@ -24,15 +24,10 @@ pub(crate) const RULE: Rule = Rule {
     check,
 };
 
-/// What a region is entered through. CloudFront is entered everywhere, and is not among it.
-const DOORS: [&str; 6] = [
-    "aws_alb",
-    "aws_api_gateway_domain_name",
-    "aws_apigatewayv2_domain_name",
-    "aws_elb",
-    "aws_globalaccelerator_accelerator",
-    "aws_lb",
-];
+/// What a region is entered through. CloudFront and Global Accelerator are entered everywhere, and
+/// are not among it.
+const DOORS: [&str; 5] =
+    ["aws_alb", "aws_api_gateway_domain_name", "aws_apigatewayv2_domain_name", "aws_elb", "aws_lb"];
 
 /// How a record says that it is one of several.
 const POLICIES: [&str; 8] = [
@@ -82,14 +77,17 @@ fn check(subject: &Subject<'_>, found: &mut Found<'_>) {
 /// Whether it is what customers come in through.
 fn is_door<'a>(links: &Links<'_, 'a>, door: Node<'a>) -> bool {
     let internal = door.resource.body().expr("internal");
-    let internal = internal.map(|expr| truth(&links.call(door).primary, expr) != Some(false));
-    DOORS[..4].contains(&door.resource.kind.as_str()) && !internal.unwrap_or(false)
-        || door.resource.kind == "aws_lb" && internal == Some(false)
+    // Where nobody can tell whether it is internal, nothing is said.
+    let inside = internal.is_some_and(|i| truth(&links.call(door).primary, i) != Some(false));
+    DOORS.contains(&door.resource.kind.as_str()) && !inside
 }
 
 /// Whether the record stands in a zone that only a network sees.
 fn is_private<'a>(links: &Links<'_, 'a>, record: Node<'a>) -> bool {
     let Some(zone) = record.resource.body().expr("zone_id") else { return false };
+    if ["private", "internal"].iter().any(|word| zone.source().contains(word)) {
+        return true;
+    }
     links.targets(record.call, zone).into_iter().any(|zone| {
         let body = zone.resource.body();
         let private = body.expr("private_zone");

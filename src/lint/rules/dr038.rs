@@ -64,6 +64,10 @@ fn check(subject: &Subject<'_>, found: &mut Found<'_>) {
     for seen in &subject.modules {
         for resource in seen.module.resources.iter().filter(|r| r.mode == ResourceMode::Managed) {
             for (list, name, range) in ignored(resource) {
+                let path = list.text().as_str().get(range.clone()).unwrap_or_default();
+                if !is_whole(&name, path) {
+                    continue;
+                }
                 let hidden = HIDDEN.iter().find(|(kind, names, _)| {
                     *kind == resource.kind && names.contains(&name.as_str())
                 });
@@ -77,6 +81,16 @@ fn check(subject: &Subject<'_>, found: &mut Found<'_>) {
             }
         }
     }
+}
+
+/// Whether what is ignored of a block that holds many things matters to a rebuild.
+fn is_whole(name: &str, path: &str) -> bool {
+    let within: &[&str] = match name {
+        "template" => &["containers"],
+        "settings" => &["disk_size", "tier"],
+        _ => return true,
+    };
+    path.trim_matches('"') == name || within.iter().any(|word| path.contains(word))
 }
 
 fn hint(what: &str) -> &'static str {
