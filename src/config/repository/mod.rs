@@ -201,21 +201,25 @@ mod tests {
                 "module \"m\" {\n  source = \"../..\"\n}\nprovider \"aws\" {}\n",
             ),
             ("modules/nobody/main.tf", ""),
+            ("modules/alone/main.tf", "provider \"aws\" {}"),
+            ("modules/applied/main.tf", "terraform {\n  backend \"s3\" {}\n}\n"),
             ("tests/smoke/main.tf", "module \"m\" {\n  source = \"../../stacks/data\"\n}\n"),
             ("docs/readme.md", ""),
         ]);
         assert_eq!(
             roots(&repository),
             [
+                "modules/applied Live 1",
                 "stacks/app Live 1",
                 "stacks/data Live 1",
                 "stacks/network Live 2",
                 "modules/lonely/examples/full Example 2",
                 "tests/smoke Example 1",
+                "modules/alone Library 1",
                 "modules/nobody Library 0",
             ]
         );
-        let network = &repository.roots()[2];
+        let network = &repository.roots()[3];
         assert_eq!(
             network.evidence,
             [
@@ -227,7 +231,7 @@ mod tests {
                 Evidence::LockFile("stacks/network/.terraform.lock.hcl".into()),
             ]
         );
-        assert_eq!(repository.modules().len(), 9);
+        assert_eq!(repository.modules().len(), 11);
         let inner = &repository.module(Path::new("modules/net")).unwrap().calls[0].target;
         assert_eq!(*inner, CallTarget::Local("modules/net/inner".into()));
     }

@@ -99,12 +99,20 @@ fn root(module: &Outline, signs: &[String]) -> Root {
     let lock = signs.iter().filter(|name| *name == LOCK_FILE);
     evidence.extend(lock.map(|name| Evidence::LockFile(path(name))));
     evidence.extend(module.providers.iter().cloned().map(Evidence::Provider));
-    let kind = match (example, evidence.is_empty()) {
-        (Some(_), _) => RootKind::Example,
-        (None, false) => RootKind::Live,
-        (None, true) => RootKind::Library,
+    let weak = evidence.iter().all(|e| matches!(e, Evidence::Provider(_)));
+    let kind = match example {
+        Some(_) => RootKind::Example,
+        // A provider block alone is no sign among modules: many libraries have one.
+        None if evidence.is_empty() || weak && is_among_modules(&module.dir) => RootKind::Library,
+        None => RootKind::Live,
     };
     Root { dir: module.dir.clone(), kind, evidence }
+}
+
+/// Whether a folder lies below one that is for modules, by its name.
+fn is_among_modules(dir: &Path) -> bool {
+    let parents = dir.ancestors().skip(1).filter_map(Path::file_name);
+    parents.into_iter().any(|name| name == "modules" || name == "module")
 }
 
 /// Returns the outermost folder on the way that is for examples or tests.
