@@ -32,9 +32,11 @@ fn read_number(text: &str) -> Result<Number, Unknown> {
     if let Some(number) = Number::parse(text) {
         return Ok(number);
     }
-    let plain = |c: char| c.is_ascii_digit() || "+-._eEpPxXoObBiInNfFtTyYaA".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        // Go reads more notations than the plain one.
+    // Go reads more notations than the plain one, and these are what it could begin with.
+    let digits = text.trim_start_matches(['+', '-']);
+    let number = digits.starts_with(|c: char| c.is_ascii_digit() || c == '.')
+        && digits.chars().all(|c| c.is_ascii_digit() || "+-._eEpP".contains(c));
+    if number || digits.to_ascii_lowercase().starts_with("inf") {
         return Err(Unknown::function("tonumber"));
     }
     Err(Unknown::invalid("a number is required"))
@@ -179,6 +181,9 @@ fn unify_within(values: Vec<Value>, name: &str, depth: usize) -> Result<Vec<Valu
     let known: Vec<Kind> = kinds.iter().copied().filter(|kind| *kind != Kind::Unknown).collect();
     let has_unknown = known.len() < kinds.len();
     let Some(first) = known.first().copied() else { return Ok(values) };
+    if kinds.len() == 1 {
+        return Ok(values);
+    }
     let all = |wanted: &[Kind]| known.iter().all(|kind| wanted.contains(kind));
     if all(&[Kind::String, Kind::Number, Kind::Bool]) {
         if all(&[first]) && (!has_unknown || first == Kind::String) {
@@ -272,13 +277,35 @@ fn same_shape(values: &[&Value], depth: usize) -> bool {
     }
     match kind {
         Kind::List | Kind::Set => {
-            let items: Vec<&Value> = values.iter().flat_map(|value| value.items()).collect();
-            depth > 0 && same_shape(&items, depth - 1)
+            let lists: Vec<&[Value]> =
+                values.iter().filter(|v| !v.is_null()).map(|value| value.items()).collect();
+            let items: Vec<&Value> = lists.iter().copied().flatten().collect();
+            // Of different elements only a tuple can be.
+            let tuples = |length: usize| {
+                lists.iter().all(|list| list.len() == length)
+                    && (0..length).all(|at| {
+                        let column: Vec<&Value> = lists.iter().map(|list| &list[at]).collect();
+                        same_shape(&column, depth - 1)
+                    })
+            };
+            depth > 0
+                && (same_shape(&items, depth - 1)
+                    || kind == Kind::List && tuples(lists.first().map_or(0, |list| list.len())))
         }
         Kind::Map => {
+            let maps: Vec<&Value> = values.iter().copied().filter(|v| !v.is_null()).collect();
             let items: Vec<&Value> =
-                values.iter().flat_map(|value| value.entries().map(|(_, value)| value)).collect();
-            depth > 0 && same_shape(&items, depth - 1)
+                maps.iter().flat_map(|map| map.entries().map(|(_, value)| value)).collect();
+            // Of different values only an object can be.
+            let objects = || {
+                let keys = || first.entries().map(|(key, _)| key);
+                maps.iter().all(|map| map.entries().map(|(key, _)| key).eq(keys()))
+                    && keys().all(|key| {
+                        let column: Vec<&Value> = maps.iter().filter_map(|m| m.get(key)).collect();
+                        same_shape(&column, depth - 1)
+                    })
+            };
+            depth > 0 && (same_shape(&items, depth - 1) || objects())
         }
         _ => true,
     }
@@ -368,5 +395,10 @@ fn both(
     other: Result<Vec<Value>, Unknown>,
     name: &str,
 ) -> Result<Vec<Value>, Unknown> {
-    if one == other { one } else { Err(Unknown::function(name)) }
+    match one {
+        // What has no type in common is no list and no map.
+        Err(why) if why.is_invalid() => other,
+        one if one == other => one,
+        _ => Err(Unknown::function(name)),
+    }
 }

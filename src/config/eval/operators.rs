@@ -55,8 +55,8 @@ fn arithmetic(operator: BinaryOperator, left: &Value, right: &Value) -> Result<V
         (Err(why), _) | (_, Err(why)) if why.is_invalid() => return Err(why),
         (Err(why), _) | (_, Err(why)) => return Err(why),
     };
-    let by_zero = matches!(operator, BinaryOperator::Div | BinaryOperator::Mod) && right.is_zero();
-    if by_zero {
+    // A remainder of a division by zero is no error in Terraform.
+    if operator == BinaryOperator::Div && right.is_zero() {
         return Err(Unknown::invalid("division by zero"));
     }
     let number = |result: Option<Number>| result.map(Value::Number).ok_or(Unknown::Limit);

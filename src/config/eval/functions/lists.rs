@@ -124,7 +124,7 @@ pub(super) fn contains(args: &Args<'_>) -> Answer {
     let wanted = args.given(1)?;
     let mut doubt = None;
     for item in args.items(0)? {
-        match same(item, wanted, args) {
+        match convert::equal(item, wanted) {
             Ok(true) => return Ok(true.into()),
             Ok(false) => {}
             Err(why) => doubt = Some(why),
@@ -133,18 +133,10 @@ pub(super) fn contains(args: &Args<'_>) -> Answer {
     doubt.map_or(Ok(false.into()), Err)
 }
 
-/// Whether an element is what is looked for; of different kinds nothing is certain.
-fn same(item: &Value, wanted: &Value, args: &Args<'_>) -> Result<bool, Unknown> {
-    let kinds_differ = convert::is_plain(item)
-        && convert::is_plain(wanted)
-        && std::mem::discriminant(item) != std::mem::discriminant(wanted);
-    if kinds_differ { Err(args.doubt()) } else { convert::equal(item, wanted) }
-}
-
 pub(super) fn index(args: &Args<'_>) -> Answer {
     let wanted = args.given(1)?;
     for (at, item) in args.list(0)?.iter().enumerate() {
-        if same(item, wanted, args)? {
+        if convert::equal(item, wanted)? {
             return Ok(at.into());
         }
     }
@@ -243,7 +235,7 @@ pub(super) fn range(args: &Args<'_>) -> Answer {
 }
 
 pub(super) fn reverse(args: &Args<'_>) -> Answer {
-    Ok(Value::list(args.list(0)?.iter().rev().cloned()))
+    Ok(Value::list(args.items(0)?.iter().rev().cloned()))
 }
 
 pub(super) fn slice(args: &Args<'_>) -> Answer {
