@@ -54,13 +54,30 @@ fn validate(env: &Env, more: &[&str]) -> Output {
 #[test]
 fn a_finding_is_shown_with_its_code_and_both_what_is_wrong_and_what_to_do() {
     let env = env(&[("app/main.tf", TOPIC)]);
-    insta::assert_snapshot!(validate(&env, &[]), @"");
+    insta::assert_snapshot!(validate(&env, &[]), @r#"
+    --- stdout
+    error[DR004]: the ARN names `ap-northeast-1`, so it leads into the region that is down
+     --> app/main.tf:2:28
+      |
+    2 |   topic_arn = "arn:aws:sns:ap-northeast-1:[SHORT]:orders"
+      |                            ^^^^^^^^^^^^^^
+      |
+      = help: Take the region from the provider: `data "aws_region" "current" {}` and `${data.aws_region.current.region}` (`name` before version 6 of the provider)
+      = fix: Write `var.region` instead
+
+    1 error in 1 root module (2 files, 1 rule)
+    --- exit 1
+    "#);
 }
 
 #[test]
 fn nothing_found_is_said_and_is_no_failure() {
     let env = env(&[("modules/unused/main.tf", TOPIC)]);
-    insta::assert_snapshot!(validate(&env, &[]), @"");
+    insta::assert_snapshot!(validate(&env, &[]), @r"
+    --- stdout
+    nothing found in 1 root module (2 files, 1 rule)
+    --- exit 0
+    ");
     insta::assert_snapshot!(validate(&env, &["modules"]), @"");
     assert_eq!(validate(&env, &["modules", "--all", "--primary", "ap-northeast-1"]).code, Some(1));
 }
@@ -113,7 +130,20 @@ fn only_what_a_change_brings_is_shown() {
     env.commit(&[("app/more.tf", &second)]);
     // What was there only moved.
     env.commit(&[("app/main.tf", &format!("# moved\n\n{TOPIC}"))]);
-    insta::assert_snapshot!(validate(&env, &["--diff-base", "HEAD~2"]), @"");
+    insta::assert_snapshot!(validate(&env, &["--diff-base", "HEAD~2"]), @r#"
+    --- stdout
+    error[DR004]: the ARN names `ap-northeast-1`, so it leads into the region that is down
+     --> app/more.tf:2:28
+      |
+    2 |   topic_arn = "arn:aws:sns:ap-northeast-1:[SHORT]:returns"
+      |                            ^^^^^^^^^^^^^^
+      |
+      = help: Take the region from the provider: `data "aws_region" "current" {}` and `${data.aws_region.current.region}` (`name` before version 6 of the provider)
+      = fix: Write `var.region` instead
+
+    1 error in 1 root module (3 files, 1 rule); 1 known before
+    --- exit 1
+    "#);
     assert_eq!(validate(&env, &["--diff-base", "HEAD"]).code, Some(0));
     insta::assert_snapshot!(validate(&env, &["--diff-base", "nowhere"]), @"");
 }
@@ -121,7 +151,11 @@ fn only_what_a_change_brings_is_shown() {
 #[test]
 fn old_debts_are_written_down_and_new_ones_are_shown() {
     let env = env(&[("app/main.tf", TOPIC)]);
-    insta::assert_snapshot!(validate(&env, &["--write-baseline", "debts.json"]), @"");
+    insta::assert_snapshot!(validate(&env, &["--write-baseline", "debts.json"]), @r"
+    --- stderr
+    1 findings are in debts.json
+    --- exit 0
+    ");
     insta::assert_snapshot!(validate(&env, &["--baseline-file", "debts.json"]), @"");
     env.commit(&[("app/main.tf", &TOPIC.replace("orders", "returns"))]);
     let output = validate(&env, &["--baseline-file", "debts.json"]);
@@ -134,7 +168,21 @@ fn old_debts_are_written_down_and_new_ones_are_shown() {
 #[test]
 fn what_can_be_mended_is_shown_and_then_done() {
     let env = env(&[("app/main.tf", TOPIC)]);
-    insta::assert_snapshot!(validate(&env, &["--fix", "--diff"]), @"");
+    insta::assert_snapshot!(validate(&env, &["--fix", "--diff"]), @r#"
+    --- stdout
+    --- a/app/main.tf
+    +++ b/app/main.tf
+    @@ -1,5 +1,5 @@
+     resource "aws_sns_topic_subscription" "orders" {
+    -  topic_arn = "arn:aws:sns:ap-northeast-1:[SHORT]:orders"
+    +  topic_arn = "arn:aws:sns:${var.region}:[SHORT]:orders"
+       protocol  = "sqs"
+       endpoint  = aws_sqs_queue.orders.arn
+     }
+    --- stderr
+    1 finding can be mended in 1 file; 0 need a hand
+    --- exit 0
+    "#);
     assert_eq!(validate(&env, &[]).code, Some(1), "nothing was changed");
     insta::assert_snapshot!(validate(&env, &["--fix"]), @"");
     assert_eq!(validate(&env, &[]).code, Some(0));
@@ -148,7 +196,11 @@ fn a_comment_answers_a_finding_and_one_that_answers_nothing_is_one() {
     );
     let env = env(&[("app/main.tf", &answered)]);
     let asked = ["validate", "--region", "ap-northeast-2", "--only", "DR004,DR041"];
-    insta::assert_snapshot!(env.run(&asked), @"");
+    insta::assert_snapshot!(env.run(&asked), @r"
+    --- stdout
+    nothing found in 1 root module (2 files, 2 rules); 1 suppressed
+    --- exit 0
+    ");
     env.commit(&[("app/main.tf", &answered.replace(":ap-northeast-1:", ":eu-west-1:"))]);
     insta::assert_snapshot!(env.run(&asked), @"");
 }
@@ -158,7 +210,25 @@ fn an_objective_that_cannot_be_met_is_found_where_it_is_promised() {
     let cluster = "resource \"aws_eks_cluster\" \"this\" {\n  name_prefix = \"shop\"\n}\n\nresource \"aws_eks_node_group\" \"this\" {\n  cluster_name = aws_eks_cluster.this.name\n}\n";
     let env = env(&[("drctl.hcl", RUNBOOK), ("app/main.tf", cluster)]);
     let asked = ["validate", "--only", "DR042,DR043"];
-    insta::assert_snapshot!(env.run(&asked), @"");
+    insta::assert_snapshot!(env.run(&asked), @r#"
+    --- stdout
+    error[DR042]: RTO 10m cannot be met: applying the stacks takes [TIME] at the median, and `aws_eks_cluster.this` alone takes [TIME] at the median
+     --> drctl.hcl:2:13
+      |
+    2 |   rto     = "10m"
+      |             ^^^^^
+      |
+      = help: Provision `aws_eks_cluster.this` before the outage, which saves [TIME], or promise more
+    note: this is what takes longest
+     --> app/main.tf:1:1
+      |
+    1 | resource "aws_eks_cluster" "this" {
+      | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+    1 error in 1 root module (2 files, 2 rules)
+    note: of the objective of [TIME], applying 2 resources is forecast to take [TIME] at the median and [TIME] at the 90th percentile; `aws_eks_cluster.this` dominates with [TIME]; the times of 0 are estimates
+    --- exit 1
+    "#);
     assert_eq!(env.run(&[&asked[..], &["--rto", "1h"]].concat()).code, Some(0));
     let slower = format!(
         "{cluster}\nresource \"aws_db_instance\" \"this\" {{\n  identifier_prefix = aws_eks_node_group.this.id\n}}\n"
@@ -171,7 +241,19 @@ fn an_objective_that_cannot_be_met_is_found_where_it_is_promised() {
 fn a_file_that_terraform_refuses_is_an_error_at_its_place() {
     let env = env(&[("app/main.tf", "locals {\n  a = (1 +\n}\n")]);
     let asked = ["validate", "--region", "ap-northeast-2", "--only", "DR050"];
-    insta::assert_snapshot!(env.run(&asked), @"");
+    insta::assert_snapshot!(env.run(&asked), @r"
+    --- stdout
+    error[DR050]: Invalid expression: Expected the start of an expression, but found an invalid expression token
+     --> app/main.tf:3:1
+      |
+    3 | }
+      | ^
+      |
+      = help: Run `terraform fmt -check ./app` to see what Terraform says
+
+    1 error in 1 root module (2 files, 1 rule)
+    --- exit 1
+    ");
 }
 
 #[test]
@@ -192,13 +274,24 @@ fn rules_explain_themselves() {
     let list = env.run(&["validate", "--explain"]);
     assert!(list.stdout.contains("DR004  error    an ARN names the primary region\n"), "{list}");
     assert!(list.stdout.lines().count() >= 30, "{list}");
-    insta::assert_snapshot!(env.run(&["validate", "--explain", "DR404"]), @"");
+    insta::assert_snapshot!(env.run(&["validate", "--explain", "DR404"]), @r"
+    --- stderr
+    error: there is no rule `DR404`
+      hint: Did you mean `DR004`?
+      hint: Run `drctl validate --explain` to see all rules
+    --- exit 2
+    ");
 }
 
 #[test]
 fn what_cannot_be_used_is_refused_with_what_to_do() {
     let env = env(&[("app/main.tf", TOPIC)]);
-    insta::assert_snapshot!(validate(&env, &["nowhere"]), @"");
+    insta::assert_snapshot!(validate(&env, &["nowhere"]), @r"
+    --- stderr
+    error: failed to find `nowhere`
+      caused by: No such file or directory (os error 2)
+    --- exit 2
+    ");
     insta::assert_snapshot!(validate(&env, &["app/main.tf"]), @"");
     insta::assert_snapshot!(validate(&env, &["--write", "serif=x"]), @"");
     insta::assert_snapshot!(env.run(&["validate", "--only", "DR404"]), @"");
