@@ -52,7 +52,12 @@ fn check(subject: &Subject<'_>, found: &mut Found<'_>) {
         |r: &Resource| r.mode == ResourceMode::Managed && r.kind == "aws_route53_record";
     for record in links.nodes(is_record) {
         let body = record.resource.body();
-        if POLICIES.iter().any(|policy| says(body, policy)) || is_private(&links, record) {
+        // A name for each region is not the one that customers know.
+        let regional = body.expr("name").is_some_and(|name| name.source().contains("region"));
+        if regional
+            || POLICIES.iter().any(|policy| says(body, policy))
+            || is_private(&links, record)
+        {
             continue;
         }
         let alias = blocks(body, "alias").find_map(|(_, alias)| alias.expr("name"));
