@@ -91,6 +91,7 @@ impl Known {
     /// [`BaselineError`] when the text is not one.
     pub fn read(text: &str) -> Result<Self, BaselineError> {
         #[derive(Deserialize)]
+        #[serde(expecting = "a baseline file of drctl")]
         struct Head {
             version: u32,
         }

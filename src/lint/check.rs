@@ -77,9 +77,13 @@ pub fn validate(survey: &Survey<'_>, options: &Options<'_>) -> Result<Report, Mo
     };
     let (mut findings, mut comments, mut files) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
     for mut one in looked {
+        let dir = one.summary.dir.clone();
         report.roots.push(one.summary);
         findings.append(&mut one.findings);
-        comments.extend(one.suppressions.into_iter().map(|s| (key(&s.at), s)));
+        for comment in one.suppressions {
+            let known: &mut Suppression = comments.entry(key(&comment.at)).or_insert(comment);
+            known.roots.push(dir.clone());
+        }
         files.append(&mut one.files);
     }
     let comments: Vec<Suppression> = comments.into_values().collect();

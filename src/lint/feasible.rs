@@ -170,14 +170,17 @@ fn note(now: &Forecast, rto: Objective) -> String {
         let address = &entry.address;
         format!("; `{address}` dominates with {}", Rounded(entry.p50))
     });
-    let guesses = now.counts.guesses + now.counts.classes;
+    let estimates = match now.counts.guesses + now.counts.classes {
+        0 => String::new(),
+        n => format!("; the times of {n} are estimates"),
+    };
     let unseen = match now.unseen.len() {
         0 => String::new(),
         1 => "; a module that is not in the repository was not counted".to_owned(),
         n => format!("; {n} modules that are not in the repository were not counted"),
     };
     format!(
-        "of the objective of {}, applying {} resources is forecast to take {} at the median and {} at the 90th percentile{dominant}; the times of {guesses} are estimates{unseen}",
+        "of the objective of {}, applying {} resources is forecast to take {} at the median and {} at the 90th percentile{dominant}{estimates}{unseen}",
         Rounded(rto.get()),
         now.counts.resources,
         Rounded(now.p50),

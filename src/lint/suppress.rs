@@ -27,6 +27,8 @@ pub(crate) struct Suppression {
     pub(crate) codes: Vec<String>,
     /// Why; empty when it does not say.
     pub(crate) reason: String,
+    /// The folders of the root modules that reach its file.
+    pub(crate) roots: Vec<PathBuf>,
     /// Lines of the file that it speaks of, from the first to the last.
     lines: (usize, usize),
 }
@@ -65,7 +67,8 @@ pub(crate) fn suppressions(file: &SourceFile) -> Vec<Suppression> {
         let lines = if whole { (1, usize::MAX) } else { (line, within.max().unwrap_or(line)) };
         let start = byte_of(text, place.line, comment);
         let at = text.extent_of(start..start + comment.trim_end().len());
-        found.push(Suppression { file: file.path().to_owned(), at, codes, reason, lines });
+        let file = file.path().to_owned();
+        found.push(Suppression { file, at, codes, reason, roots: Vec::new(), lines });
     }
     found
 }

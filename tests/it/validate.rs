@@ -78,7 +78,12 @@ fn nothing_found_is_said_and_is_no_failure() {
     nothing found in 1 root module (2 files, 1 rule)
     --- exit 0
     ");
-    insta::assert_snapshot!(validate(&env, &["modules"]), @"");
+    insta::assert_snapshot!(validate(&env, &["modules"]), @r"
+    --- stdout
+    nothing found in 0 root modules (2 files, 1 rule)
+    note: there is no live root module; an example or a library that nobody calls was left out: `--all` looks at it
+    --- exit 0
+    ");
     assert_eq!(validate(&env, &["modules", "--all", "--primary", "ap-northeast-1"]).code, Some(1));
 }
 
@@ -109,7 +114,7 @@ fn one_run_writes_every_format() {
     assert_eq!(output.code, Some(1));
     let json: Value = serde_json::from_str(&output.stdout).unwrap();
     assert_eq!(json["findings"][0]["code"], "DR004");
-    assert_eq!(json["findings"][0]["line"], 2);
+    assert_eq!(json["findings"][0]["at"]["line"], 2);
     assert_eq!(json["summary"]["errors"], 1);
     let read = |name: &str| fs::read_to_string(env.repo().join(name)).unwrap();
     let sarif: Value = serde_json::from_str(&read("out.sarif")).unwrap();
@@ -145,7 +150,12 @@ fn only_what_a_change_brings_is_shown() {
     --- exit 1
     "#);
     assert_eq!(validate(&env, &["--diff-base", "HEAD"]).code, Some(0));
-    insta::assert_snapshot!(validate(&env, &["--diff-base", "nowhere"]), @"");
+    insta::assert_snapshot!(validate(&env, &["--diff-base", "nowhere"]), @r"
+    --- stderr
+    error: `$ENV/repo` has no branch, tag or commit `nowhere`
+      hint: Choose one of `main`
+    --- exit 2
+    ");
 }
 
 #[test]
@@ -153,16 +163,26 @@ fn old_debts_are_written_down_and_new_ones_are_shown() {
     let env = env(&[("app/main.tf", TOPIC)]);
     insta::assert_snapshot!(validate(&env, &["--write-baseline", "debts.json"]), @r"
     --- stderr
-    1 findings are in debts.json
+    1 finding is in debts.json
     --- exit 0
     ");
-    insta::assert_snapshot!(validate(&env, &["--baseline-file", "debts.json"]), @"");
+    insta::assert_snapshot!(validate(&env, &["--baseline-file", "debts.json"]), @r"
+    --- stdout
+    nothing found in 1 root module (2 files, 1 rule); 1 known before
+    --- exit 0
+    ");
     env.commit(&[("app/main.tf", &TOPIC.replace("orders", "returns"))]);
     let output = validate(&env, &["--baseline-file", "debts.json"]);
     assert_eq!(output.code, Some(1));
     assert!(output.stdout.contains("1 of the findings in the baseline file"), "{output}");
     fs::write(env.repo().join("debts.json"), "[]").unwrap();
-    insta::assert_snapshot!(validate(&env, &["--baseline-file", "debts.json"]), @"");
+    insta::assert_snapshot!(validate(&env, &["--baseline-file", "debts.json"]), @r"
+    --- stderr
+    error: the baseline file cannot be read
+      caused by: invalid length 0, expected a baseline file of drctl at line 1 column 2
+      hint: Write it anew with `drctl validate --write-baseline FILE`
+    --- exit 2
+    ");
 }
 
 #[test]
@@ -184,7 +204,11 @@ fn what_can_be_mended_is_shown_and_then_done() {
     --- exit 0
     "#);
     assert_eq!(validate(&env, &[]).code, Some(1), "nothing was changed");
-    insta::assert_snapshot!(validate(&env, &["--fix"]), @"");
+    insta::assert_snapshot!(validate(&env, &["--fix"]), @r"
+    --- stderr
+    1 finding mended in 1 file; 0 need a hand
+    --- exit 0
+    ");
     assert_eq!(validate(&env, &[]).code, Some(0));
 }
 
@@ -202,7 +226,19 @@ fn a_comment_answers_a_finding_and_one_that_answers_nothing_is_one() {
     --- exit 0
     ");
     env.commit(&[("app/main.tf", &answered.replace(":ap-northeast-1:", ":eu-west-1:"))]);
-    insta::assert_snapshot!(env.run(&asked), @"");
+    insta::assert_snapshot!(env.run(&asked), @r"
+    --- stdout
+    warning[DR041]: there is nothing here that DR004 finds
+     --> app/main.tf:2:3
+      |
+    2 |   # drctl:ignore DR004 the topic of the archive, which stays
+      |   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: Take the comment away
+
+    1 warning in 1 root module (2 files, 2 rules)
+    --- exit 1
+    ");
 }
 
 #[test]
@@ -226,7 +262,7 @@ fn an_objective_that_cannot_be_met_is_found_where_it_is_promised() {
       | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 
     1 error in 1 root module (2 files, 2 rules)
-    note: of the objective of [TIME], applying 2 resources is forecast to take [TIME] at the median and [TIME] at the 90th percentile; `aws_eks_cluster.this` dominates with [TIME]; the times of 0 are estimates
+    note: of the objective of [TIME], applying 2 resources is forecast to take [TIME] at the median and [TIME] at the 90th percentile; `aws_eks_cluster.this` dominates with [TIME]
     --- exit 1
     "#);
     assert_eq!(env.run(&[&asked[..], &["--rto", "1h"]].concat()).code, Some(0));
@@ -234,7 +270,20 @@ fn an_objective_that_cannot_be_met_is_found_where_it_is_promised() {
         "{cluster}\nresource \"aws_db_instance\" \"this\" {{\n  identifier_prefix = aws_eks_node_group.this.id\n}}\n"
     );
     env.commit(&[("app/main.tf", &slower)]);
-    insta::assert_snapshot!(env.run(&[&asked[..], &["--rto", "1h", "--baseline", "HEAD~1"]].concat()), @"");
+    insta::assert_snapshot!(env.run(&[&asked[..], &["--rto", "1h", "--baseline", "HEAD~1"]].concat()), @r#"
+    --- stdout
+    warning[DR043]: applying the stacks takes [TIME] at the median, [TIME] more than before: `aws_db_instance.this` is now on the critical path with [TIME]
+     --> drctl.hcl:2:13
+      |
+    2 |   rto     = "10m"
+      |             ^^^^^
+      |
+      = help: Let nothing wait for `aws_db_instance.this` that need not, or provision it before the outage, which saves [TIME]
+
+    1 warning in 1 root module (2 files, 2 rules)
+    note: of the objective of [TIME], applying 3 resources is forecast to take [TIME] at the median and [TIME] at the 90th percentile; `aws_eks_cluster.this` dominates with [TIME]
+    --- exit 1
+    "#);
 }
 
 #[test]
@@ -290,13 +339,37 @@ fn what_cannot_be_used_is_refused_with_what_to_do() {
     --- stderr
     error: failed to find `nowhere`
       caused by: No such file or directory (os error 2)
+      hint: Name a folder of a checkout
     --- exit 2
     ");
-    insta::assert_snapshot!(validate(&env, &["app/main.tf"]), @"");
-    insta::assert_snapshot!(validate(&env, &["--write", "serif=x"]), @"");
-    insta::assert_snapshot!(env.run(&["validate", "--only", "DR404"]), @"");
+    insta::assert_snapshot!(validate(&env, &["app/main.tf"]), @r"
+    --- stderr
+    error: `app/main.tf` is not a folder
+      hint: Name the folder that the file stands in: a module is all files of a folder
+    --- exit 2
+    ");
+    insta::assert_snapshot!(validate(&env, &["--write", "serif=x"]), @r"
+    --- stderr
+    error: invalid value 'serif=x' for '--write <FORMAT=FILE>': there is no format `serif`; did you mean `sarif`?
+
+    For more information, try '--help'.
+    --- exit 2
+    ");
+    insta::assert_snapshot!(env.run(&["validate", "--only", "DR404"]), @r"
+    --- stderr
+    error: invalid value 'DR404' for '--only <CODES>': there is no rule `DR404`; `drctl validate --explain` lists them
+
+    For more information, try '--help'.
+    --- exit 2
+    ");
     env.commit(&[("drctl.hcl", "service \"shop\" {\n  rot = \"1h\"\n}\n")]);
-    insta::assert_snapshot!(env.run(&["validate"]), @"");
+    insta::assert_snapshot!(env.run(&["validate"]), @r"
+    --- stderr
+    error: the runbook has 1 mistake(s):
+      drctl.hcl:2:3: `service` has no attribute `rot`
+        Did you mean `rto`?
+    --- exit 2
+    ");
 }
 
 #[test]

@@ -234,7 +234,8 @@ impl Validate {
         if let Some(file) = &self.write_baseline {
             let known = Known::of(&report.findings);
             write(file, &known.to_text())?;
-            ui.say(&format!("{} findings are in {}\n", report.findings.len(), file.display()));
+            let known = count(report.findings.len(), "finding is", "findings are");
+            ui.say(&format!("{known} in {}\n", file.display()));
             return Ok(Exit::Met);
         }
         self.show(&report, &read, ui)
@@ -543,7 +544,8 @@ impl Whereabouts {
     fn of(path: &Path) -> Result<Self, CliError> {
         let real = fs::canonicalize(path)
             .with_context(|| format!("failed to find `{}`", path.display()))
-            .or_exit(Exit::Usage)?;
+            .or_exit(Exit::Usage)
+            .map_err(|error| error.hint("Name a folder of a checkout"))?;
         if !real.is_dir() {
             let error = anyhow!("`{}` is not a folder", path.display());
             return Err(CliError::new(Exit::Usage, error).hint(

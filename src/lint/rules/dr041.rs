@@ -47,7 +47,7 @@ pub(crate) fn unused_suppression(rule: &RuleText, comment: &Suppression) -> Find
         message,
         hint: hint.to_owned(),
         subject: comment.file.display().to_string(),
-        roots: Vec::new(),
+        roots: comment.roots.clone(),
         values: None,
         related: Vec::new(),
         fix: None,
