@@ -12,12 +12,16 @@ use crate::{
 use rayon::prelude::*;
 use std::{
     collections::BTreeMap,
+    fs,
     path::{Path, PathBuf},
 };
 
 /// A checkout of more configuration than this is read again for each root, and not kept: a syntax
 /// tree takes about twenty times the memory of its text.
 const KEPT: u64 = 4 << 20;
+
+/// A file of more bytes than this is not read by `file` and its like: evaluation takes no more.
+const LARGEST_READ: u64 = 1 << 20;
 
 /// Which modules a checkout has, and which of them people apply.
 pub struct Survey<'j> {
@@ -63,6 +67,8 @@ impl Outline {
 
 /// Root modules with every local module that they reach.
 pub struct Reached<'s> {
+    /// The checkout, without symbolic links.
+    inside: &'s Path,
     kept: &'s BTreeMap<PathBuf, Module>,
     read: BTreeMap<PathBuf, Module>,
 }
@@ -70,6 +76,14 @@ pub struct Reached<'s> {
 impl Modules for Reached<'_> {
     fn module(&self, dir: &Path) -> Option<&Module> {
         self.kept.get(dir).or_else(|| self.read.get(dir))
+    }
+
+    fn read(&self, path: &Path) -> Option<Vec<u8>> {
+        let real = fs::canonicalize(self.inside.join(path)).ok()?;
+        let metadata = fs::metadata(&real).ok()?;
+        // A pipe or a device would be waited for.
+        let fits = metadata.is_file() && metadata.len() <= LARGEST_READ;
+        (real.starts_with(self.inside) && fits).then(|| fs::read(real).ok()).flatten()
     }
 }
 
@@ -142,7 +156,8 @@ impl<'j> Survey<'j> {
     ///
     /// [`ModuleError`] for a folder that cannot be listed any more.
     pub fn reach(&self, dirs: &[&Path]) -> Result<Reached<'_>, ModuleError> {
-        let mut reached = Reached { kept: &self.kept, read: BTreeMap::new() };
+        let mut reached =
+            Reached { inside: &self.paths.inside, kept: &self.kept, read: BTreeMap::new() };
         let mut open: Vec<PathBuf> = dirs.iter().map(|dir| (*dir).to_owned()).collect();
         while let Some(dir) = open.pop() {
             if reached.module(&dir).is_some() || !self.paths.known.contains(&dir) {
@@ -156,5 +171,43 @@ impl<'j> Survey<'j> {
             reached.read.insert(dir, module);
         }
         Ok(reached)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{
+        eval::{Facts, Inputs, Scope, Value},
+        module::Resource,
+    };
+
+    struct NoFacts;
+
+    impl Facts for NoFacts {
+        fn attribute(&self, _: &str, _: &Resource, _: &[String]) -> Option<Value> {
+            None
+        }
+    }
+
+    #[test]
+    fn files_are_read_inside_the_checkout_and_nowhere_else() {
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("secret"), "s").unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+        write("a.json", "{\"region\": \"eu-west-1\"}");
+        std::os::unix::fs::symlink(outside.path().join("secret"), dir.path().join("link")).unwrap();
+        write(
+            "main.tf",
+            "locals {\n  a = jsondecode(file(\"${path.module}/a.json\")).region\n  b = file(\"${path.module}/link\")\n  c = file(\"../secret\")\n}\n",
+        );
+        let survey = Survey::read(dir.path(), None).unwrap();
+        let reached = survey.reach(&[Path::new("")]).unwrap();
+        let root = reached.module(Path::new("")).unwrap();
+        let inputs = Inputs { variables: BTreeMap::new(), workspace: None, facts: &NoFacts };
+        let scope = Scope::root(root, &reached, inputs);
+        assert_eq!(scope.local("a"), Value::string("eu-west-1"));
+        assert!(!scope.local("b").is_known() && !scope.local("c").is_known());
     }
 }
