@@ -6,7 +6,7 @@ FEATURES := $(strip $(VENDORED))
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo yes)
 TEST := $(if $(NEXTEST),cargo nextest run --no-fail-fast,cargo test --no-fail-fast)
 
-.PHONY: help tools build install demo demo-failover test test-real lint fmt snap bench docs ci
+.PHONY: help tools build install demo demo-failover test test-real lint fmt snap fuzz bench docs ci
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ fmt: ## Format the code
 
 snap: ## Run the tests and accept what they now print
 	INSTA_UPDATE=always $(TEST) --features "test-fakes $(FEATURES)"
+
+fuzz: ## Feed the parser what nobody would write: `make fuzz`, `make fuzz TARGET=validate FOR=600`
+	@tests/fuzz/run.sh $(or $(FOR),60) $(or $(TARGET),parse)
 
 bench: tools ## Measure drctl against the bare Terraform: `make bench`, `make bench CASE=thousand`
 	cargo bench --bench cost --features "$(FEATURES)" -- $(CASE)

@@ -2,8 +2,12 @@
 //!
 //! Every row does the same work twice: `terraform init && plan && apply` by hand
 //! with Terraform's local state, and `drctl failover` on a repository that holds
-//! the same files. The two take turns, and medians are compared.
+//! the same files. The two take turns, and medians are compared. What `validate`
+//! costs stands beside what other programs take to look at the same files.
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, and may panic")]
+
+mod tree;
+mod validate;
 
 use std::{
     env, fs,
@@ -17,7 +21,7 @@ const DRCTL: &str = env!("CARGO_BIN_EXE_drctl");
 fn main() {
     // `cargo bench` passes `--bench`; anything else names the rows to run.
     let wanted: Vec<String> = env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
-    let rows: [(&str, fn()); 7] = [
+    let rows: [(&str, fn()); 9] = [
         ("one", || overhead("one", 1, 7, Duration::from_millis(150), 1.0)),
         ("hundred", || overhead("hundred", 100, 5, Duration::from_millis(50), 1.05)),
         ("four", four_stacks),
@@ -25,6 +29,8 @@ fn main() {
         ("simulated-hundred", || simulated("simulated-hundred", 100, 3)),
         ("simulated-thousand", || simulated("simulated-thousand", 1_000, 1)),
         ("inference", inference),
+        ("validate", validate::thousand),
+        ("validate-large", validate::large),
     ];
     println!("{:<34} {:>9} {:>9} {:>7}  goal", "case", "bare", "drctl", "ratio");
     for (name, run) in rows {
@@ -194,14 +200,18 @@ fn repository(dir: &Path, stacks: &[(&str, &str)]) -> PathBuf {
         runbook += &format!("\nstack \"{name}\" {{\n  path = \"{name}\"\n}}\n");
     }
     fs::write(repo.join("drctl.hcl"), runbook).unwrap();
+    commit(&repo);
+    repo
+}
+
+fn commit(dir: &Path) {
     let git = |args: &[&str]| {
         let as_nobody = ["-c", "user.name=bench", "-c", "user.email=bench@localhost"];
-        run(Command::new("git").args(as_nobody).args(args).current_dir(&repo));
+        run(Command::new("git").args(as_nobody).args(args).current_dir(dir));
     };
     git(&["init", "-q"]);
     git(&["add", "."]);
     git(&["commit", "-q", "-m", "bench"]);
-    repo
 }
 
 fn run(command: &mut Command) {

@@ -3,7 +3,7 @@
 //! Meant for short expressions over known values. Terraform's own files need more: values that are
 //! not known yet, all of its functions, its conversions.
 
-use super::{Expr, literal, static_step, unwrap, without_layout};
+use super::{Expr, arithmetic, literal, static_step, unwrap, without_layout};
 use crate::{
     config::syntax::{Element, Expression, ObjectKey},
     model::{finding::Place, nearest},
@@ -68,6 +68,11 @@ impl Expr {
         let mut context = Context::new();
         for (name, value) in &scope.roots {
             context.declare_var(name.as_str(), to_hcl(value));
+        }
+        let operand = |node: &Expression| evaluate(node, &context).ok();
+        if let Some(span) = arithmetic::undefined(&self.node, &operand) {
+            let message = "this comes to no number, as far as can be told".into();
+            return Err(EvalError { place: self.text.place(&span), message });
         }
         match evaluate(&self.node, &context) {
             Ok(value) => Ok(to_json(value)),

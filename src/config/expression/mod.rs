@@ -1,5 +1,6 @@
 //! An expression with its place: what it refers to, what it literally says, what it comes to.
 
+mod arithmetic;
 mod edit;
 mod evaluate;
 mod literal;
