@@ -129,8 +129,8 @@ impl<'s, 'a> Links<'s, 'a> {
         open: &mut BTreeSet<(usize, String)>,
         found: &mut Vec<Node<'a>>,
     ) {
-        for reference in expr.references() {
-            self.follow(call, &reference.path, open, found);
+        for path in expr.paths() {
+            self.follow(call, &path, open, found);
         }
     }
 

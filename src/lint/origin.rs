@@ -48,8 +48,8 @@ impl<'a> Trace<'_, 'a, '_> {
         if depth > MAX_DEPTH {
             return;
         }
-        for reference in expr.references() {
-            let path: Vec<&str> = reference.path.iter().map(String::as_str).collect();
+        for path in expr.paths() {
+            let path: Vec<&str> = path.iter().map(String::as_str).collect();
             match path[..] {
                 ["each" | "count", ..] => self.found.push(Origin::Instance),
                 ["var", name, ..] => self.variable(call, name, depth),

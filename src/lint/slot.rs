@@ -1,6 +1,6 @@
 //! Everything that a module says, argument by argument.
 
-use super::mention::{Mention, mentions};
+use super::mention::{Kind, Mention, mentions};
 use crate::{
     config::{
         body::{Attribute, Block, Body},
@@ -70,6 +70,11 @@ impl<'a> Slot<'a> {
     /// Returns the last part of its path.
     pub(crate) fn name(&self) -> &'a str {
         self.argument.name()
+    }
+
+    /// Whether one of its strings names something of a kind.
+    pub(crate) fn names(&self, kind: Kind) -> bool {
+        self.mentions().any(|(_, mention)| mention.kind == kind)
     }
 
     /// Returns what its strings name, each with the string that it stands in.

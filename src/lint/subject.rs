@@ -17,7 +17,11 @@ use crate::{
     model::finding::Extent,
     runbook::{Runbook, Stack},
 };
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, HashSet},
+    path::Path,
+};
 
 /// One root module as the rules see it.
 pub(crate) struct Subject<'a> {
@@ -56,6 +60,8 @@ pub(crate) struct Seen<'a> {
     pub(crate) slots: Vec<Slot<'a>>,
     /// The address under which it is first reached; empty for the root.
     pub(crate) address: String,
+    /// What its arguments read, by the first two names of each path.
+    read: OnceCell<HashSet<(String, String)>>,
 }
 
 /// A module as one call reaches it, in either region.
@@ -125,8 +131,7 @@ impl<'a> Subject<'a> {
         let mut seen: Vec<Seen<'a>> = Vec::new();
         for call in &calls {
             if !seen.iter().any(|known| known.module.dir == call.module.dir) {
-                let (module, address) = (call.module, call.address.clone());
-                seen.push(Seen { module, slots: slots(module), address });
+                seen.push(Seen::new(call.module, call.address.clone()));
             }
         }
         Self { calls, modules: seen, pair, about }
@@ -180,7 +185,24 @@ impl Drop for Subject<'_> {
     }
 }
 
-impl Seen<'_> {
+impl<'a> Seen<'a> {
+    pub(crate) fn new(module: &'a Module, address: String) -> Self {
+        Self { module, slots: slots(module), address, read: OnceCell::new() }
+    }
+
+    /// Whether an argument of the module reads `root.name`, or all of `root`.
+    pub(crate) fn reads(&self, root: &str, name: &str) -> bool {
+        let read = self.read.get_or_init(|| {
+            let paths = self.slots.iter().flat_map(|slot| slot.expr().paths());
+            let first_two = |path: Vec<String>| {
+                let mut names = path.into_iter();
+                (names.next().unwrap_or_default(), names.next().unwrap_or_default())
+            };
+            paths.map(first_two).filter(|(root, _)| root == "var" || root == "local").collect()
+        });
+        let has = |name: &str| read.contains(&(root.to_owned(), name.to_owned()));
+        has(name) || has("")
+    }
     /// Returns an address in this module as it is seen from the root.
     pub(crate) fn address_of(&self, address: &str) -> String {
         join(&self.address, address)

@@ -273,15 +273,7 @@ pub(crate) fn is_unused(seen: &Seen<'_>, slot: &Slot<'_>) -> bool {
         Holder::Local(name) => ("local", name),
         _ => return false,
     };
-    let reads = |slot: &Slot<'_>| {
-        slot.expr().source().contains(name)
-            && slot.expr().references().iter().any(|reference| {
-                let path = &reference.path;
-                path.first().is_some_and(|first| first == root)
-                    && path.get(1).is_none_or(|second| second == name)
-            })
-    };
-    !seen.slots.iter().any(reads)
+    !seen.reads(root, name)
 }
 
 /// Whether the argument comes to something else in the fallback, so that the literal is one of

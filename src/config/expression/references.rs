@@ -2,13 +2,9 @@
 
 use super::{Expr, static_step};
 use crate::{
-    config::{
-        syntax::{
-            Decorated, Expression, ForDirective, ForExpr, Ident, Span, Traversal,
-            TraversalOperator,
-            visit::{self, Visit},
-        },
-        text::SourceText,
+    config::syntax::{
+        Decorated, Expression, ForDirective, ForExpr, Ident, Span, Traversal, TraversalOperator,
+        visit::{self, Visit},
     },
     model::finding::Place,
 };
@@ -40,19 +36,42 @@ impl Expr {
     ///
     /// Variables of a `for` are not references, nor are functions and the keys of an object.
     pub fn references(&self) -> Vec<Reference> {
-        let mut collector = Collector { text: &self.text, bound: Vec::new(), found: Vec::new() };
+        let place = |found: Found| Reference {
+            path: found.path,
+            beyond: found.beyond,
+            place: self.text.place(&found.span),
+            range: self.text.range(&found.span),
+        };
+        self.found().into_iter().map(place).collect()
+    }
+
+    /// Returns the paths of all that the expression refers to, in order: the same as
+    /// [`references`](Expr::references), for less, where nobody asks for places.
+    pub fn paths(&self) -> Vec<Vec<String>> {
+        self.found().into_iter().map(|found| found.path).collect()
+    }
+
+    fn found(&self) -> Vec<Found> {
+        let mut collector = Collector::default();
         collector.visit_expr(&self.node);
         collector.found
     }
 }
 
-struct Collector<'a> {
-    text: &'a SourceText,
-    bound: Vec<String>,
-    found: Vec<Reference>,
+/// A reference as the syntax tree has it.
+struct Found {
+    path: Vec<String>,
+    beyond: Vec<String>,
+    span: Range<usize>,
 }
 
-impl Collector<'_> {
+#[derive(Default)]
+struct Collector {
+    bound: Vec<String>,
+    found: Vec<Found>,
+}
+
+impl Collector {
     /// Runs `body` with the variables of a `for`.
     fn bind(
         &mut self,
@@ -67,8 +86,7 @@ impl Collector<'_> {
     }
 
     fn take(&mut self, path: Vec<String>, beyond: Vec<String>, node: &impl Span) {
-        let range = self.text.range(&node.span().unwrap_or_default());
-        self.found.push(Reference { path, beyond, place: self.text.place_of(node), range });
+        self.found.push(Found { path, beyond, span: node.span().unwrap_or_default() });
     }
 
     fn root(&self, node: &Expression) -> Option<String> {
@@ -82,7 +100,7 @@ impl Collector<'_> {
     }
 }
 
-impl Visit for Collector<'_> {
+impl Visit for Collector {
     fn visit_expr(&mut self, node: &Expression) {
         if let Some(root) = self.root(node) {
             self.take(vec![root], Vec::new(), node);

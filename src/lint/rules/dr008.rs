@@ -24,7 +24,7 @@ pub(crate) const RULE: Rule = Rule {
 
 fn check(subject: &Subject<'_>, found: &mut Found<'_>) {
     for (seen, slot) in subject.slots() {
-        if !stands_for_something(slot) || is_unused(seen, slot) {
+        if !slot.names(Kind::Image) || !stands_for_something(slot) || is_unused(seen, slot) {
             continue;
         }
         for (written, mention) in slot.mentions() {

@@ -24,7 +24,10 @@ pub(crate) const RULE: Rule = Rule {
 
 fn check(subject: &Subject<'_>, found: &mut Found<'_>) {
     for (seen, slot) in subject.slots() {
-        if matches!(slot.holder, Holder::Output(_) | Holder::Backend(_)) || is_unused(seen, slot) {
+        if !slot.names(Kind::Object)
+            || matches!(slot.holder, Holder::Output(_) | Holder::Backend(_))
+            || is_unused(seen, slot)
+        {
             continue;
         }
         for (written, mention) in slot.mentions() {

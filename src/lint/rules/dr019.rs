@@ -33,7 +33,8 @@ fn check(subject: &Subject<'_>, found: &mut Found<'_>) {
     for seen in &subject.modules {
         let mut accounts: BTreeMap<&str, Vec<(Extent, String)>> = BTreeMap::new();
         for slot in &seen.slots {
-            if is_default_of_the_root(seen, slot)
+            if !slot.names(Kind::Account)
+                || is_default_of_the_root(seen, slot)
                 || is_overridden(subject, seen, slot)
                 || is_unused(seen, slot)
             {
