@@ -130,7 +130,8 @@ fn is_asked(slot: &Slot<'_>) -> bool {
 /// Returns the part of an argument's value that names the primary in both regions.
 fn staying(call: &Call<'_>, slot: &Slot<'_>, primary: &str) -> Option<Stays> {
     let expr = slot.expr();
-    if expr.references().is_empty() && expr.literal().is_some() {
+    // Text that stands in the argument itself is a finding of another rule.
+    if expr.paths().is_empty() {
         return None;
     }
     let of = |scope: &crate::config::eval::Scope<'_>| -> Vec<String> {
@@ -145,8 +146,13 @@ fn staying(call: &Call<'_>, slot: &Slot<'_>, primary: &str) -> Option<Stays> {
         }
         texts
     };
-    let there = of(&call.fallback);
     let kind = |text: &str| named(text, primary);
+    let mut there = of(&call.fallback);
+    there.retain(|text| kind(text).is_some());
+    // Mostly it does follow, and then it need not be asked what it was.
+    if there.is_empty() {
+        return None;
+    }
     of(&call.primary)
         .into_iter()
         .filter(|text| there.contains(text))
