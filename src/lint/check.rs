@@ -322,22 +322,24 @@ fn key(at: &crate::model::finding::Extent) -> Key {
 }
 
 /// Puts what several roots have in common together, in the order of places.
-fn merged(findings: Vec<Finding>) -> Vec<Finding> {
-    let mut all: BTreeMap<(Key, &'static str, String), Finding> = BTreeMap::new();
-    for finding in findings {
-        let id = (key(&finding.at), finding.code, finding.message.clone());
-        match all.get_mut(&id) {
-            Some(known) => {
-                known.roots.extend(finding.roots);
-                known.roots.sort();
-                known.roots.dedup();
-            }
-            None => {
-                all.insert(id, finding);
-            }
+fn merged(mut findings: Vec<Finding>) -> Vec<Finding> {
+    let id = |a: &Finding, b: &Finding| {
+        let place = a.at.start.cmp(&b.at.start);
+        place.then_with(|| a.code.cmp(b.code)).then_with(|| a.message.cmp(&b.message))
+    };
+    findings.sort_by(id);
+    findings.dedup_by(|next, known| {
+        let same = id(known, next).is_eq();
+        if same {
+            known.roots.append(&mut next.roots);
         }
+        same
+    });
+    for finding in &mut findings {
+        finding.roots.sort();
+        finding.roots.dedup();
     }
-    all.into_values().collect()
+    findings
 }
 
 /// Takes out what comments answer, and adds a finding for each comment that answers nothing.
@@ -370,7 +372,7 @@ fn suppress(report: &mut Report, comments: &[Suppression], asked: &[&Rule]) {
 }
 
 fn sort(findings: &mut [Finding]) {
-    findings.sort_by(|a, b| (key(&a.at), a.code).cmp(&(key(&b.at), b.code)));
+    findings.sort_by(|a, b| (&a.at.start, a.code).cmp(&(&b.at.start, b.code)));
 }
 
 impl Report {

@@ -27,7 +27,7 @@ pub(crate) fn thousand() {
     one_root(dir.path());
 
     let whole = measured(3, || drctl(dir.path(), dir.path()));
-    alone(&format!("validate: 1,000 files, {size:.1} MB"), whole, Duration::from_millis(500), 150);
+    alone(&format!("validate: 1,000 files, {size:.1} MB"), whole, Duration::from_millis(500), 200);
     match linters() {
         Err(why) => println!("SKIP checkov and trivy: {why}"),
         Ok([checkov, trivy]) => {

@@ -24,7 +24,7 @@ use crate::{
 use anyhow::{Context, anyhow};
 use clap::ValueEnum;
 use std::{
-    collections::BTreeMap,
+    cell::RefCell,
     fs,
     path::{Component, Path, PathBuf},
     str::FromStr,
@@ -559,19 +559,23 @@ impl Whereabouts {
     }
 }
 
-/// The files of the checkout, each read once.
+/// The files of the checkout. Findings come file by file, so only the last one is kept.
 struct Sources<'a> {
     top: &'a Path,
-    read: std::cell::RefCell<BTreeMap<PathBuf, Option<String>>>,
+    last: RefCell<(PathBuf, Option<String>)>,
 }
 
 impl<'a> Sources<'a> {
     fn new(top: &'a Path) -> Self {
-        Self { top, read: std::cell::RefCell::default() }
+        Self { top, last: RefCell::default() }
     }
 
     fn text(&self, path: &Path) -> Option<String> {
-        let read = || fs::read(self.top.join(path)).ok().and_then(|b| String::from_utf8(b).ok());
-        self.read.borrow_mut().entry(path.to_owned()).or_insert_with(read).clone()
+        let mut last = self.last.borrow_mut();
+        if last.0 != path {
+            let read = fs::read(self.top.join(path)).ok();
+            *last = (path.to_owned(), read.and_then(|bytes| String::from_utf8(bytes).ok()));
+        }
+        last.1.clone()
     }
 }
