@@ -179,7 +179,7 @@ async fn decide(
     let units = units(&mut runbook, &repository, &checkout.dir)?;
     let named = || which.primary.clone().or_else(|| runbook.service.primary.clone());
     let primary = if which.in_place { None } else { named() };
-    known_region(&which.region, &runbook, primary.as_deref())?;
+    known_region(&which.region, Some(&runbook), primary.as_deref())?;
     parsed_stacks(&runbook, &repository)?;
     let replace = which.replace.iter().cloned().collect();
     let sources = Sources {
@@ -327,14 +327,19 @@ fn service_name(repo: &str) -> String {
     if name.is_empty() { "service".to_owned() } else { name.to_owned() }
 }
 
-fn known_region(region: &str, runbook: &Runbook, primary: Option<&str>) -> Result<(), CliError> {
+/// Refuses a region that nobody knows, or that is the one to leave.
+pub(super) fn known_region(
+    region: &str,
+    runbook: Option<&Runbook>,
+    primary: Option<&str>,
+) -> Result<(), CliError> {
     if primary == Some(region) {
         let error = anyhow!("`{region}` is the primary region, which is the one to leave");
         return Err(
             CliError::new(Exit::Usage, error).hint("Name the fallback region with `--region`")
         );
     }
-    let declared = || runbook.regions.iter().map(|r| r.name.as_str());
+    let declared = || runbook.into_iter().flat_map(|r| &r.regions).map(|r| r.name.as_str());
     if Regions::known().find(region).is_some() || declared().any(|name| name == region) {
         return Ok(());
     }

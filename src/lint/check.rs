@@ -117,11 +117,10 @@ fn notes(
         survey.unparsed().iter().filter(|u| !looked_at.contains(&u.file)).collect();
     if let Some(first) = elsewhere.first() {
         let count = elsewhere.len();
-        notes.push(format!(
-            "{count} {} no live root module was not understood, the first at {}",
-            if count == 1 { "file that is part of" } else { "files that are part of" },
-            first.place
-        ));
+        notes.push(match count {
+            1 => format!("a file that is part of no live root module was not understood: {}", first.place),
+            _ => format!("{count} files that are part of no live root module were not understood, the first at {}", first.place),
+        });
     }
     if options.fallback.is_none() && options.runbook.is_none_or(|r| r.regions.is_empty()) {
         let region = report.roots.iter().find_map(|root| root.fallback.as_deref());

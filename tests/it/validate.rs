@@ -348,6 +348,18 @@ fn what_cannot_be_used_is_refused_with_what_to_do() {
       hint: Name the folder that the file stands in: a module is all files of a folder
     --- exit 2
     ");
+    insta::assert_snapshot!(env.run(&["validate", "--region", "ap-notheast-2"]), @r#"
+    --- stderr
+    error: there is no region `ap-notheast-2` that drctl knows
+      hint: Did you mean `ap-northeast-2`? If `ap-notheast-2` is right, declare it: `region "ap-notheast-2" {}` in the runbook
+    --- exit 2
+    "#);
+    insta::assert_snapshot!(env.run(&["validate", "--region", "eu-west-1", "--primary", "eu-west-1"]), @r"
+    --- stderr
+    error: `eu-west-1` is the primary region, which is the one to leave
+      hint: Name the fallback region with `--region`
+    --- exit 2
+    ");
     insta::assert_snapshot!(validate(&env, &["--write", "serif=x"]), @r"
     --- stderr
     error: invalid value 'serif=x' for '--write <FORMAT=FILE>': there is no format `serif`; did you mean `sarif`?

@@ -7,6 +7,7 @@ use crate::{
         history,
         home::Home,
         judge::FmtJudge,
+        prepared::known_region,
         runtime::block_on,
         stop,
         twice::{self, Rehearsed},
@@ -221,6 +222,14 @@ impl Validate {
     async fn validate(self, ui: &Ui) -> Result<Exit, CliError> {
         let place = Whereabouts::of(&self.path)?;
         let runbook = self.runbook(&place.top)?;
+        if let Some(region) = &self.region {
+            let declared = || runbook.as_ref()?.service.primary.as_deref();
+            let primary = self.primary.as_deref().or_else(declared);
+            known_region(region, runbook.as_ref(), primary)?;
+        }
+        if let Some(primary) = &self.primary {
+            known_region(primary, runbook.as_ref(), None)?;
+        }
         let judge = self.judge().await;
         // Parsing asks Terraform about what it does not understand, and waits for it.
         let mut report = block_in_place(|| self.report(&place, runbook.as_ref(), judge.as_ref()))?;
