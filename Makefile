@@ -44,8 +44,8 @@ fmt: ## Format the code
 snap: ## Run the tests and accept what they now print
 	INSTA_UPDATE=always $(TEST) --features "test-fakes $(FEATURES)"
 
-fuzz: ## Feed the parser what nobody would write: `make fuzz`, `make fuzz TARGET=validate FOR=600`
-	@tests/fuzz/run.sh $(or $(FOR),60) $(or $(TARGET),parse)
+fuzz: ## Feed the parser and the rules what nobody would write: `make fuzz`, `make fuzz TARGET=parse FOR=600`
+	@tests/fuzz/run.sh $(or $(FOR),60) $(or $(TARGET),validate)
 
 bench: tools ## Measure drctl against the bare Terraform: `make bench`, `make bench CASE=thousand`
 	cargo bench --bench cost --features "$(FEATURES)" -- $(CASE)
