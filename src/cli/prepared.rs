@@ -250,22 +250,43 @@ fn runbook(
         let stack = stack.components().filter(|part| *part != Component::CurDir).collect();
         return Ok(Runbook::of_one_stack(&name, stack));
     }
-    match fs::read(checkout.dir.join(&which.runbook)) {
-        Ok(text) => Runbook::read(&which.runbook, &text, &which.region).map_err(|mistakes| {
+    let which_file = "Name a file that is committed, from the root of the repository";
+    match read_runbook(&checkout.dir, &which.runbook, Some(&which.region), which_file)? {
+        Some(runbook) => Ok(runbook),
+        None => only_stack(repository, &name),
+    }
+}
+
+/// Reads the runbook of a checkout for a fallback region, or for its own first one.
+///
+/// `None` when there is none, and none was asked for by name; `which_file` says what to name.
+pub(super) fn read_runbook(
+    root: &Path,
+    path: &Path,
+    region: Option<&str>,
+    which_file: &str,
+) -> Result<Option<Runbook>, CliError> {
+    let text = match fs::read(root.join(path)) {
+        Ok(text) => text,
+        Err(_) if path == Path::new(crate::runbook::FILE_NAME) => return Ok(None),
+        Err(error) => {
+            let error = anyhow::Error::new(error)
+                .context(format!("failed to read the runbook `{}`", path.display()));
+            return Err(CliError::new(Exit::Usage, error).hint(which_file));
+        }
+    };
+    let read = |region: &str| {
+        Runbook::read(path, &text, region).map_err(|mistakes| {
             let error =
                 anyhow!("the runbook has {} mistake(s):\n{}", mistakes.len(), lines(&mistakes));
             CliError::new(Exit::Usage, error)
-        }),
-        Err(_) if which.runbook == Path::new(crate::runbook::FILE_NAME) => {
-            only_stack(repository, &name)
-        }
-        Err(error) => {
-            let error = anyhow::Error::new(error)
-                .context(format!("failed to read the runbook `{}`", which.runbook.display()));
-            Err(CliError::new(Exit::Usage, error)
-                .hint("Name a file that is committed, from the root of the repository"))
-        }
-    }
+        })
+    };
+    let region = match region {
+        Some(region) => region.to_owned(),
+        None => read("")?.regions.first().map_or_else(String::new, |region| region.name.clone()),
+    };
+    read(&region).map(Some)
 }
 
 fn only_stack(repository: &Repository, name: &str) -> Result<Runbook, CliError> {

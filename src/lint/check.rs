@@ -292,12 +292,9 @@ impl Look<'_> {
         let inputs = Inputs { variables: base.clone(), workspace: None, facts: &facts };
         let scope = Scope::root(root, modules, inputs);
         let default = root.providers.iter().filter(|provider| provider.alias.is_none());
-        let mut region =
-            default.filter_map(|provider| match scope.value(provider.region.as_ref()?) {
-                Value::String(region) => Some(region.to_string()),
-                _ => None,
-            });
-        let region = region.next();
+        let region = default
+            .filter_map(|provider| scope.value(provider.region.as_ref()?).text().map(str::to_owned))
+            .next();
         scope.release();
         let own = slots(root);
         region.or_else(|| most_named(&own.iter().collect::<Vec<_>>()))

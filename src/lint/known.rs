@@ -13,11 +13,7 @@ use crate::{
 
 /// Returns the string that an expression comes to, if it is one and known.
 pub(crate) fn text(scope: &Scope<'_>, expr: &Expr) -> Option<String> {
-    let evaluated = || match scope.value(expr) {
-        Value::String(text) => Some(text.to_string()),
-        _ => None,
-    };
-    expr.literal_string().or_else(evaluated)
+    expr.literal_string().or_else(|| scope.value(expr).text().map(str::to_owned))
 }
 
 /// Returns the truth value that an expression comes to; Terraform also takes `"true"` for one.

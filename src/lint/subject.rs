@@ -320,10 +320,7 @@ impl<'a> Reach<'a, '_> {
             let silent = provider.alias.is_none();
             return self.environment(silent);
         };
-        let text = |value: Value| match value {
-            Value::String(text) => Some(text.to_string()),
-            _ => None,
-        };
+        let text = |value: Value| value.text().map(str::to_owned);
         let (here, there) = at.both(expr);
         if (&here, &there) == (&Value::Null, &Value::Null) {
             return self.environment(true);

@@ -7,14 +7,13 @@ use crate::{
         history,
         home::Home,
         judge::FmtJudge,
-        prepared::known_region,
+        prepared::{known_region, read_runbook},
         runtime::block_on,
         stop,
         twice::{self, Rehearsed},
         ui::Ui,
     },
     config::{file::Judge, module::ModuleError, repository::Survey},
-    engine::lines,
     forecast::Forecast,
     lint::{self, Options, baseline::Known, fix, rehearsed::Twice, report::Report, show::Format},
     model::{finding::Severity, nearest, time::Objective},
@@ -402,31 +401,8 @@ impl Validate {
 
     /// Reads the runbook for the fallback that is asked for, or for its first region.
     fn runbook(&self, top: &Path) -> Result<Option<Runbook>, CliError> {
-        let text = match fs::read(top.join(&self.runbook)) {
-            Ok(text) => text,
-            Err(_) if self.runbook == Path::new(runbook::FILE_NAME) => return Ok(None),
-            Err(error) => {
-                let error = anyhow::Error::new(error)
-                    .context(format!("failed to read the runbook `{}`", self.runbook.display()));
-                return Err(CliError::new(Exit::Usage, error)
-                    .hint("Name a file from the root of the repository"));
-            }
-        };
-        let read = |region: &str| {
-            Runbook::read(&self.runbook, &text, region).map_err(|mistakes| {
-                let error =
-                    anyhow!("the runbook has {} mistake(s):\n{}", mistakes.len(), lines(&mistakes));
-                CliError::new(Exit::Usage, error)
-            })
-        };
-        let region = match &self.region {
-            Some(region) => region.clone(),
-            None => match read("")?.regions.first() {
-                Some(region) => region.name.clone(),
-                None => String::new(),
-            },
-        };
-        read(&region).map(Some)
+        let which_file = "Name a file from the root of the repository";
+        read_runbook(top, &self.runbook, self.region.as_deref(), which_file)
     }
 
     /// Returns the Terraform on this machine, if there is one: validation does without.

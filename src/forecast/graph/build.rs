@@ -7,7 +7,7 @@ use super::{
 use crate::{
     config::{
         body::Body,
-        eval::{Modules, Scope, Value},
+        eval::{Modules, Scope},
         expression::{Expr, Reference},
         module::{CallTarget, Module, ModuleCall, Resource, ResourceMode},
         syntax::{Expression, ObjectKey},
@@ -319,10 +319,7 @@ fn takes(resource: &Resource, views: &[View<'_>]) -> Option<Duration> {
         return None;
     }
     let expr = resource.body().expr("create_duration")?;
-    let evaluated = || match views.first()?.scope.as_ref()?.value(expr) {
-        Value::String(text) => Some(text.to_string()),
-        _ => None,
-    };
+    let evaluated = || views.first()?.scope.as_ref()?.value(expr).text().map(str::to_owned);
     parse_duration(&expr.literal_string().or_else(evaluated)?).ok()
 }
 
