@@ -1,12 +1,13 @@
 //! A second opinion on what drctl does not understand: Terraform's own.
 
+use super::home::Home;
 use crate::{
     config::file::{Judge, Judgement},
     terraform::{
-        Action, Detected, Invocation, LogFiles, Terraform, TerraformBinary, TerraformError,
+        self, Action, Detected, Invocation, LogFiles, Terraform, TerraformBinary, TerraformError,
     },
 };
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::OnceLock, time::Duration};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
@@ -42,6 +43,35 @@ impl Judge for FmtJudge {
                 Some(Judgement::SyntaxError { line: digits.parse().ok()?, column: None, message })
             }
         }
+    }
+}
+
+/// The Terraform on this machine as a judge, looked for only when there is something to judge:
+/// mostly there is not, and without a Terraform nobody judges.
+pub(super) struct LazyJudge {
+    terraform: Option<String>,
+    runtime: Handle,
+    found: OnceLock<Option<FmtJudge>>,
+}
+
+impl LazyJudge {
+    /// Looks for this Terraform when it is needed; to be called where tokio runs.
+    pub(super) fn new(terraform: Option<&str>) -> Self {
+        let terraform = terraform.map(str::to_owned);
+        Self { terraform, runtime: Handle::current(), found: OnceLock::new() }
+    }
+
+    async fn find(&self) -> Option<FmtJudge> {
+        let path = terraform::find(self.terraform.as_deref()).ok()?;
+        let cache = Home::find().ok()?.cache();
+        Some(FmtJudge::new(&terraform::detect(&path, &cache).await.ok()?))
+    }
+}
+
+impl Judge for LazyJudge {
+    fn judge(&self, path: &Path, text: &str) -> Option<Judgement> {
+        let found = self.found.get_or_init(|| self.runtime.block_on(self.find()));
+        found.as_ref()?.judge(path, text)
     }
 }
 

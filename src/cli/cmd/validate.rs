@@ -6,7 +6,7 @@ use crate::{
         exit::Exit,
         history,
         home::Home,
-        judge::FmtJudge,
+        judge::LazyJudge,
         prepared::{known_region, read_runbook},
         runtime::block_on,
         stop,
@@ -19,7 +19,6 @@ use crate::{
     model::{finding::Severity, nearest, time::Objective},
     runbook::{self, Runbook},
     source::{self, SourceError},
-    terraform,
 };
 use anyhow::{Context, anyhow};
 use clap::ValueEnum;
@@ -229,9 +228,9 @@ impl Validate {
         if let Some(primary) = &self.primary {
             known_region(primary, runbook.as_ref(), None)?;
         }
-        let judge = self.judge().await;
+        let judge = LazyJudge::new(self.terraform.as_deref());
         // Parsing asks Terraform about what it does not understand, and waits for it.
-        let mut report = block_in_place(|| self.report(&place, runbook.as_ref(), judge.as_ref()))?;
+        let mut report = block_in_place(|| self.report(&place, runbook.as_ref(), &judge))?;
         if self.rehearse {
             self.rehearse(&place, runbook.as_ref(), &mut report, ui).await?;
         }
@@ -254,7 +253,7 @@ impl Validate {
         &self,
         place: &Whereabouts,
         runbook: Option<&Runbook>,
-        judge: Option<&FmtJudge>,
+        judge: &LazyJudge,
     ) -> Result<Report, CliError> {
         let within = (!place.within.as_os_str().is_empty()).then_some(place.within.as_path());
         let past = Home::find().ok().map(|home| {
@@ -274,7 +273,7 @@ impl Validate {
         };
         let before = self.before(place, &options)?;
         let options = Options { before: before.as_ref(), ..options };
-        let mut report = look(&place.top, &options, judge)?;
+        let mut report = look(&place.top, &options, Some(judge))?;
         // Why a journal could not be read matters only where the forecast does.
         if options.rto.or_else(|| runbook?.service.rto).is_some() {
             report.notes.extend(past.iter().flat_map(|past| past.notes.clone()));
@@ -405,14 +404,6 @@ impl Validate {
         read_runbook(top, &self.runbook, self.region.as_deref(), which_file)
     }
 
-    /// Returns the Terraform on this machine, if there is one: validation does without.
-    async fn judge(&self) -> Option<FmtJudge> {
-        let path = terraform::find(self.terraform.as_deref()).ok()?;
-        let cache = Home::find().ok()?.cache();
-        let detected = terraform::detect(&path, &cache).await.ok()?;
-        Some(FmtJudge::new(&detected))
-    }
-
     fn show(&self, report: &Report, read: &Sources<'_>, ui: &Ui) -> Result<Exit, CliError> {
         let shown = |format: Format, color: bool| {
             report
@@ -468,8 +459,7 @@ fn count(n: usize, one: &str, more: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { more })
 }
 
-fn look(top: &Path, options: &Options<'_>, judge: Option<&FmtJudge>) -> Result<Report, CliError> {
-    let judge = judge.map(|judge| judge as &dyn Judge);
+fn look(top: &Path, options: &Options<'_>, judge: Option<&dyn Judge>) -> Result<Report, CliError> {
     let survey = Survey::read(top, judge).map_err(from_module)?;
     lint::validate(&survey, options).map_err(from_module)
 }
