@@ -20,6 +20,7 @@ pub mod provider;
 pub mod report;
 pub mod retarget;
 pub mod runbook;
+pub mod schedule;
 pub mod sim;
 pub mod source;
 pub mod state;

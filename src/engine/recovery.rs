@@ -122,6 +122,10 @@ impl Recovery {
             id: step.id.clone(),
             kind: step.kind,
             needs: step.needs.clone(),
+            parallelism: match &step.work {
+                Work::Stack(stack) => Some(stack.parallelism),
+                Work::Command(_) => None,
+            },
         };
         self.steps.iter().map(summary).collect()
     }
@@ -132,6 +136,10 @@ impl Recovery {
 /// Whoever confirms a run by its digest confirms this commit, this runbook, this
 /// region and these changes to the code, and nothing else.
 pub fn digest(decisions: &Value) -> String {
-    let sum = Sha256::digest(decisions.to_string().as_bytes());
-    sum.iter().map(|byte| format!("{byte:02x}")).collect()
+    sha256(decisions.to_string().as_bytes())
+}
+
+/// SHA-256 of some bytes, in hexadecimal.
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

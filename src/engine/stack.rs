@@ -157,7 +157,9 @@ impl Stack {
         let printed = self.read(Action::ShowPlan { file: saved }).await?;
         let plan = Plan::read(&printed)?;
         let step = self.tell.step();
-        self.tell.say(EventKind::PlanMade { step: step.clone(), actions: plan.resource_actions() });
+        let actions = plan.resource_actions();
+        let digest = Some(super::recovery::sha256(&printed));
+        self.tell.say(EventKind::PlanMade { step: step.clone(), actions, digest });
         let mut answer = gate::judge(&plan, &self.expected());
         answer.refusals.extend(gate::judge_backend(&self.work.dir, self.work.state.backend()));
         let refused = !answer.accepted();

@@ -2,7 +2,7 @@
 //!
 //! * [`graph`] is the order in which Terraform can make the resources of a root module.
 //! * [`history`] is how long each takes: the team's own runs over the catalogue.
-//! * [`schedule`] is both with Terraform's limit of how many it makes at once.
+//! * [`crate::schedule`] is both with Terraform's limit of how many it makes at once.
 //!
 //! [`Forecast`] puts the stacks of a service together. It speaks of what Terraform makes: the time
 //! of commands, of detection, of the decision and of the verification is not in it. It takes every
@@ -10,16 +10,15 @@
 
 pub mod graph;
 pub mod history;
-pub mod schedule;
 
 mod whole;
 
 #[cfg(test)]
 mod tests;
 
+pub use crate::schedule::PARALLELISM;
 pub use graph::Graph;
 pub use history::{Basis, History, Observation, Time};
-pub use schedule::{PARALLELISM, Schedule};
 
 use crate::{
     catalogue::Catalogue,

@@ -1,10 +1,12 @@
 //! The graphs of all steps as one: what a forecast computes with.
 
-use super::{
-    Basis, Entry, Graph, History, Schedule, Step, StepTime, Time, graph::Role,
-    schedule::longest_path,
+use super::{Basis, Entry, Graph, History, Step, StepTime, Time, graph::Role};
+use crate::{
+    catalogue::Catalogue,
+    config::eval::Modules,
+    model::step::StepId,
+    schedule::{Schedule, Tasks, longest_path},
 };
-use crate::{catalogue::Catalogue, config::eval::Modules, model::step::StepId};
 use std::{collections::BTreeMap, time::Duration};
 
 /// Every step with all that its time follows from.
@@ -24,6 +26,7 @@ pub(super) struct Work {
     is_stack: bool,
     overhead: Option<Duration>,
     pub(super) graph: Graph,
+    tasks: Tasks,
     /// Of each node of the graph.
     pub(super) times: Vec<Time>,
 }
@@ -65,6 +68,7 @@ impl Whole {
                     is_stack: step.root.is_some(),
                     overhead: step.root.as_ref().and_then(|_| history.overhead(&step.id)),
                     times: times(&graph, &step.id, catalogue, history),
+                    tasks: graph.tasks(),
                     graph,
                 }
             })
@@ -97,7 +101,7 @@ impl Whole {
         for &step in &self.order {
             let work = &self.works[step];
             let begins = work.needs.iter().map(|need| ends[*need]).max().unwrap_or_default();
-            let longest = longest_path(&work.graph, |node| work.times[node].p50);
+            let longest = longest_path(&work.tasks, |node| work.times[node].p50);
             ends[step] = begins + work.overhead.unwrap_or_default() + longest;
         }
         ends.into_iter().max().unwrap_or_default()
@@ -110,7 +114,7 @@ impl Whole {
             // The first of equals, so that the path does not depend on chance.
             let after = work.needs.iter().copied().rev().max_by_key(|need| spans[*need].ends);
             let begins = after.map(|need| spans[need].ends).unwrap_or_default();
-            let schedule = Schedule::new(&work.graph, work.lanes, |node| time(step, node));
+            let schedule = Schedule::new(&work.tasks, work.lanes, |node| time(step, node));
             let ends = begins + work.overhead.unwrap_or_default() + schedule.total;
             spans[step] = Span { begins, ends, after, schedule };
         }
@@ -143,14 +147,14 @@ impl Whole {
             let of_step = path.len();
             let mut last = None;
             for turn in run.spans[step].schedule.critical() {
-                let time = &self.works[step].times[turn.node];
+                let time = &self.works[step].times[turn.task];
                 // Instances of one resource that follow each other are one entry.
-                if last.replace(turn.node) == Some(turn.node) && path.len() > of_step {
+                if last.replace(turn.task) == Some(turn.task) && path.len() > of_step {
                     if let Some(entry) = path.last_mut() {
                         again(entry, time);
                     }
                 } else {
-                    path.push(self.entry(step, turn.node, turn.by_lane));
+                    path.push(self.entry(step, turn.task, turn.by_lane));
                 }
             }
         }

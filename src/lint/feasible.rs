@@ -13,13 +13,14 @@ use crate::{
         module::ModuleError,
         repository::Survey,
     },
-    forecast::{self, Forecast, History, schedule::PARALLELISM},
+    forecast::{self, Forecast, History},
     model::{
         finding::{Extent, Finding, Place},
         step::StepId,
         time::{Objective, Rounded},
     },
     runbook::Work,
+    schedule::PARALLELISM,
 };
 use std::path::{Path, PathBuf};
 

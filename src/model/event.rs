@@ -20,9 +20,10 @@
 use crate::model::{
     finding::Place,
     gate::GateAnswer,
-    redirect::Obstacle,
+    prediction::Prediction,
+    redirect::{Dependency, Obstacle},
     resource::ResourceAction,
-    run::{DeclaredBy, Outage, RunId, RunKind, RunOutcome},
+    run::{DeclaredBy, Lock, Outage, RunId, RunKind, RunOutcome},
     step::{Phase, StepId, StepOutcome, StepSummary},
 };
 use jiff::Timestamp;
@@ -100,10 +101,45 @@ pub enum EventKind {
         /// Every step that will be accounted for, in the runbook's order.
         steps: Vec<StepSummary>,
     },
+    /// The Terraform that will do it.
+    TerraformFound {
+        /// `terraform` or `tofu`.
+        product: String,
+        /// Its version, such as `1.11.4`.
+        version: String,
+    },
+    /// What a stack cannot do without, and where that lives.
+    Inventoried {
+        /// Which stack.
+        step: StepId,
+        /// Everything that must be alive.
+        needs: Vec<Dependency>,
+    },
+    /// How long it is expected to take.
+    Predicted {
+        /// The expectation.
+        prediction: Box<Prediction>,
+    },
     /// A person or the policy said go: `t2`.
     Declared {
         /// Who.
         by: DeclaredBy,
+    },
+    /// A step had to wait for a lock before its next phase could begin.
+    LockWaited {
+        /// Which step.
+        step: StepId,
+        /// For which lock.
+        lock: Lock,
+        /// How long, in milliseconds.
+        took_ms: u64,
+    },
+    /// Which versions of providers a stack was initialised with.
+    ProvidersChosen {
+        /// Which stack.
+        step: StepId,
+        /// The version by the full name of the provider.
+        versions: BTreeMap<String, String>,
     },
     /// A part of a step's work began.
     PhaseStarted {
@@ -127,6 +163,10 @@ pub enum EventKind {
         step: StepId,
         /// How many resource instances each action would be done to.
         actions: BTreeMap<ResourceAction, u64>,
+        /// SHA-256 of the plan as `terraform show -json` tells it, in hexadecimal; `None` in old
+        /// journals.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        digest: Option<String>,
     },
     /// The gate looked at a plan.
     GateAnswered {
@@ -156,6 +196,13 @@ pub enum EventKind {
         took_ms: u64,
         /// True when it went well.
         ok: bool,
+    },
+    /// Which resources of a stack needed which, by its state.
+    DependenciesRead {
+        /// Which stack.
+        step: StepId,
+        /// What each resource needed directly; addresses are without keys of instances.
+        needs: BTreeMap<String, Vec<String>>,
     },
     /// The outputs of a stack can be used by what needs it.
     OutputsReady {

@@ -3,12 +3,15 @@
 pub mod event;
 pub mod finding;
 pub mod gate;
+pub mod prediction;
+pub mod record;
 pub mod redirect;
 pub mod resource;
 pub mod run;
 pub mod step;
 pub mod text;
 pub mod time;
+pub mod verdict;
 
 /// Returns an error and everything that caused it, outermost first.
 ///

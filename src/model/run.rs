@@ -110,6 +110,17 @@ pub enum DeclaredBy {
     Unknown,
 }
 
+/// What a step waits for that is no step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lock {
+    /// Terraform's shared plugin cache, which bears one `init` at a time.
+    PluginCache,
+    /// Written by a newer drctl.
+    #[serde(other)]
+    Unknown,
+}
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -50,6 +50,10 @@ pub struct StepSummary {
     pub kind: StepKind,
     /// Steps that must be done first.
     pub needs: Vec<StepId>,
+    /// How many resources of a stack Terraform works on at once; `None` for other steps, and in old
+    /// journals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parallelism: Option<u16>,
 }
 
 /// A part of a step's work that is one process, or one decision.

@@ -76,7 +76,7 @@ impl Board {
                 self.working(step).phase = Some((*phase, now));
             }
             EventKind::PhaseFinished { step, .. } => self.working(step).phase = None,
-            EventKind::PlanMade { step, actions } => {
+            EventKind::PlanMade { step, actions, .. } => {
                 self.working(step).total =
                     actions.iter().map(|(action, number)| changes(*action) * number).sum();
             }
@@ -104,6 +104,12 @@ impl Board {
             EventKind::CheckoutReady { .. }
             | EventKind::Simulated { .. }
             | EventKind::Obstructed { .. }
+            | EventKind::TerraformFound { .. }
+            | EventKind::Inventoried { .. }
+            | EventKind::Predicted { .. }
+            | EventKind::LockWaited { .. }
+            | EventKind::ProvidersChosen { .. }
+            | EventKind::DependenciesRead { .. }
             | EventKind::Invented { .. }
             | EventKind::Replanned { .. }
             | EventKind::RemovalStarted { .. }
@@ -235,6 +241,7 @@ mod tests {
             EventKind::PlanMade {
                 step: step("data"),
                 actions: [(action, 8), (ResourceAction::Read, 5)].into(),
+                digest: None,
             },
             EventKind::PhaseFinished { step: step("data"), phase: Phase::Plan, ok: true },
             EventKind::PhaseStarted { step: step("data"), phase },

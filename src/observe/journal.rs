@@ -9,6 +9,7 @@
 
 use super::json_line;
 use crate::model::event::{Event, EventKind, Sink};
+use sha2::{Digest, Sha256};
 use std::{
     fs::{File, OpenOptions},
     io::{self, BufRead, BufReader, Read, Write},
@@ -78,6 +79,28 @@ fn must_be_durable(kind: &EventKind) -> bool {
     )
 }
 
+/// A hash chain over the lines of a journal.
+///
+/// The first link is 32 zero bytes; each next one is SHA-256 over the link
+/// before it and the line, without its newline. Whoever knows the last link can
+/// tell that no line was changed, added, moved or taken away.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Chain {
+    link: [u8; 32],
+}
+
+impl Chain {
+    /// Takes the next line in.
+    pub fn add(&mut self, line: &[u8]) {
+        self.link = Sha256::new().chain_update(self.link).chain_update(line).finalize().into();
+    }
+
+    /// Returns the last link, in hexadecimal.
+    pub fn link(&self) -> String {
+        self.link.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
 /// A journal, read whole.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Journal {
@@ -111,6 +134,7 @@ pub struct JournalReader {
     count: u64,
     torn: bool,
     ended: bool,
+    chain: Chain,
 }
 
 impl JournalReader {
@@ -129,12 +153,18 @@ impl JournalReader {
             count: 0,
             torn: false,
             ended: false,
+            chain: Chain::default(),
         })
     }
 
     /// Returns true when the end was reached and the last line was written only in part.
     pub fn torn(&self) -> bool {
         self.torn
+    }
+
+    /// Returns the last link of the hash chain over the lines read so far, in hexadecimal.
+    pub fn last_link(&self) -> String {
+        self.chain.link()
     }
 
     fn step(&mut self) -> Result<Option<Event>, JournalError> {
@@ -177,6 +207,7 @@ impl JournalReader {
             });
         }
         self.count += 1;
+        self.chain.add(self.buffer.strip_suffix(b"\n").unwrap_or(&self.buffer));
         Ok(Some(event))
     }
 }

@@ -1,10 +1,11 @@
 //! One line of words an event, for pipes, logs and CI.
 
 use super::words::Narrator;
-use crate::model::event::{Event, Sink};
+use crate::model::event::{Event, EventKind, Sink};
 use std::io::{self, Write};
 
-/// Writes every event as one line of text: when, what, to which step, the rest.
+/// Writes every event as one line of text: when, what, to which step, the rest. What only the report
+/// needs is left out.
 pub struct Lines<W> {
     out: W,
     narrator: Narrator,
@@ -19,12 +20,25 @@ impl<W: Write> Lines<W> {
 
 impl<W: Write + Send> Sink for Lines<W> {
     fn take(&mut self, event: &Event) -> io::Result<()> {
+        if is_for_the_report(&event.kind) {
+            return Ok(());
+        }
         let mut line = self.narrator.line(event);
         line.push('\n');
         // In one piece, so that lines of other writers do not fall in between.
         self.out.write_all(line.as_bytes())?;
         self.out.flush()
     }
+}
+
+/// Whether nobody who watches a run needs to know.
+fn is_for_the_report(kind: &EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::Inventoried { .. }
+            | EventKind::ProvidersChosen { .. }
+            | EventKind::DependenciesRead { .. }
+    )
 }
 
 #[cfg(test)]

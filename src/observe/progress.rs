@@ -181,6 +181,8 @@ fn leaves_a_line(kind: &EventKind) -> bool {
         | EventKind::Invented { .. }
         | EventKind::Replanned { .. }
         | EventKind::RemovalFinished { .. }
+        | EventKind::Predicted { .. }
+        | EventKind::LockWaited { .. }
         | EventKind::CheckoutReady { .. }
         | EventKind::RunPlanned { .. }
         | EventKind::Declared { .. }
@@ -196,6 +198,10 @@ fn leaves_a_line(kind: &EventKind) -> bool {
         EventKind::PhaseStarted { .. }
         | EventKind::PhaseFinished { .. }
         | EventKind::PlanMade { .. }
+        | EventKind::TerraformFound { .. }
+        | EventKind::Inventoried { .. }
+        | EventKind::ProvidersChosen { .. }
+        | EventKind::DependenciesRead { .. }
         | EventKind::ResourceStarted { .. }
         | EventKind::RemovalStarted { .. }
         | EventKind::OutputsReady { .. }
@@ -364,7 +370,11 @@ mod tests {
                 EventKind::PhaseStarted { step: network.clone(), phase: Phase::Apply },
                 EventKind::PhaseStarted { step: app, phase: Phase::Plan },
                 EventKind::StepFinished { step: network, outcome: StepOutcome::Done },
-                EventKind::PlanMade { step: data.clone(), actions: [(action, 8)].into() },
+                EventKind::PlanMade {
+                    step: data.clone(),
+                    actions: [(action, 8)].into(),
+                    digest: None,
+                },
                 EventKind::PhaseStarted { step: data.clone(), phase: Phase::Apply },
                 EventKind::ResourceStarted {
                     step: data,

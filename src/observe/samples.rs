@@ -35,7 +35,12 @@ pub(super) fn planned(names: &[(&str, StepKind)]) -> EventKind {
         digest: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into(),
         steps: names
             .iter()
-            .map(|(name, kind)| StepSummary { id: step(name), kind: *kind, needs: vec![] })
+            .map(|(name, kind)| StepSummary {
+                id: step(name),
+                kind: *kind,
+                needs: vec![],
+                parallelism: None,
+            })
             .collect(),
     }
 }
@@ -105,8 +110,9 @@ pub(super) fn every_variant() -> Vec<Event> {
         EventKind::PlanMade {
             step: step("data"),
             actions: [(Create, 12), (Read, 3), (NoOp, 1)].into(),
+            digest: None,
         },
-        EventKind::PlanMade { step: step("network"), actions: [(Create, 0)].into() },
+        EventKind::PlanMade { step: step("network"), actions: [(Create, 0)].into(), digest: None },
         EventKind::GateAnswered { step: step("data"), answer: GateAnswer::default() },
         EventKind::GateAnswered {
             step: step("data"),

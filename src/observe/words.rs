@@ -4,12 +4,14 @@ use crate::model::text::plain;
 use crate::model::{
     event::{Event, EventKind},
     gate::GateAnswer,
+    prediction::Prediction,
+    redirect::{Dependency, DependencyStatus},
     resource::ResourceAction,
-    run::{DeclaredBy, OutageSource, RunKind, RunOutcome},
+    run::{DeclaredBy, Lock, OutageSource, RunKind, RunOutcome},
     step::{Phase, StepId, StepOutcome},
-    time::Pretty,
+    time::{Pretty, Rounded},
 };
-use std::{collections::BTreeMap, fmt::Write};
+use std::{collections::BTreeMap, fmt::Write, time::Duration};
 
 /// The widest that the column of step names gets.
 const WIDEST_NAME: usize = 24;
@@ -129,6 +131,40 @@ impl Narrator {
                 }
                 ("Simulated", None, text)
             }
+            EventKind::TerraformFound { product, version } => {
+                ("Runs", None, format!("{product} {version}"))
+            }
+            EventKind::Inventoried { step, needs } => {
+                let dead = |need: &&Dependency| need.status == DependencyStatus::Dead;
+                let text = match needs.iter().filter(dead).count() {
+                    0 => {
+                        format!("{} outside, none in the dead region", count(needs.len(), "thing"))
+                    }
+                    dead => format!(
+                        "{} outside, {dead} in the dead region",
+                        count(needs.len(), "thing")
+                    ),
+                };
+                ("Needs", on(step), text)
+            }
+            EventKind::Predicted { prediction } => ("Forecast", None, expected(prediction)),
+            EventKind::LockWaited { step, lock, took_ms } => {
+                let what = match lock {
+                    Lock::PluginCache => "the plugin cache",
+                    Lock::Unknown => "a lock that only a newer drctl knows",
+                };
+                ("Waited", on(step), format!("for {what} ({})", Pretty::ms(*took_ms)))
+            }
+            EventKind::ProvidersChosen { step, versions } => {
+                let all: Vec<_> = versions.iter().map(|(name, v)| format!("{name} {v}")).collect();
+                ("Providers", on(step), all.join(", "))
+            }
+            EventKind::DependenciesRead { step, needs } => {
+                let edges: usize = needs.values().map(Vec::len).sum();
+                let text =
+                    format!("{} among {}", count(edges, "need"), count(needs.len(), "resource"));
+                ("Graph", on(step), text)
+            }
             EventKind::Obstructed { step, obstacle } => {
                 ("Obstructed", on(step), format!("{obstacle}. {}", obstacle.hint))
             }
@@ -179,7 +215,9 @@ impl Narrator {
                 let head = if *ok { "Ended" } else { "Failed" };
                 (head, on(step), format!("{}{}", phase.word(), took(began, event.elapsed_ms)))
             }
-            EventKind::PlanMade { step, actions } => ("Plan", on(step), plan_words(actions)),
+            EventKind::PlanMade { step, actions, digest: _ } => {
+                ("Plan", on(step), plan_words(actions))
+            }
             EventKind::GateAnswered { step, answer } if answer.accepted() => {
                 let where_to = answer.whereabouts().map(|words| format!(": {words}"));
                 let mut text = format!("the plan may be applied{}", where_to.unwrap_or_default());
@@ -257,6 +295,17 @@ fn run_word(kind: RunKind) -> &'static str {
 }
 
 /// Returns `1 step`, `2 steps`.
+/// Says how long a recovery is expected to take.
+fn expected(prediction: &Prediction) -> String {
+    let time = |ms| Rounded(Duration::from_millis(ms));
+    let (p50, p90) = (time(prediction.p50_ms), time(prediction.p90_ms));
+    let mut text = format!("{p50} at the median, {p90} at the 90th percentile");
+    if let Some(chance) = prediction.chance {
+        let _ = write!(text, "; the RTO is met in {:.0} of 100", chance * 100.0);
+    }
+    text
+}
+
 fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }

@@ -3,14 +3,20 @@
 //! The text is made from the same value, so the two cannot disagree.
 
 use super::{
+    critical::{CriticalPath, Gap, Waited},
     milestones::{Milestone, RunPhase},
     timeline::{
-        Checkout, InFlight, Invented, Note, Obstructed, PlanFacts, ProbeDown, RecoveryPoint,
-        Removal, ResourceTime, RunFacts, SecondPlan, SimulatedFacts, StepTime, Timeline,
+        Checkout, InFlight, Invented, Needed, Note, Obstructed, PlanFacts, ProbeDown,
+        RecoveryPoint, Removal, ResourceTime, RunFacts, SecondPlan, SimulatedFacts, StepTime,
+        TerraformFacts, Timeline,
     },
     verdict::{Doubt, Summary, Verdict, Verdicts},
 };
-use crate::model::run::{OutageSource, RunOutcome};
+use crate::model::{
+    prediction::Prediction,
+    run::{OutageSource, RunId, RunOutcome},
+};
+use jiff::Timestamp;
 use serde::Serialize;
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -53,10 +59,14 @@ pub struct Report {
     pub milestones: Vec<MilestoneTime>,
     /// Every phase, in order; they add up to the recovery time.
     pub phases: Vec<RunPhase>,
+    /// What the recovery time was made of; `None` when the beginning of the run is missing.
+    pub critical_path: Option<CriticalPath>,
+    /// How long it was expected to take, and where the measured time lies in that.
+    pub forecast: Option<Expected>,
     /// Every step, in the runbook's order.
     pub steps: Vec<StepReport>,
     /// Every resource that ended, in the order of their ends.
-    pub resources: Vec<ResourceTime>,
+    pub resources: Vec<ResourceReport>,
     /// Resources that began and did not end, the longest first.
     pub in_flight: Vec<InFlight>,
     /// Recovery points by store.
@@ -76,6 +86,13 @@ pub struct Report {
     pub second_plans: Vec<SecondPlan>,
     /// What was removed again at the end.
     pub removals: Vec<Removal>,
+    /// The Terraform that did it.
+    pub terraform: Option<TerraformFacts>,
+    /// What each stack could not do without.
+    pub inventory: Vec<Needed>,
+    /// Earlier runs like this one, the oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<Earlier>,
     /// The signal that asked the run to stop.
     pub interrupted_by: Option<String>,
     /// Where things are kept.
@@ -94,7 +111,7 @@ pub struct MilestoneTime {
 }
 
 /// A step and what follows from its times.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StepReport {
     /// The step.
     #[serde(flatten)]
@@ -103,6 +120,46 @@ pub struct StepReport {
     pub took_ms: Option<u64>,
     /// How long it waited before and between its phases.
     pub waited_ms: u64,
+    /// What it waited for, and when nothing was worked on; in the order of time.
+    pub gaps: Vec<Gap>,
+}
+
+/// A resource and what follows from the times of all.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ResourceReport {
+    /// The resource.
+    #[serde(flatten)]
+    pub resource: ResourceTime,
+    /// How long it waited when all that it needs was there; `None` when that is not known.
+    pub waited: Option<Waited>,
+    /// True when it lies on the critical path.
+    pub critical: bool,
+    /// What was expected, at the median, in milliseconds.
+    pub expected_ms: Option<u64>,
+}
+
+/// How long a run was expected to take.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Expected {
+    /// The expectation, as it was made before the run.
+    #[serde(flatten)]
+    pub prediction: Prediction,
+    /// The share of the draws that took no longer than the run did, from 0 to 1; `None` when it did
+    /// not get to its end.
+    pub position: Option<f64>,
+}
+
+/// An earlier run, in a line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Earlier {
+    /// Its name.
+    pub run: RunId,
+    /// The wall clock at its start.
+    pub began_at: Timestamp,
+    /// The run in one word.
+    pub summary: Summary,
+    /// `t8 − t0`; `None` when the service was not verified.
+    pub recovery_time_ms: Option<u64>,
 }
 
 /// What the events do not know: where the run is kept.
@@ -114,6 +171,9 @@ pub struct Kept {
     pub work_copy: Option<PathBuf>,
     /// True when the journal's last line was written only in part and was left out.
     pub torn: bool,
+    /// The last link of the hash chain over the journal, in hexadecimal: nothing in the journal can
+    /// be changed without it.
+    pub chain: Option<String>,
 }
 
 impl Report {
@@ -140,8 +200,22 @@ impl Report {
             run: timeline.run,
             checkout: timeline.checkout,
             plan: timeline.plan,
+            critical_path: None,
+            forecast: timeline.prediction.map(|prediction| Expected {
+                position: milestones.execution_ms().and_then(|ms| prediction.position(ms)),
+                prediction,
+            }),
             steps: timeline.steps.into_iter().map(StepReport::from).collect(),
-            resources: timeline.resources,
+            resources: timeline
+                .resources
+                .into_iter()
+                .map(|resource| ResourceReport {
+                    resource,
+                    waited: None,
+                    critical: false,
+                    expected_ms: None,
+                })
+                .collect(),
             recovery_points: timeline.recovery_points,
             down: timeline.down,
             notes: timeline.notes,
@@ -150,6 +224,9 @@ impl Report {
             invented: timeline.invented,
             second_plans: timeline.second_plans,
             removals: timeline.removals,
+            terraform: timeline.terraform,
+            inventory: timeline.inventory,
+            history: Vec::new(),
             interrupted_by: timeline.interrupted_by,
             kept,
         }
@@ -167,7 +244,7 @@ impl Report {
 
 impl From<StepTime> for StepReport {
     fn from(step: StepTime) -> Self {
-        Self { took_ms: step.took_ms(), waited_ms: step.waited_ms(), step }
+        Self { took_ms: step.took_ms(), waited_ms: step.waited_ms(), gaps: Vec::new(), step }
     }
 }
 

@@ -45,6 +45,7 @@ pub(super) fn planned(
                 id: StepId::new(*name),
                 kind: *kind,
                 needs: needs.iter().map(|need| StepId::new(*need)).collect(),
+                parallelism: (*kind == StepKind::Stack).then_some(10),
             })
             .collect(),
     }
@@ -127,6 +128,7 @@ pub(super) fn by_hand() -> Vec<Event> {
             EventKind::PlanMade {
                 step: StepId::new("network"),
                 actions: [(ResourceAction::Create, 2)].into(),
+                digest: None,
             },
         ),
         (23_300, begins("network", Phase::Gate)),

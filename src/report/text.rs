@@ -175,7 +175,7 @@ impl Report {
     }
 
     fn slowest(&self, page: &mut Page) {
-        let mut slowest: Vec<_> = self.resources.iter().collect();
+        let mut slowest: Vec<_> = self.resources.iter().map(|report| &report.resource).collect();
         if slowest.is_empty() {
             return;
         }
@@ -454,6 +454,7 @@ mod tests {
 
     fn report(events: &[Event]) -> Report {
         let kept = Kept {
+            chain: None,
             journal: Some("/var/lib/drctl/runs/20260314-025907-4f1c/journal.jsonl".into()),
             work_copy: Some("/var/lib/drctl/runs/20260314-025907-4f1c/checkout".into()),
             torn: false,

@@ -7,9 +7,10 @@ use crate::model::{
     event::{Event, EventKind},
     finding::Place,
     gate::{Changes, Placed, Refusal, Remnant},
-    redirect::Obstacle,
+    prediction::Prediction,
+    redirect::{Dependency, Obstacle},
     resource::ResourceAction,
-    run::{Outage, RunId, RunKind, RunOutcome},
+    run::{Lock, Outage, RunId, RunKind, RunOutcome},
     step::{Phase, StepId, StepKind, StepOutcome},
 };
 use jiff::Timestamp;
@@ -58,12 +59,48 @@ pub struct Timeline {
     pub interrupted_by: Option<String>,
     /// How the run ended; `None` while it runs, and when drctl was killed.
     pub outcome: Option<RunOutcome>,
+    /// The Terraform that did it: its product and its version.
+    pub terraform: Option<TerraformFacts>,
+    /// What each stack could not do without.
+    pub inventory: Vec<Needed>,
+    /// How long it was expected to take, before it began.
+    pub prediction: Option<Prediction>,
     /// When the last event was.
     pub last_ms: u64,
     /// Resources that began and have not ended, with the times at which they began.
     open: BTreeMap<(StepId, String, ResourceAction), Vec<u64>>,
     /// What the times of the journal stand for.
     clock: Clock,
+}
+
+/// A Terraform.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TerraformFacts {
+    /// `terraform` or `tofu`.
+    pub product: String,
+    /// Its version, such as `1.11.4`.
+    pub version: String,
+}
+
+/// Something that a stack could not do without.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Needed {
+    /// Which stack.
+    pub step: StepId,
+    /// What.
+    #[serde(flatten)]
+    pub dependency: Dependency,
+}
+
+/// A lock that a step waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct LockWait {
+    /// Which.
+    pub lock: Lock,
+    /// When it was had, in milliseconds since the run began.
+    pub until_ms: u64,
+    /// How long it took.
+    pub took_ms: u64,
 }
 
 /// A simulated cloud.
@@ -203,6 +240,19 @@ pub struct StepTime {
     pub changes: Option<Changes>,
     /// The names of its outputs.
     pub outputs: Vec<String>,
+    /// How many of its resources Terraform works on at once; `None` for other steps.
+    pub parallelism: Option<u16>,
+    /// SHA-256 of its plan.
+    pub plan_digest: Option<String>,
+    /// The versions of its providers, by their full names.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub providers: BTreeMap<String, String>,
+    /// Locks that it waited for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub locks: Vec<LockWait>,
+    /// Which of its resources needed which, by addresses without keys of instances.
+    #[serde(skip)]
+    pub dependencies: BTreeMap<String, Vec<String>>,
 }
 
 /// A part of a step's work.
@@ -319,6 +369,7 @@ impl Timeline {
                     let step = self.step(&summary.id);
                     step.kind = summary.kind;
                     step.needs.clone_from(&summary.needs);
+                    step.parallelism = summary.parallelism;
                 }
             }
             EventKind::Declared { by: _ } => self.declared_ms = Some(now),
@@ -327,7 +378,31 @@ impl Timeline {
                 self.step(step).begin(*phase, now, declared_ms);
             }
             EventKind::PhaseFinished { step, phase, ok } => self.step(step).end(*phase, now, *ok),
-            EventKind::PlanMade { step, actions } => self.step(step).planned.clone_from(actions),
+            EventKind::PlanMade { step, actions, digest } => {
+                let step = self.step(step);
+                step.planned.clone_from(actions);
+                step.plan_digest.clone_from(digest);
+            }
+            EventKind::TerraformFound { product, version } => {
+                let (product, version) = (product.clone(), version.clone());
+                self.terraform = Some(TerraformFacts { product, version });
+            }
+            EventKind::Inventoried { step, needs } => {
+                let needed =
+                    |need: &Dependency| Needed { step: step.clone(), dependency: need.clone() };
+                self.inventory.extend(needs.iter().map(needed));
+            }
+            EventKind::Predicted { prediction } => self.prediction = Some((**prediction).clone()),
+            EventKind::LockWaited { step, lock, took_ms } => {
+                let wait = LockWait { lock: *lock, until_ms: now, took_ms: *took_ms };
+                self.step(step).locks.push(wait);
+            }
+            EventKind::ProvidersChosen { step, versions } => {
+                self.step(step).providers.clone_from(versions);
+            }
+            EventKind::DependenciesRead { step, needs } => {
+                self.step(step).dependencies.clone_from(needs);
+            }
             EventKind::GateAnswered { step, answer } => {
                 let step = self.step(step);
                 step.refusals.clone_from(&answer.refusals);
@@ -479,6 +554,11 @@ impl StepTime {
             remnants: Vec::new(),
             changes: None,
             outputs: Vec::new(),
+            parallelism: None,
+            plan_digest: None,
+            providers: BTreeMap::new(),
+            locks: Vec::new(),
+            dependencies: BTreeMap::new(),
         }
     }
 

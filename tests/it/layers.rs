@@ -12,6 +12,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("config", &["model"]),
     ("format", &["model"]),
     ("probe", &["model"]),
+    ("schedule", &[]),
+    ("store", &["model"]),
     ("sim", &["model"]),
     ("source", &["model"]),
     ("state", &["model"]),
@@ -20,14 +22,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("provider", &["model", "config", "sim", "catalogue"]),
     ("retarget", &["model", "config", "terraform", "catalogue"]),
     ("runbook", &["model", "config"]),
-    ("forecast", &["model", "config", "catalogue"]),
+    ("forecast", &["model", "config", "terraform", "catalogue", "schedule"]),
     ("lint", &["model", "config", "runbook", "catalogue", "forecast", "format"]),
     (
         "engine",
         &["model", "config", "runbook", "retarget", "terraform", "deploy", "probe", "state"],
     ),
     ("observe", &["model"]),
-    ("report", &["model"]),
+    ("report", &["model", "format", "schedule"]),
 ];
 
 /// Outside crates that stay inside some modules, and those modules.
@@ -42,6 +44,8 @@ const FENCED: &[(&str, &[&str])] = &[
     ("prost", &["provider"]),
     ("reqwest", &["probe"]),
     ("rmp", &["provider"]),
+    ("rusqlite", &["store"]),
+    ("askama", &["report"]),
 ];
 
 /// Modules that never wait, and so never see an async runtime.
@@ -53,6 +57,8 @@ const PLAIN: &[&str] = &[
     "sim",
     "source",
     "runbook",
+    "schedule",
+    "store",
     "retarget",
     "lint",
     "forecast",

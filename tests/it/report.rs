@@ -36,7 +36,12 @@ fn recovery(resources: u64) -> impl Iterator<Item = Event> {
             rto_ms: Some(600_000),
             rpo_ms: None,
             digest: "9f86d081884c7d65".into(),
-            steps: vec![StepSummary { id: data(), kind: StepKind::Stack, needs: vec![] }],
+            steps: vec![StepSummary {
+                id: data(),
+                kind: StepKind::Stack,
+                needs: vec![],
+                parallelism: Some(10),
+            }],
         },
         EventKind::Declared { by: DeclaredBy::Digest },
         EventKind::PhaseStarted { step: data(), phase: Phase::Init },

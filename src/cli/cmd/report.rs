@@ -67,8 +67,12 @@ pub(crate) fn read(folder: &RunFolder) -> Result<crate::report::Report, CliError
         return Err(from_journal(JournalError::Empty { path }));
     }
     let work = folder.work();
-    let kept =
-        Kept { journal: Some(path), work_copy: work.exists().then_some(work), torn: reader.torn() };
+    let kept = Kept {
+        journal: Some(path),
+        work_copy: work.exists().then_some(work),
+        torn: reader.torn(),
+        chain: Some(reader.last_link()),
+    };
     Ok(crate::report::Report::new(timeline, kept))
 }
 

@@ -4,7 +4,7 @@ use super::report;
 use crate::{
     cli::{error::CliError, exit::Exit, home::Home, ui::Ui},
     model::time::Pretty,
-    report::{Report, Summary},
+    report::Report,
 };
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -69,17 +69,5 @@ fn as_text(run: &str, report: &Report) -> String {
         Some(ms) => format!("recovered in {}", Pretty::ms(ms)),
         None => format!("ran for {}", Pretty::ms(report.out_for_ms)),
     };
-    format!("{run}  {:<12} {service} to {region}, {took}", word(report.summary))
-}
-
-fn word(summary: Summary) -> &'static str {
-    match summary {
-        Summary::Met => "met",
-        Summary::Missed => "missed",
-        Summary::Unproven => "unproven",
-        Summary::Failed => "failed",
-        Summary::Refused => "refused",
-        Summary::Interrupted => "interrupted",
-        Summary::Unfinished => "unfinished",
-    }
+    format!("{run}  {:<12} {service} to {region}, {took}", report.summary.word())
 }

@@ -15,7 +15,10 @@ mod copies;
 #[cfg(test)]
 mod tests;
 
-use crate::config::eval::{Modules, Scope};
+use crate::{
+    config::eval::{Modules, Scope},
+    schedule::{Task, Tasks},
+};
 use std::time::Duration;
 
 /// The graph of one root module and the local modules that it calls.
@@ -93,6 +96,12 @@ impl Graph {
     /// When there is no node at `index`.
     pub fn dependents(&self, index: usize) -> &[usize] {
         &self.dependents[index]
+    }
+
+    /// Returns the nodes as tasks, with the same indices.
+    pub fn tasks(&self) -> Tasks {
+        let task = |node: &Node| Task { needs: node.needs.clone(), copies: node.copies() };
+        Tasks::new(self.nodes.iter().map(task).collect())
     }
 
     /// Returns how many edges were left out because they close a circle.

@@ -1,0 +1,118 @@
+//! How long a recovery was expected to take, before it began.
+
+use crate::model::{resource::without_keys, step::StepId};
+use serde::{Deserialize, Serialize};
+
+/// The quantiles that a prediction keeps: 0 %, 5 %, … 100 %.
+pub const QUANTILES: usize = 21;
+
+/// How long a recovery is expected to take, as a distribution of draws.
+///
+/// It speaks of the execution, `t8 − t2`: what comes before the declaration is
+/// only in [`Prediction::chance`], and only as far as it is known.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Prediction {
+    /// How many recoveries were drawn.
+    pub draws: u32,
+    /// The seed of the draws; the same seed, code and history draw the same.
+    pub seed: u64,
+    /// The median, in milliseconds.
+    pub p50_ms: u64,
+    /// The 90th percentile.
+    pub p90_ms: u64,
+    /// The 99th percentile.
+    pub p99_ms: u64,
+    /// The shortest draw, every twentieth of the draws, and the longest: 21 values that never fall.
+    pub quantiles_ms: Vec<u64>,
+    /// With every resource at its median: the whole, as a list schedule gives it.
+    pub at_medians_ms: u64,
+    /// The same when Terraform works on everything at once.
+    pub floor_ms: u64,
+    /// What passes before the declaration, at the median of the team's own runs; `None` without any.
+    pub before_ms: Option<u64>,
+    /// The share of draws that meet the recovery time objective, from 0 to 1; `None` without one.
+    pub chance: Option<f64>,
+    /// What is not in it since nobody has seen it yet, in a few words each.
+    pub missing: Vec<String>,
+    /// When each step is done, from the declaration on.
+    pub steps: Vec<PredictedStep>,
+    /// Every managed resource of the code.
+    pub resources: Vec<PredictedResource>,
+}
+
+/// When a step is expected to be done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PredictedStep {
+    /// Its name.
+    pub step: StepId,
+    /// The median of its end, in milliseconds since the declaration.
+    pub p50_ms: u64,
+    /// The 90th percentile of its end.
+    pub p90_ms: u64,
+}
+
+/// How long a resource is expected to take.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PredictedResource {
+    /// In which stack.
+    pub step: StepId,
+    /// Its address without keys of instances.
+    pub address: String,
+    /// How many instances there are, as far as that is known.
+    pub instances: u64,
+    /// The median of one create, in milliseconds.
+    pub p50_ms: u64,
+    /// The 90th percentile of one create.
+    pub p90_ms: u64,
+    /// What the numbers rest on, in a few words.
+    pub basis: String,
+    /// The share of draws in which it lies on the critical path, from 0 to 1.
+    pub critical: f64,
+}
+
+impl Prediction {
+    /// Returns what was expected of the resource at `address`, which may hold keys of instances.
+    pub fn resource(&self, step: &StepId, address: &str) -> Option<&PredictedResource> {
+        let plain = without_keys(address);
+        self.resources.iter().find(|resource| resource.step == *step && resource.address == plain)
+    }
+
+    /// Returns the share of draws that took no longer than `ms`, from 0 to 1, interpolated between
+    /// the quantiles that are kept; `None` when none are.
+    pub fn position(&self, ms: u64) -> Option<f64> {
+        let last = self.quantiles_ms.len().checked_sub(1).filter(|last| *last > 0)?;
+        let above = self.quantiles_ms.partition_point(|quantile| *quantile <= ms);
+        if above == 0 {
+            return Some(0.0);
+        }
+        let Some(next) = self.quantiles_ms.get(above) else { return Some(1.0) };
+        let below = self.quantiles_ms[above - 1];
+        // `below <= ms < next`, so the difference is not zero.
+        let part = (ms - below) as f64 / (next - below) as f64;
+        Some(((above - 1) as f64 + part) / last as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_has_its_place_among_the_draws() {
+        let quantiles_ms = (0..=20).map(|twentieth| 1_000 + twentieth * 100).collect();
+        let prediction = Prediction { quantiles_ms, ..Prediction::default() };
+        for (ms, share) in
+            [(0, 0.0), (1_000, 0.0), (1_050, 0.025), (2_000, 0.5), (3_000, 1.0), (9_000, 1.0)]
+        {
+            assert_eq!(prediction.position(ms), Some(share), "{ms}");
+        }
+        assert_eq!(Prediction::default().position(5), None);
+    }
+
+    #[test]
+    fn draws_that_are_all_the_same_have_two_places() {
+        let prediction = Prediction { quantiles_ms: vec![7; QUANTILES], ..Prediction::default() };
+        assert_eq!((prediction.position(6), prediction.position(7)), (Some(0.0), Some(1.0)));
+    }
+}
