@@ -4,15 +4,14 @@ use super::home::Home;
 use crate::{
     forecast::{History, Observation},
     model::{
-        event::EventKind,
+        record::RunRecord,
         resource::{ResourceAction, type_of, without_keys},
         run::{RunId, RunKind},
-        step::{Phase, StepId},
     },
     observe::journal::{JournalError, JournalReader},
-    report::{Timeline, timeline::StepTime},
+    report::{Report, Timeline},
 };
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 /// How many real runs are read, the newest ones: a cloud of years ago says little of today's.
 const NEWEST: usize = 50;
@@ -28,93 +27,71 @@ pub struct Past {
     pub notes: Vec<String>,
 }
 
-/// Reads the journals of the newest 50 real runs under drctl's folder `home`.
+/// Returns what is kept of every run under drctl's folder `home`, the oldest first, and one sentence
+/// for each journal that cannot be read.
+pub fn records(home: &Path) -> (Vec<RunRecord>, Vec<String>) {
+    let home = Home::at(home.to_owned());
+    let (mut records, mut notes) = (Vec::new(), Vec::new());
+    let runs = home.runs().unwrap_or_else(|error| {
+        notes.push(error.summary());
+        Vec::new()
+    });
+    for run in runs {
+        match timeline(&home, &run) {
+            Ok(timeline) => records.extend(Report::from(timeline).record()),
+            // A run that was stopped at once leaves an empty journal, which is nothing to speak of.
+            Err(JournalError::Empty { .. }) => {}
+            Err(error) => {
+                let why = crate::model::chain(&error).join(": ");
+                notes.push(format!("the run {run} was left out of the forecast: {why}"));
+            }
+        }
+    }
+    (records, notes)
+}
+
+fn timeline(home: &Home, run: &RunId) -> Result<Timeline, JournalError> {
+    JournalReader::open(&home.run(run).journal())?.collect()
+}
+
+/// Reads what the newest 50 real runs under drctl's folder `home` say.
 ///
 /// Rehearsals are left out: their times are the catalogue's, and would only confirm it. Addresses
 /// and overheads are of `service` alone, since other services may use the same names for stacks;
 /// types are of all. A create that failed is left out; one that went well counts also when the run
 /// failed later. What cannot be read is a note and no error: a forecast is possible without.
 pub fn read(home: &Path, service: &str) -> Past {
-    let home = Home::at(home.to_owned());
-    let mut past = Past::default();
-    let runs = home.runs().unwrap_or_else(|error| {
-        past.notes.push(error.summary());
-        Vec::new()
-    });
-    for run in runs.iter().rev() {
-        if past.runs == NEWEST {
-            break;
-        }
-        match real(&home, run) {
-            Ok(Some(timeline)) => {
-                past.runs += 1;
-                learn(&mut past.history, &timeline, service);
-            }
-            Ok(None) => {}
-            // A run that was stopped at once leaves an empty journal, which is nothing to speak of.
-            Err(JournalError::Empty { .. }) => {}
-            Err(error) => {
-                let why = crate::model::chain(&error).join(": ");
-                past.notes.push(format!("the run {run} was left out of the forecast: {why}"));
-            }
-        }
+    let (records, notes) = records(home);
+    let mut past = Past { notes, ..Past::default() };
+    let real =
+        |record: &&RunRecord| record.kind == RunKind::Failover && record.time_scale.is_none();
+    for record in records.iter().rev().filter(real).take(NEWEST) {
+        past.runs += 1;
+        learn(&mut past.history, record, service);
     }
     past
 }
 
-/// Returns what happened in a run; `None` for one that made nothing real.
-fn real(home: &Home, run: &RunId) -> Result<Option<Timeline>, JournalError> {
-    let mut timeline = Timeline::default();
-    for event in JournalReader::open(&home.run(run).journal())? {
-        let event = event?;
-        match &event.kind {
-            EventKind::RunStarted { run_kind: RunKind::Failover, .. } => {}
-            EventKind::RunStarted { .. } | EventKind::Simulated { .. } => return Ok(None),
-            _ => {}
-        }
-        timeline.add(&event);
-    }
-    Ok(timeline.run.is_some().then_some(timeline))
-}
-
 /// Takes in what one run says.
-fn learn(history: &mut History, timeline: &Timeline, service: &str) {
-    let is_own = timeline.plan.as_ref().is_some_and(|plan| plan.service == service);
-    for seen in &timeline.resources {
+fn learn(history: &mut History, record: &RunRecord, service: &str) {
+    let is_own = record.service.as_deref() == Some(service);
+    for seen in &record.resources {
         let made = seen.ok && seen.action == ResourceAction::Create;
         let Some(kind) = type_of(&seen.address).filter(|_| made) else { continue };
         let at = is_own.then(|| (seen.step.clone(), without_keys(&seen.address)));
         history.add(Observation { kind, at, took: Duration::from_millis(seen.took_ms) });
     }
-    if is_own {
-        for (step, took) in overheads(timeline) {
-            history.add_overhead(step, took);
+    for step in record.steps.iter().filter(|_| is_own) {
+        if let Some(ms) = step.overhead_ms {
+            history.add_overhead(step.id.clone(), Duration::from_millis(ms));
         }
     }
-}
-
-/// Returns how long each stack needed from when its needs were up to the begin of its last apply.
-///
-/// A stack that was applied more than once had something in its way, and is left out.
-fn overheads(timeline: &Timeline) -> Vec<(StepId, Duration)> {
-    let Some(declared_ms) = timeline.declared_ms else { return Vec::new() };
-    let ends: BTreeMap<&StepId, Option<u64>> =
-        timeline.steps.iter().map(|step| (&step.id, step.ended_ms)).collect();
-    let overhead = |step: &StepTime| {
-        let mut applies = step.phases.iter().filter(|spent| spent.phase == Phase::Apply);
-        let (Some(apply), None) = (applies.next(), applies.next()) else { return None };
-        let needs = step.needs.iter().map(|need| ends.get(need).copied().flatten());
-        let free_ms = needs.chain([Some(declared_ms)]).collect::<Option<Vec<u64>>>()?;
-        let free_ms = free_ms.into_iter().max().unwrap_or(declared_ms);
-        Some((step.id.clone(), Duration::from_millis(apply.began_ms.saturating_sub(free_ms))))
-    };
-    timeline.steps.iter().filter_map(overhead).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{catalogue::Catalogue, forecast::Basis};
+    use crate::{catalogue::Catalogue, forecast::Basis, model::step::StepId};
     use serde_json::{Value, json};
     use std::fs;
 

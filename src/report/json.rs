@@ -53,6 +53,8 @@ pub struct Report {
     /// How old the oldest of the recovery points was at `t0`; below zero when
     /// all are newer. `None` when one is unknown or there is none.
     pub recovery_point_ms: Option<i64>,
+    /// When it was declared, in milliseconds since the run began.
+    pub declared_ms: Option<u64>,
     /// From `t0` to the last event.
     pub out_for_ms: u64,
     /// Every milestone, in order.
@@ -191,6 +193,7 @@ impl Report {
             recovery_time_ms: milestones.recovery_ms(),
             execution_ms: milestones.execution_ms(),
             recovery_point_ms: worst_point(&timeline.recovery_points),
+            declared_ms: timeline.declared_ms,
             out_for_ms: timeline.out_for_ms(),
             milestones: Milestone::ALL.map(since).into(),
             phases: milestones.phases(),

@@ -17,6 +17,7 @@ pub mod verdict;
 mod clock;
 mod gate_text;
 mod layout;
+mod record;
 
 pub use json::{Kept, Report};
 pub use layout::Style;
