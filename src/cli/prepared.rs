@@ -426,7 +426,7 @@ fn notes(checkout: &Checkout, assembled: &Assembled, primary: Option<&str>) -> V
 
 impl Prepared {
     /// Tells the run what was found.
-    pub(super) fn say(&self, run: &mut Run<'_>) {
+    pub(super) fn say(&self, run: &mut Run<'_>, max_parallel: u16) {
         let mirror_age_ms = match &self.checkout.from {
             FetchedFrom::Mirror { age, .. } => {
                 Some(age.map_or(0, |age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)))
@@ -446,9 +446,18 @@ impl Prepared {
             primary: self.assembled.recovery.known.primary.clone(),
             rto_ms: ms(self.rto),
             rpo_ms: ms(self.rpo),
+            max_parallel: Some(max_parallel),
             digest: self.assembled.digest.clone(),
             steps: self.assembled.recovery.summaries(),
         });
+        run.say(EventKind::TerraformFound {
+            product: self.detected.release.product.to_string(),
+            version: self.detected.release.version.to_string(),
+        });
+        for (step, redirection) in &self.assembled.redirections {
+            let needs = redirection.dependencies.clone();
+            run.say(EventKind::Inventoried { step: step.clone(), needs });
+        }
         for note in &self.notes {
             run.note(note.clone());
         }

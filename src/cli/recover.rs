@@ -149,7 +149,7 @@ impl Attempt<'_> {
                 .notes
                 .push("the recovery point is not rehearsed: data is not simulated".to_owned());
         }
-        prepared.say(run);
+        prepared.say(run, self.asked.max_parallel);
         if !rehearses || prepared.assembled.obstacles().any(|(_, obstacle)| obstacle.fatal) {
             prepared.refused()?;
         }

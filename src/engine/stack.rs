@@ -7,10 +7,11 @@ use super::{
     tools::Tools,
 };
 use crate::{
-    model::{event::EventKind, gate::GateAnswer, resource::ResourceAction, step::Phase},
+    model::{event::EventKind, gate::GateAnswer, resource::ResourceAction, run::Lock, step::Phase},
     retarget::gate::{self, Expected},
     terraform::{
         Action, Invocation, LogFiles, Outputs, Plan, Severity, TerraformError, Timing, UiMessage,
+        dependencies,
     },
 };
 use serde_json::{Map, Value};
@@ -20,6 +21,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
+use tokio::time::Instant;
 
 /// Where Terraform writes down which versions of providers it takes.
 const LOCK_FILE: &str = ".terraform.lock.hcl";
@@ -37,7 +39,13 @@ pub(super) struct Stack {
 impl Stack {
     /// Does what can be done before the stack's needs are met: `terraform init`.
     pub(super) async fn prepare(&self) -> Result<(), StepError> {
-        let _alone = self.tools.init_turn().await;
+        let asked = Instant::now();
+        let alone = self.tools.init_turn().await;
+        let took_ms = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if alone.is_some() && took_ms > 0 {
+            let step = self.tell.step().clone();
+            self.tell.say(EventKind::LockWaited { step, lock: Lock::PluginCache, took_ms });
+        }
         self.phase(Phase::Init, self.init()).await
     }
 
@@ -51,7 +59,12 @@ impl Stack {
         self.phase(Phase::Plan, self.plan(inputs, saved.clone())).await?;
         self.phase(Phase::Gate, self.pass_gate(saved.clone())).await?;
         let apply = Action::Apply { plan: saved, parallelism: self.work.parallelism };
-        self.phase(Phase::Apply, self.stream(apply)).await?;
+        let applied = self.phase(Phase::Apply, self.stream(apply)).await;
+        if applied.is_err() && self.work.state == StateHome::Own {
+            // What was made until then was gated by something, too.
+            self.needs(self.tools.store.latest(self.tell.step())?.as_deref());
+        }
+        applied?;
         let outputs = self.outputs().await?;
         if let Some(simulator) = &self.tools.simulator {
             simulator.is_up(self.tell.step(), outputs.plain());
@@ -76,7 +89,9 @@ impl Stack {
         let committed = std::fs::read(&lock).ok();
         self.stream(Action::Init { reconfigure: true, backend: true, plugin_dir: None }).await?;
         if self.tools.simulator.is_none() {
-            self.versions(committed, std::fs::read(&lock).ok())?;
+            let chosen = std::fs::read(&lock).ok();
+            self.providers(chosen.as_deref());
+            self.versions(committed, chosen)?;
         }
         Ok(())
     }
@@ -230,13 +245,35 @@ impl Stack {
         match &self.work.state {
             // The state is at hand, so asking Terraform would only cost a process.
             StateHome::Own => match self.tools.store.latest(self.tell.step())? {
-                Some(state) => Ok(Outputs::from_state(&state)?),
+                Some(state) => self.read_state(&state),
                 None => Ok(Outputs::default()),
             },
             StateHome::Declared { .. } => {
-                let read = async { Ok(Outputs::read(&self.read(Action::Output).await?)?) };
+                let read = async { self.read_state(&self.read(Action::StatePull).await?) };
                 self.phase(Phase::Output, read).await
             }
+        }
+    }
+
+    /// Tells what a state says of the graph, and returns its outputs.
+    fn read_state(&self, state: &[u8]) -> Result<Outputs, StepError> {
+        self.needs(Some(state));
+        Ok(Outputs::from_state(state)?)
+    }
+
+    /// Tells which resources needed which. It is for the report alone, so what cannot be read is
+    /// left out.
+    fn needs(&self, state: Option<&[u8]>) {
+        if let Some(needs) = state.and_then(|state| dependencies(state).ok()) {
+            self.tell.say(EventKind::DependenciesRead { step: self.tell.step().clone(), needs });
+        }
+    }
+
+    /// Tells which versions of providers were chosen.
+    fn providers(&self, lock: Option<&[u8]>) {
+        let versions = gate::locked_versions(lock.unwrap_or_default());
+        if !versions.is_empty() {
+            self.tell.say(EventKind::ProvidersChosen { step: self.tell.step().clone(), versions });
         }
     }
 

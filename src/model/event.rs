@@ -100,10 +100,13 @@ pub enum EventKind {
         digest: String,
         /// Every step that will be accounted for, in the runbook's order.
         steps: Vec<StepSummary>,
+        /// How many steps are worked on at once; `None` in old journals.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max_parallel: Option<u16>,
     },
     /// The Terraform that will do it.
     TerraformFound {
-        /// `terraform` or `tofu`.
+        /// `Terraform` or `OpenTofu`.
         product: String,
         /// Its version, such as `1.11.4`.
         version: String,

@@ -68,7 +68,7 @@ pub enum Phase {
     Gate,
     /// `terraform apply` of the saved plan.
     Apply,
-    /// `terraform output`, where drctl does not hold the state itself.
+    /// `terraform state pull` for the outputs, where drctl does not hold the state itself.
     Output,
     /// The program of a command step.
     Run,

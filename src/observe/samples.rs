@@ -32,6 +32,7 @@ pub(super) fn planned(names: &[(&str, StepKind)]) -> EventKind {
         primary: Some("ap-northeast-1".into()),
         rto_ms: Some(1_800_000),
         rpo_ms: Some(300_000),
+        max_parallel: Some(8),
         digest: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into(),
         steps: names
             .iter()

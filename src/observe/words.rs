@@ -106,7 +106,7 @@ impl Narrator {
                 }
                 ("Fetched", None, text)
             }
-            EventKind::RunPlanned { service, primary, rto_ms, rpo_ms, digest, steps } => {
+            EventKind::RunPlanned { service, primary, rto_ms, rpo_ms, digest, steps, .. } => {
                 self.column = steps
                     .iter()
                     .map(|step| step.id.as_str().chars().count().min(WIDEST_NAME))

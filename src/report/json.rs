@@ -3,7 +3,7 @@
 //! The text is made from the same value, so the two cannot disagree.
 
 use super::{
-    critical::{CriticalPath, Gap, Waited},
+    critical::{CriticalPath, Gap, Waited, waits},
     milestones::{Milestone, RunPhase},
     timeline::{
         Checkout, InFlight, Invented, Needed, Note, Obstructed, PlanFacts, ProbeDown,
@@ -14,11 +14,16 @@ use super::{
 };
 use crate::model::{
     prediction::Prediction,
+    resource::without_keys,
     run::{OutageSource, RunId, RunOutcome},
+    step::StepId,
 };
 use jiff::Timestamp;
 use serde::Serialize;
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    path::PathBuf,
+};
 
 /// The name of the form of the document. Keys are added under it, never changed.
 pub const SCHEMA: &str = "drctl/report/v1";
@@ -185,6 +190,16 @@ impl Report {
         let verdicts = Verdicts::from(&timeline);
         let summary = Summary::from(&timeline);
         let since = |name| MilestoneTime { name, since_outage_ms: milestones.get(name) };
+        let (critical_path, critical) = CriticalPath::of(&timeline).unzip();
+        let (waited, gaps) = waits(&timeline);
+        let resources = resources(&timeline, waited, &critical.unwrap_or_default());
+        let steps = timeline.steps.iter().zip(gaps).map(|(step, gaps)| StepReport {
+            took_ms: step.took_ms(),
+            waited_ms: step.waited_ms(),
+            gaps,
+            step: step.clone(),
+        });
+        let steps = steps.collect();
         Self {
             schema: SCHEMA,
             summary,
@@ -203,22 +218,13 @@ impl Report {
             run: timeline.run,
             checkout: timeline.checkout,
             plan: timeline.plan,
-            critical_path: None,
+            critical_path,
             forecast: timeline.prediction.map(|prediction| Expected {
                 position: milestones.execution_ms().and_then(|ms| prediction.position(ms)),
                 prediction,
             }),
-            steps: timeline.steps.into_iter().map(StepReport::from).collect(),
-            resources: timeline
-                .resources
-                .into_iter()
-                .map(|resource| ResourceReport {
-                    resource,
-                    waited: None,
-                    critical: false,
-                    expected_ms: None,
-                })
-                .collect(),
+            steps,
+            resources,
             recovery_points: timeline.recovery_points,
             down: timeline.down,
             notes: timeline.notes,
@@ -245,10 +251,28 @@ impl Report {
     }
 }
 
-impl From<StepTime> for StepReport {
-    fn from(step: StepTime) -> Self {
-        Self { took_ms: step.took_ms(), waited_ms: step.waited_ms(), gaps: Vec::new(), step }
-    }
+/// Returns the resources with what follows from the times of all.
+fn resources(
+    timeline: &Timeline,
+    waited: Vec<Option<Waited>>,
+    critical: &BTreeSet<usize>,
+) -> Vec<ResourceReport> {
+    let expected: HashMap<(&StepId, &str), u64> = timeline
+        .prediction
+        .iter()
+        .flat_map(|prediction| &prediction.resources)
+        .map(|resource| ((&resource.step, resource.address.as_str()), resource.p50_ms))
+        .collect();
+    let report = |(index, (resource, waited)): (usize, (&ResourceTime, Option<Waited>))| {
+        let name = without_keys(&resource.address);
+        ResourceReport {
+            critical: critical.contains(&index),
+            expected_ms: expected.get(&(&resource.step, name.as_str())).copied(),
+            resource: resource.clone(),
+            waited,
+        }
+    };
+    timeline.resources.iter().zip(waited).enumerate().map(report).collect()
 }
 
 fn worst_point(points: &BTreeMap<String, RecoveryPoint>) -> Option<i64> {
@@ -373,6 +397,7 @@ mod tests {
           "recovery_time_ms": 812000,
           "execution_ms": 560000,
           "recovery_point_ms": 130000,
+          "declared_ms": 12000,
           "out_for_ms": 812100,
           "milestones": [
             {
@@ -446,6 +471,167 @@ mod tests {
               "took_ms": 21700
             }
           ],
+          "critical_path": {
+            "segments": [
+              {
+                "began_ms": 0,
+                "took_ms": 240000,
+                "step": null,
+                "what": "detection"
+              },
+              {
+                "began_ms": 240000,
+                "took_ms": 2000,
+                "step": null,
+                "what": "checkout"
+              },
+              {
+                "began_ms": 242000,
+                "took_ms": 500,
+                "step": null,
+                "what": "planning"
+              },
+              {
+                "began_ms": 242500,
+                "took_ms": 9500,
+                "step": null,
+                "what": "decision"
+              },
+              {
+                "began_ms": 252000,
+                "took_ms": 100,
+                "step": "network",
+                "what": "between"
+              },
+              {
+                "began_ms": 252100,
+                "took_ms": 8000,
+                "step": "network",
+                "what": "phase",
+                "phase": "init"
+              },
+              {
+                "began_ms": 260100,
+                "took_ms": 3200,
+                "step": "network",
+                "what": "phase",
+                "phase": "plan"
+              },
+              {
+                "began_ms": 263300,
+                "took_ms": 200,
+                "step": "network",
+                "what": "phase",
+                "phase": "gate"
+              },
+              {
+                "began_ms": 263500,
+                "took_ms": 100,
+                "step": "network",
+                "what": "between"
+              },
+              {
+                "began_ms": 263600,
+                "took_ms": 400,
+                "step": "network",
+                "what": "apply_start"
+              },
+              {
+                "began_ms": 264000,
+                "took_ms": 216000,
+                "step": "network",
+                "what": "resource",
+                "address": "aws_nat_gateway.main",
+                "action": "create",
+                "ok": true,
+                "by_lane": false
+              },
+              {
+                "began_ms": 480000,
+                "took_ms": 500,
+                "step": "network",
+                "what": "apply_end"
+              },
+              {
+                "began_ms": 480500,
+                "took_ms": 100,
+                "step": "network",
+                "what": "between"
+              },
+              {
+                "began_ms": 480600,
+                "took_ms": 1400,
+                "step": "app",
+                "what": "between"
+              },
+              {
+                "began_ms": 482000,
+                "took_ms": 300000,
+                "step": "app",
+                "what": "phase",
+                "phase": "run"
+              },
+              {
+                "began_ms": 782000,
+                "took_ms": 100,
+                "step": "app",
+                "what": "between"
+              },
+              {
+                "began_ms": 782100,
+                "took_ms": 100,
+                "step": "cutover",
+                "what": "between"
+              },
+              {
+                "began_ms": 782200,
+                "took_ms": 8000,
+                "step": "cutover",
+                "what": "phase",
+                "phase": "run"
+              },
+              {
+                "began_ms": 790200,
+                "took_ms": 100,
+                "step": "cutover",
+                "what": "between"
+              },
+              {
+                "began_ms": 790300,
+                "took_ms": 21700,
+                "step": null,
+                "what": "verification"
+              }
+            ],
+            "savings": [
+              {
+                "step": "app",
+                "address": null,
+                "took_ms": 300000,
+                "saves_ms": 300000
+              },
+              {
+                "step": "network",
+                "address": "aws_nat_gateway.main",
+                "took_ms": 216000,
+                "saves_ms": 213100
+              },
+              {
+                "step": "cutover",
+                "address": null,
+                "took_ms": 8000,
+                "saves_ms": 8000
+              }
+            ],
+            "floor_ms": 812000,
+            "parallelism_cost_ms": 0,
+            "worked_ms": 562500,
+            "waited_ms": 249500,
+            "inferred": [
+              "network"
+            ]
+          },
+          "forecast": null,
           "steps": [
             {
               "id": "network",
@@ -494,8 +680,37 @@ mod tests {
               "outputs": [
                 "vpc_id"
               ],
+              "parallelism": 10,
+              "plan_digest": null,
               "took_ms": 228500,
-              "waited_ms": 200
+              "waited_ms": 200,
+              "gaps": [
+                {
+                  "began_ms": 12000,
+                  "took_ms": 100,
+                  "gap": "between"
+                },
+                {
+                  "began_ms": 23500,
+                  "took_ms": 100,
+                  "gap": "between"
+                },
+                {
+                  "began_ms": 23600,
+                  "took_ms": 400,
+                  "gap": "apply_start"
+                },
+                {
+                  "began_ms": 240000,
+                  "took_ms": 500,
+                  "gap": "apply_end"
+                },
+                {
+                  "began_ms": 240500,
+                  "took_ms": 100,
+                  "gap": "between"
+                }
+              ]
             },
             {
               "id": "app",
@@ -521,8 +736,28 @@ mod tests {
               "planned": {},
               "refusals": [],
               "outputs": [],
+              "parallelism": null,
+              "plan_digest": null,
               "took_ms": 300100,
-              "waited_ms": 230000
+              "waited_ms": 230000,
+              "gaps": [
+                {
+                  "began_ms": 12000,
+                  "took_ms": 228600,
+                  "gap": "needs",
+                  "step": "network"
+                },
+                {
+                  "began_ms": 240600,
+                  "took_ms": 1400,
+                  "gap": "between"
+                },
+                {
+                  "began_ms": 542000,
+                  "took_ms": 100,
+                  "gap": "between"
+                }
+              ]
             },
             {
               "id": "cutover",
@@ -548,8 +783,28 @@ mod tests {
               "planned": {},
               "refusals": [],
               "outputs": [],
+              "parallelism": null,
+              "plan_digest": null,
               "took_ms": 8100,
-              "waited_ms": 530200
+              "waited_ms": 530200,
+              "gaps": [
+                {
+                  "began_ms": 12000,
+                  "took_ms": 530100,
+                  "gap": "needs",
+                  "step": "app"
+                },
+                {
+                  "began_ms": 542100,
+                  "took_ms": 100,
+                  "gap": "between"
+                },
+                {
+                  "began_ms": 550200,
+                  "took_ms": 100,
+                  "gap": "between"
+                }
+              ]
             }
           ],
           "resources": [
@@ -559,7 +814,10 @@ mod tests {
               "action": "create",
               "began_ms": 24100,
               "took_ms": 2900,
-              "ok": true
+              "ok": true,
+              "waited": null,
+              "critical": false,
+              "expected_ms": null
             },
             {
               "step": "network",
@@ -567,7 +825,10 @@ mod tests {
               "action": "create",
               "began_ms": 24000,
               "took_ms": 216000,
-              "ok": true
+              "ok": true,
+              "waited": null,
+              "critical": true,
+              "expected_ms": null
             }
           ],
           "in_flight": [],
@@ -583,11 +844,14 @@ mod tests {
           "invented": [],
           "second_plans": [],
           "removals": [],
+          "terraform": null,
+          "inventory": [],
           "interrupted_by": null,
           "kept": {
             "journal": "/runs/1/journal.jsonl",
             "work_copy": null,
-            "torn": false
+            "torn": false,
+            "chain": null
           },
           "next": [
             "Show this again with `drctl report 20260314-025907-4f1c`"
@@ -607,7 +871,8 @@ mod tests {
                     all.iter().for_each(|value| walk(key, value, wrong))
                 }
                 serde_json::Value::Number(number)
-                    if number.is_f64() || !key.ends_with("_ms") && key != "create" =>
+                    if number.is_f64()
+                        || !key.ends_with("_ms") && !["create", "parallelism"].contains(&key) =>
                 {
                     wrong.push(format!("{key}: {number}"));
                 }

@@ -15,6 +15,7 @@ pub mod timeline;
 pub mod verdict;
 
 mod clock;
+mod critical_text;
 mod gate_text;
 mod layout;
 mod record;

@@ -38,6 +38,7 @@ pub(super) fn planned(
         primary: Some("ap-northeast-1".into()),
         rto_ms,
         rpo_ms,
+        max_parallel: Some(8),
         digest: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into(),
         steps: steps
             .iter()

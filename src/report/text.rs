@@ -1,8 +1,10 @@
 //! The report for a person: the verdict first, then why, then what to do.
 
 use super::{
-    json::{Report, StepReport},
+    critical::Behind,
+    json::{Report, ResourceReport, StepReport},
     layout::{Page, Style, TIME, Tone, fit},
+    timeline::ResourceTime,
     verdict::Verdict,
 };
 use crate::model::text::plain;
@@ -30,6 +32,8 @@ impl Report {
         self.verdict(&mut page);
         self.objectives(&mut page);
         self.run_phases(&mut page);
+        self.critical_path(&mut page);
+        self.expectation(&mut page);
         self.steps(&mut page);
         self.slowest(&mut page);
         self.in_flight(&mut page);
@@ -175,28 +179,22 @@ impl Report {
     }
 
     fn slowest(&self, page: &mut Page) {
-        let mut slowest: Vec<_> = self.resources.iter().map(|report| &report.resource).collect();
+        let mut slowest: Vec<_> = self.resources.iter().collect();
         if slowest.is_empty() {
             return;
         }
         // Stable, so that equals stay in the order of their ends.
-        slowest.sort_by_key(|resource| std::cmp::Reverse(resource.took_ms));
+        slowest.sort_by_key(|report| std::cmp::Reverse(report.resource.took_ms));
         slowest.truncate(SLOWEST_SHOWN);
         page.section(&match self.resources.len() {
             all if all > slowest.len() => format!("Slowest resources ({} of {all})", slowest.len()),
             _ => "Slowest resources".to_owned(),
         });
-        let names = column(slowest.iter().map(|resource| &resource.step));
-        for resource in slowest {
-            let failed = if resource.ok { "" } else { "failed" };
-            page.resource(
-                resource.took_ms,
-                names,
-                &resource.step,
-                resource.action,
-                &resource.address,
-                failed,
-            );
+        let names = column(slowest.iter().map(|report| &report.resource.step));
+        for report in slowest {
+            let ResourceTime { step, address, action, took_ms, ok, .. } = &report.resource;
+            page.resource(*took_ms, names, step, *action, address, if *ok { "" } else { "failed" });
+            page.waited(report);
         }
     }
 
@@ -331,6 +329,12 @@ impl Report {
         if let Some(plan) = &self.plan {
             page.field("plan digest", &plan.digest);
         }
+        if let Some(terraform) = &self.terraform {
+            page.field("run by", &format!("{} {}", terraform.product, terraform.version));
+        }
+        if let Some(chain) = &self.kept.chain {
+            page.field("journal chain", chain);
+        }
         for (name, path) in [("journal", &self.kept.journal), ("work copy", &self.kept.work_copy)] {
             if let Some(path) = path {
                 page.line(&format!("  {name:<14}  {}", plain(&path.to_string_lossy())));
@@ -402,6 +406,18 @@ impl Page {
         }
     }
 
+    /// What a resource waited behind, when that is worth a line.
+    fn waited(&mut self, report: &ResourceReport) {
+        let Some(waited) = report.waited.filter(|waited| waited.behind == Behind::Parallelism)
+        else {
+            return;
+        };
+        if waited.for_ms >= SHORTEST_WAIT_SHOWN {
+            let text = format!("waited {} for -parallelism", Pretty::ms(waited.for_ms));
+            self.line(&format!("  {:>TIME$}  {text}", ""));
+        }
+    }
+
     fn resource(
         &mut self,
         ms: u64,
@@ -464,7 +480,7 @@ mod tests {
 
     #[test]
     fn a_recovery_that_met_its_objectives() {
-        insta::assert_snapshot!(report(&samples::by_hand()).to_text(Style::default()), @"
+        insta::assert_snapshot!(report(&samples::by_hand()).to_text(Style::default()), @r"
         MET  shop is back in ap-northeast-2 after 13m32.0s, 16m28.0s within its RTO
 
         Objectives
@@ -482,6 +498,20 @@ mod tests {
           cutover              8.2s    1%
           verify              21.7s    3%  #
           recovery time    13m32.0s
+
+        What decided it
+            4m00.0s   30%  detection: nobody knew yet
+               9.5s    1%  waiting for the word to go
+               8.0s    1%  network: init
+            3m36.0s   27%  network: create aws_nat_gateway.main
+            5m00.0s   37%  app: run
+               8.0s    1%  cutover: run
+              21.7s    3%  verification
+               8.8s    1%  13 shorter stretches between them
+           -5m00.0s        app: have it done before
+           -3m33.1s        network: pre-provision aws_nat_gateway.main
+              -8.0s        cutover: have it done before
+          Note: which resources of network needed which is not known: guessed by time
 
         Steps
                                  began       took
@@ -531,6 +561,14 @@ mod tests {
           cutover                 -
           verify                  -
           so far           15m03.1s
+
+        What decided it
+               9.5s    1%  waiting for the word to go
+              47.0s    5%  network: terraform apply, before its first resource
+           13m58.0s   93%  data: create module.storage["eu"].modul...der-very-long-name-17"] (not completed)
+               8.6s    1%  9 shorter stretches between them
+          -13m31.0s        data: pre-provision module.storage.modu...plicas.aws_rds_cluster_instance.replica
+          Note: which resources of data needed which is not known: guessed by time
 
         Steps
                                  began       took
@@ -582,7 +620,7 @@ mod tests {
         events.truncate(15);
         let kept = Kept { torn: true, ..Kept::default() };
         let report = Report::new(events.iter().collect(), kept);
-        insta::assert_snapshot!(report.to_text(Style::default()), @"
+        insta::assert_snapshot!(report.to_text(Style::default()), @r"
         UNPROVEN  the journal of shop ends before the run: not back in ap-northeast-2 after 4m24.0s
           Note: the journal's last line was written only in part and was left out
 
@@ -600,6 +638,15 @@ mod tests {
           cutover                 -
           verify                  -
           so far            4m24.0s
+
+        What decided it
+            4m00.0s   91%  detection: nobody knew yet
+               2.0s    1%  checkout
+               9.5s    4%  waiting for the word to go
+               8.0s    3%  network: init
+               3.2s    1%  network: plan
+               1.3s    0%  5 shorter stretches between them
+          Note: which resources of network needed which is not known: guessed by time
 
         Steps
                                  began       took

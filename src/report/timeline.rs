@@ -31,6 +31,10 @@ pub struct Timeline {
     pub checkout_ready_ms: Option<u64>,
     /// What was going to be done.
     pub plan: Option<PlanFacts>,
+    /// When that was known.
+    pub planned_ms: Option<u64>,
+    /// How many steps were worked on at once; `None` in old journals.
+    pub max_parallel: Option<u16>,
     /// When it was declared.
     pub declared_ms: Option<u64>,
     /// When the service was verified.
@@ -76,7 +80,7 @@ pub struct Timeline {
 /// A Terraform.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TerraformFacts {
-    /// `terraform` or `tofu`.
+    /// `Terraform` or `OpenTofu`.
     pub product: String,
     /// Its version, such as `1.11.4`.
     pub version: String,
@@ -357,7 +361,17 @@ impl Timeline {
                     mirror_age_ms: *mirror_age_ms,
                 });
             }
-            EventKind::RunPlanned { service, primary, rto_ms, rpo_ms, digest, steps } => {
+            EventKind::RunPlanned {
+                service,
+                primary,
+                rto_ms,
+                rpo_ms,
+                digest,
+                steps,
+                max_parallel,
+            } => {
+                self.planned_ms = Some(now);
+                self.max_parallel = *max_parallel;
                 self.plan = Some(PlanFacts {
                     service: service.clone(),
                     primary: primary.clone(),
@@ -509,6 +523,26 @@ impl Timeline {
         // Stable, so that equals stay in the order of their names.
         all.sort_by_key(|resource| resource.began_ms);
         all
+    }
+
+    /// Returns the resources that ended, and behind them those that were in flight at the end of
+    /// their apply, or still are.
+    pub fn worked_on(&self) -> Vec<ResourceTime> {
+        let cut_off = self.in_flight().into_iter().map(|open| {
+            let step = self.steps.iter().find(|step| step.id == open.step);
+            let phases = step.into_iter().flat_map(|step| &step.phases);
+            let ends = phases.filter_map(|phase| Some(phase.began_ms + phase.took_ms?));
+            let ended = ends.filter(|ended| *ended >= open.began_ms).min().unwrap_or(self.last_ms);
+            ResourceTime {
+                step: open.step,
+                address: open.address,
+                action: open.action,
+                began_ms: open.began_ms,
+                took_ms: ended - open.began_ms,
+                ok: false,
+            }
+        });
+        self.resources.iter().cloned().chain(cut_off).collect()
     }
 
     /// Returns the time since `t0` at the last event, in milliseconds.

@@ -135,18 +135,9 @@ fn later(plan: &Plan, accepted: &[String], expected: &Expected<'_>, answer: &mut
 ///
 /// What was not locked is no refusal; the second value names it.
 pub fn judge_lock(committed: &[u8], chosen: &[u8]) -> (Vec<Refusal>, Vec<String>) {
-    let versions = |text: &[u8]| -> BTreeMap<String, String> {
-        let Ok(file) = SourceFile::parse(Path::new(".terraform.lock.hcl"), text, None) else {
-            return BTreeMap::new();
-        };
-        let version = |block: &Block| {
-            Some((block.label(0)?.to_owned(), block.body().expr("version")?.literal_string()?))
-        };
-        file.body().blocks_of("provider").filter_map(version).collect()
-    };
-    let locked = versions(committed);
+    let locked = locked_versions(committed);
     let (mut refusals, mut unlocked) = (Vec::new(), Vec::new());
-    for (provider, version) in versions(chosen) {
+    for (provider, version) in locked_versions(chosen) {
         match locked.get(&provider) {
             Some(locked) if *locked == version => {}
             Some(locked) => refusals.push(refuse(
@@ -158,6 +149,17 @@ pub fn judge_lock(committed: &[u8], chosen: &[u8]) -> (Vec<Refusal>, Vec<String>
         }
     }
     (refusals, unlocked)
+}
+
+/// Returns the version of each provider that a lock file holds; of none when it cannot be read.
+pub fn locked_versions(lock_file: &[u8]) -> BTreeMap<String, String> {
+    let Ok(file) = SourceFile::parse(Path::new(".terraform.lock.hcl"), lock_file, None) else {
+        return BTreeMap::new();
+    };
+    let version = |block: &Block| {
+        Some((block.label(0)?.to_owned(), block.body().expr("version")?.literal_string()?))
+    };
+    file.body().blocks_of("provider").filter_map(version).collect()
 }
 
 /// Checks that `init` has set up the backend called `expected` in the stack's folder.

@@ -74,8 +74,9 @@ pub enum Action {
         /// How many operations at once; Terraform's own default is 10.
         parallelism: u16,
     },
-    /// `terraform output`; prints [`crate::terraform::Outputs`].
-    Output,
+    /// `terraform state pull`; prints the state, which holds [`crate::terraform::Outputs`] and
+    /// [`crate::terraform::dependencies`].
+    StatePull,
     /// `terraform destroy` of everything, unseen. A plan with `destroy` and its
     /// apply let the plan be looked at first.
     Destroy {
@@ -103,7 +104,7 @@ impl Action {
             Self::Plan { .. } => "plan",
             Self::ShowPlan { .. } | Self::ShowState => "show",
             Self::Apply { .. } => "apply",
-            Self::Output => "output",
+            Self::StatePull => "state",
             Self::Destroy { .. } => "destroy",
             Self::Fmt { .. } => "fmt",
         }
@@ -116,7 +117,7 @@ impl Action {
             | Self::Validate
             | Self::ShowPlan { .. }
             | Self::ShowState
-            | Self::Output
+            | Self::StatePull
             | Self::Fmt { .. } => true,
             Self::Init { .. }
             | Self::Get
@@ -192,8 +193,11 @@ impl Invocation {
             Action::ShowPlan { file } => {
                 args.push("-json").push("-no-color").path("", file);
             }
-            Action::ShowState | Action::Output => {
+            Action::ShowState => {
                 args.push("-json").push("-no-color");
+            }
+            Action::StatePull => {
+                args.push("pull");
             }
             Action::Apply { plan, parallelism } => {
                 args.streaming().locking(self.lock_timeout);
@@ -313,7 +317,7 @@ mod tests {
             Action::ShowPlan { file: "/run/p".into() },
             Action::ShowState,
             Action::Apply { plan: "/run/p".into(), parallelism: 64 },
-            Action::Output,
+            Action::StatePull,
             Action::Destroy { var_files: vec!["a.tfvars".into()], parallelism: 10 },
             Action::Fmt { text: "a=1".into() },
         ];
@@ -330,7 +334,7 @@ mod tests {
         show -json -no-color /run/p
         show -json -no-color
         apply -json -no-color -input=false -lock=true -lock-timeout=30s -parallelism=64 /run/p
-        output -json -no-color
+        state pull
         destroy -json -no-color -input=false -lock=true -lock-timeout=30s -auto-approve -parallelism=10 -refresh=true -var-file=a.tfvars
         fmt -no-color -
         ");

@@ -6,6 +6,7 @@
 //! prints as one document, and [`TerraformError`] for every way it can fail.
 
 mod cause;
+mod dependencies;
 mod detect;
 mod diagnostic;
 mod error;
@@ -21,6 +22,7 @@ mod ui;
 mod version;
 
 pub use cause::{Cause, LockHolder};
+pub use dependencies::dependencies;
 pub use detect::{Detected, detect, find};
 pub use diagnostic::{Diagnostic, Severity, Validation};
 pub use error::{InFlight, TerraformError};

@@ -188,6 +188,7 @@ async fn go(
         primary: None,
         rto_ms: None,
         rpo_ms: None,
+        max_parallel: None,
         digest: assembled.digest.clone(),
         steps: assembled.recovery.summaries(),
     });

@@ -35,6 +35,7 @@ fn recovery(resources: u64) -> impl Iterator<Item = Event> {
             primary: None,
             rto_ms: Some(600_000),
             rpo_ms: None,
+            max_parallel: Some(8),
             digest: "9f86d081884c7d65".into(),
             steps: vec![StepSummary {
                 id: data(),

@@ -176,7 +176,7 @@ async fn a_stack_is_made_used_and_removed_again() {
         Some(&UiMessage::Outputs { names: vec!["endpoint".into(), "password".into()] })
     );
 
-    let outputs = Outputs::read(&stack.read(Action::Output).await.unwrap()).unwrap();
+    let outputs = Outputs::from_state(&stack.read(Action::StatePull).await.unwrap()).unwrap();
     let state = Outputs::from_state(&fs::read(stack.path("terraform.tfstate")).unwrap()).unwrap();
     assert_eq!(outputs, state);
     assert_eq!(outputs.get("endpoint").unwrap().value.expose(), "ap-northeast-2");

@@ -1,12 +1,25 @@
 //! What the recovery time was made of: a chain without a gap from the beginning of the outage to
 //! the verified service, in which everything waited for what stands before it.
 
+mod gaps;
+mod lanes;
+mod replay;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+use super::timeline::Timeline;
 use crate::model::{
-    resource::ResourceAction,
+    resource::{ResourceAction, without_keys},
     run::Lock,
     step::{Phase, StepId},
 };
+use lanes::{Lanes, by_step};
+use replay::{Replay, Without};
 use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use walk::Walk;
 
 /// The critical path of a run: what decided when it was over.
 ///
@@ -24,10 +37,99 @@ pub struct CriticalPath {
     pub floor_ms: Option<u64>,
     /// What `-parallelism` cost: by how much the run was longer than that.
     pub parallelism_cost_ms: Option<u64>,
-    /// How much of it was work on resources, programs and commands of Terraform.
+    /// How much of it somebody worked, in milliseconds.
     pub worked_ms: u64,
-    /// How much of it was waiting.
+    /// How much of it nobody did: the outage was not seen, not declared, or something was waited for
+    /// that is no work on this recovery. Both together are the whole.
     pub waited_ms: u64,
+    /// Stacks of which nobody knows which resource needed which, so that whatever ended last before
+    /// one began is taken for what it waited for.
+    pub inferred: Vec<StepId>,
+}
+
+/// How many things on the path are tried without, the longest ones.
+const TRIED: usize = 20;
+
+impl CriticalPath {
+    /// Finds what decided when a run was over; `None` when its beginning is missing. With it come
+    /// the resources that lie on the path, by their index in the report.
+    pub(super) fn of(timeline: &Timeline) -> Option<(Self, BTreeSet<usize>)> {
+        let worked_on = timeline.worked_on();
+        let mut walk = Walk::new(timeline, &worked_on)?;
+        let critical = std::mem::take(&mut walk.critical);
+        let inferred = std::mem::take(&mut walk.inferred).into_iter().collect();
+        let segments = walk.segments();
+        let (mut worked_ms, mut waited_ms) = (0, 0);
+        for segment in &segments {
+            *if segment.what.is_work() { &mut worked_ms } else { &mut waited_ms } +=
+                segment.took_ms;
+        }
+        let replay = Replay::new(timeline, &worked_on);
+        let total = replay.total_ms(Without::Nothing, false);
+        let at_once = replay.has_resources().then(|| replay.total_ms(Without::Nothing, true));
+        let cost = at_once.map(|at_once| total.saturating_sub(at_once));
+        let whole: u64 = segments.iter().map(|segment| segment.took_ms).sum();
+        let path = Self {
+            savings: savings(&segments, &replay, total),
+            floor_ms: cost.map(|cost| whole - cost.min(whole)),
+            parallelism_cost_ms: cost,
+            worked_ms,
+            waited_ms,
+            inferred,
+            segments,
+        };
+        Some((path, critical))
+    }
+}
+
+/// Returns what each thing on the path would save, the most first.
+fn savings(segments: &[Segment], replay: &Replay, total: u64) -> Vec<Saving> {
+    let mut took: BTreeMap<(&StepId, Option<String>), u64> = BTreeMap::new();
+    for segment in segments {
+        let Some(step) = &segment.step else { continue };
+        let address = match &segment.what {
+            What::Resource { address, .. } => Some(without_keys(address)),
+            What::Phase { phase: Phase::Run } => None,
+            _ => continue,
+        };
+        *took.entry((step, address)).or_default() += segment.took_ms;
+    }
+    let mut longest: Vec<_> = took.into_iter().collect();
+    longest.sort_by_key(|(_, took)| std::cmp::Reverse(*took));
+    longest.truncate(TRIED);
+    let saving = |((step, address), took_ms): ((&StepId, Option<String>), u64)| {
+        let without = match &address {
+            Some(address) => Without::Resource(step, address),
+            None => Without::Program(step),
+        };
+        // What drctl does around a step goes with it, and is not what was taken away.
+        let saves_ms = total.saturating_sub(replay.total_ms(without, false)).min(took_ms);
+        Saving { step: step.clone(), address, took_ms, saves_ms }
+    };
+    let mut savings: Vec<_> = longest.into_iter().map(saving).filter(|s| s.saves_ms > 0).collect();
+    savings.sort_by_key(|saving| std::cmp::Reverse(saving.saves_ms));
+    savings
+}
+
+/// Returns what each resource waited for, in the order of the report, and the gaps of each step.
+pub(super) fn waits(timeline: &Timeline) -> (Vec<Option<Waited>>, Vec<Vec<Gap>>) {
+    let worked_on = timeline.worked_on();
+    let steps = by_step(&worked_on);
+    let mut waited = vec![None; worked_on.len()];
+    let none = Vec::new();
+    let mut gaps = Vec::with_capacity(timeline.steps.len());
+    for step in &timeline.steps {
+        let resources = steps.get(&step.id).unwrap_or(&none);
+        for phase in step.phases.iter().filter(|phase| phase.phase == Phase::Apply) {
+            let ended = phase.took_ms.map_or(timeline.last_ms, |took| phase.began_ms + took);
+            let lanes = Lanes::of(step, resources, phase.began_ms, ended);
+            for (place, (index, _)) in lanes.resources.iter().enumerate() {
+                waited[*index] = lanes.waited(place);
+            }
+        }
+        gaps.push(timeline.gaps(step, resources));
+    }
+    (waited, gaps)
 }
 
 /// A stretch of the critical path.
@@ -93,6 +195,16 @@ pub enum What {
     Verification,
     /// The run went on, or had stopped, without the service.
     NotBack,
+}
+
+impl What {
+    /// Whether somebody worked on the recovery.
+    fn is_work(&self) -> bool {
+        !matches!(
+            self,
+            Self::Detection | Self::Decision | Self::Lock { .. } | Self::Turn | Self::NotBack
+        )
+    }
 }
 
 /// What would have made the run shorter.
@@ -166,4 +278,11 @@ pub enum GapKind {
     BetweenResources,
     /// All resources were there, and Terraform had not ended.
     ApplyEnd,
+}
+
+impl GapKind {
+    /// Whether it is a part of a phase, and not between two.
+    pub fn is_inside_a_phase(&self) -> bool {
+        matches!(self, Self::ApplyStart | Self::BetweenResources | Self::ApplyEnd)
+    }
 }

@@ -1,0 +1,166 @@
+//! The critical path and the forecast, as text.
+
+use super::{
+    critical::{CriticalPath, Saving, Segment, What},
+    json::{Expected, Report},
+    layout::{Page, TIME, fit},
+};
+use crate::model::{
+    run::Lock,
+    time::{Pretty, Rounded},
+};
+use std::time::Duration;
+
+/// Segments shown, the longest; the JSON document has them all.
+const SEGMENTS_SHOWN: usize = 12;
+/// Segments shown take at least this part of the whole: one 200th.
+const SMALLEST_PART: u64 = 200;
+/// Savings shown.
+const SAVINGS_SHOWN: usize = 5;
+/// Savings of less than this, in milliseconds, are not worth a change.
+const SMALLEST_SAVING: u64 = 1_000;
+/// What `-parallelism` cost is shown from this on, in milliseconds.
+const SMALLEST_COST: u64 = 1_000;
+
+impl Report {
+    /// What the recovery time was made of, and what would have made it shorter.
+    pub(super) fn critical_path(&self, page: &mut Page) {
+        let Some(path) = self.critical_path.as_ref().filter(|path| !path.segments.is_empty())
+        else {
+            return;
+        };
+        page.section("What decided it");
+        let whole: u64 = path.segments.iter().map(|segment| segment.took_ms).sum();
+        let shown = longest(path);
+        let left: Vec<_> = path.segments.iter().filter(|s| !shown.contains(s)).collect();
+        for segment in &shown {
+            let step = segment.step.as_ref().map_or("", |step| step.as_str());
+            let words = words(&segment.what);
+            page.decisive(segment.took_ms, whole, step, &words);
+        }
+        if !left.is_empty() {
+            let ms = left.iter().map(|segment| segment.took_ms).sum();
+            let words = match left.len() {
+                1 => "a shorter stretch between them".to_owned(),
+                n => format!("{n} shorter stretches between them"),
+            };
+            page.decisive(ms, whole, "", &words);
+        }
+        page.savings(path);
+        for step in &path.inferred {
+            page.hanging(
+                "  Note: ",
+                &format!("which resources of {step} needed which is not known: guessed by time"),
+            );
+        }
+    }
+
+    /// What was expected, beside what was measured.
+    pub(super) fn expectation(&self, page: &mut Page) {
+        let Some(expected) = &self.forecast else { return };
+        page.section("Forecast");
+        let prediction = &expected.prediction;
+        let time = |ms| Rounded(Duration::from_millis(ms));
+        let quantiles = format!(
+            "{} at the median, {} at the 90th percentile, {} at the 99th",
+            time(prediction.p50_ms),
+            time(prediction.p90_ms),
+            time(prediction.p99_ms)
+        );
+        page.field("execution", &quantiles);
+        if let Some(text) = measured(expected, self.execution_ms) {
+            page.field("measured", &text);
+        }
+        if let Some(chance) = prediction.chance {
+            let text = format!("the objective is met in {:.0} of 100 draws", chance * 100.0);
+            page.field("chance", &text);
+        }
+        if !prediction.missing.is_empty() {
+            page.field("not in it", &prediction.missing.join("; "));
+        }
+    }
+}
+
+/// Returns the longest segments, in the order of time.
+fn longest(path: &CriticalPath) -> Vec<&Segment> {
+    let whole: u64 = path.segments.iter().map(|segment| segment.took_ms).sum();
+    let worth = |segment: &&Segment| segment.took_ms >= whole / SMALLEST_PART;
+    let mut shown: Vec<_> = path.segments.iter().filter(worth).collect();
+    shown.sort_by_key(|segment| std::cmp::Reverse(segment.took_ms));
+    shown.truncate(SEGMENTS_SHOWN);
+    shown.sort_by_key(|segment| segment.began_ms);
+    shown
+}
+
+fn measured(expected: &Expected, execution_ms: Option<u64>) -> Option<String> {
+    let (ms, position) = execution_ms.zip(expected.position)?;
+    let mut text = format!("{}, ", Pretty::ms(ms));
+    text += &match position {
+        0.0 => "shorter than every draw".to_owned(),
+        1.0 => "longer than every draw".to_owned(),
+        share => format!("longer than {:.0} of 100 draws", share * 100.0),
+    };
+    Some(text)
+}
+
+/// Returns what a stretch was, in a few words.
+pub(super) fn words(what: &What) -> String {
+    match what {
+        What::Detection => "detection: nobody knew yet".to_owned(),
+        What::Checkout => "checkout".to_owned(),
+        What::Planning => "reading the code and deciding".to_owned(),
+        What::Decision => "waiting for the word to go".to_owned(),
+        What::Phase { phase } => phase.word().to_owned(),
+        What::ApplyStart => "terraform apply, before its first resource".to_owned(),
+        What::BetweenResources => "terraform apply, between two resources".to_owned(),
+        What::ApplyEnd => "terraform apply, after its last resource".to_owned(),
+        What::Resource { address, action, ok, by_lane } => {
+            let failed = if *ok { "" } else { " (not completed)" };
+            let lane = if *by_lane { " (waited for -parallelism)" } else { "" };
+            format!("{action} {address}{failed}{lane}")
+        }
+        What::Lock { lock: Lock::PluginCache } => "waiting for the plugin cache".to_owned(),
+        What::Lock { lock: Lock::Unknown } => "waiting for a lock".to_owned(),
+        What::Turn => "waiting for --max-parallel".to_owned(),
+        What::Between => "between two steps".to_owned(),
+        What::Verification => "verification".to_owned(),
+        What::NotBack => "without the service".to_owned(),
+    }
+}
+
+impl Page {
+    /// Adds a stretch of the critical path with its share of the whole.
+    fn decisive(&mut self, ms: u64, whole: u64, step: &str, words: &str) {
+        let percent = (ms * 100 + whole / 2).checked_div(whole).unwrap_or(0);
+        let time = Pretty::ms(ms).to_string();
+        let step = if step.is_empty() { String::new() } else { format!("{step}: ") };
+        let before = format!("  {time:>TIME$}  {percent:>3}%  ");
+        let room = self.style.width() - before.chars().count();
+        self.line(&format!("{before}{}", fit(&format!("{step}{words}"), room)));
+    }
+
+    fn savings(&mut self, path: &CriticalPath) {
+        let worth = path.savings.iter().filter(|saving| saving.saves_ms >= SMALLEST_SAVING);
+        for saving in worth.take(SAVINGS_SHOWN) {
+            let Saving { step, address, saves_ms, .. } = saving;
+            let what = match address {
+                Some(address) => format!("{step}: pre-provision {address}"),
+                None => format!("{step}: have it done before"),
+            };
+            let time = format!("-{}", Pretty::ms(*saves_ms));
+            let before = format!("  {time:>TIME$}        ");
+            let room = self.style.width() - before.chars().count();
+            self.line(&format!("{before}{}", fit(&what, room)));
+        }
+        if let Some((cost, floor)) = path.parallelism_cost_ms.zip(path.floor_ms)
+            && cost >= SMALLEST_COST
+        {
+            let text = format!(
+                "-parallelism cost {}: {} with everything at once",
+                Pretty::ms(cost),
+                Pretty::ms(floor)
+            );
+            self.hanging("  ", &text);
+        }
+    }
+}
