@@ -2,16 +2,16 @@
 
 use super::{recovery::Recovery, run::Run, tools::Tools};
 use crate::{
-    model::event::EventKind,
+    model::{chain, event::EventKind},
     probe::{
-        self, CommandTarget, HttpTarget, ProbeReport, Prober, Target, TcpTarget, Verification,
-        recovery_point, until_up,
+        self, CommandTarget, HttpTarget, ProbeReport, Prober, RecoveryPointError, Target,
+        TcpTarget, Verification, recovery_point, time_of_data, time_of_file, until_up,
     },
-    runbook::{self, Asks, Known, strings},
+    runbook::{self, Asks, Known, RecoveryPoint, ToldBy, strings},
 };
-use jiff::Timestamp;
-use std::{num::NonZeroU32, sync::Arc};
-use tokio::sync::mpsc;
+use jiff::{SignedDuration, Timestamp};
+use std::{num::NonZeroU32, path::PathBuf, sync::Arc};
+use tokio::{sync::mpsc, task::spawn_blocking};
 
 /// Asks every probe until all have passed often enough in a row, and says so.
 ///
@@ -135,22 +135,65 @@ pub async fn find_recovery_points(
     run: &mut Run<'_>,
 ) {
     for point in &recovery.recovery_points {
-        let found = match strings(known, &point.run) {
-            Err(mistake) => Err(mistake.to_string()),
-            Ok(argv) => {
-                let (dir, env) = (recovery.root.clone(), recovery.env.clone());
-                let command = CommandTarget { argv, dir, env };
-                recovery_point(&command, point.timeout).await.map_err(|e| e.to_string())
-            }
-        };
-        let (before_outage_ms, cause) = match found {
-            Ok(newest) => {
-                let before = outage_began.duration_since(newest).as_millis();
-                (Some(i64::try_from(before).unwrap_or(i64::MAX)), None)
-            }
+        let (before_outage_ms, cause) = match age(point, recovery, known, outage_began).await {
+            Ok(before) => (Some(i64::try_from(before.as_millis()).unwrap_or(i64::MAX)), None),
             Err(cause) => (None, Some(cause)),
         };
         let store = point.store.clone();
         run.say(EventKind::RecoveryPointFound { store, before_outage_ms, cause });
+    }
+}
+
+/// Returns how long before the outage the newest data of a store is; the error is why nobody knows.
+async fn age(
+    point: &RecoveryPoint,
+    recovery: &Recovery,
+    known: &Known,
+    outage_began: Timestamp,
+) -> Result<SignedDuration, String> {
+    let string = |expr| known.string(expr).map_err(|mistake| mistake.to_string());
+    let newest = match &point.told_by {
+        ToldBy::Behind(expr) => return behind(&string(expr)?),
+        ToldBy::Time(expr) => time_of_data(&string(expr)?),
+        ToldBy::File(expr) => {
+            let path = PathBuf::from(string(expr)?);
+            let looking = spawn_blocking(move || time_of_file(&path));
+            looking.await.map_err(|error| error.to_string())?
+        }
+        ToldBy::Command(expr) => {
+            let argv = strings(known, expr).map_err(|mistake| mistake.to_string())?;
+            let (dir, env) = (recovery.root.clone(), recovery.env.clone());
+            recovery_point(&CommandTarget { argv, dir, env }, point.timeout).await
+        }
+    };
+    let told =
+        |error: RecoveryPointError| format!("{}. {}", chain(&error).join(": "), error.hint());
+    newest.map(|newest| outage_began.duration_since(newest)).map_err(told)
+}
+
+/// Reads how far a copy was behind: `45s`, or a number of seconds.
+fn behind(text: &str) -> Result<SignedDuration, String> {
+    let wrong = || format!("`{text}` is neither a duration such as `45s` nor a number of seconds");
+    let seconds = text.parse::<f64>().ok().map(SignedDuration::try_from_secs_f64);
+    let lag = match seconds {
+        Some(lag) => lag.map_err(|_| wrong())?,
+        None => text.parse::<SignedDuration>().map_err(|_| wrong())?,
+    };
+    if lag.is_negative() { Err(wrong()) } else { Ok(lag) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lag_is_a_duration_or_a_number_of_seconds() {
+        let ms = |text| behind(text).map(|lag| lag.as_millis());
+        for (text, expected) in [("45s", 45_000), ("1m30s", 90_000), ("0.25", 250), ("0", 0)] {
+            assert_eq!(ms(text), Ok(expected), "{text}");
+        }
+        for text in ["-1", "NaN", "soon", ""] {
+            assert!(ms(text).is_err(), "{text}");
+        }
     }
 }

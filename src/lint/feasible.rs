@@ -13,14 +13,13 @@ use crate::{
         module::ModuleError,
         repository::Survey,
     },
-    forecast::{self, Forecast, History},
+    forecast::{self, Forecast, History, PARALLELISM},
     model::{
         finding::{Extent, Finding, Place},
         step::StepId,
         time::{Objective, Rounded},
     },
     runbook::Work,
-    schedule::PARALLELISM,
 };
 use std::path::{Path, PathBuf};
 

@@ -14,7 +14,7 @@ mod verify;
 
 pub use command::CommandTarget;
 pub use http::{HttpTarget, HttpTargetError};
-pub use recovery_point::{RecoveryPointError, recovery_point};
+pub use recovery_point::{RecoveryPointError, recovery_point, time_of_data, time_of_file};
 #[cfg(any(test, feature = "test-fakes"))]
 pub use scripted::ScriptedProber;
 pub use tcp::TcpTarget;

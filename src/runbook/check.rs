@@ -153,7 +153,7 @@ fn asked_exprs(runbook: &Runbook) -> Vec<&Expr> {
             Asks::Tcp(expr) | Asks::Command(expr) => exprs.push(expr),
         }
     }
-    exprs.extend(runbook.recovery_points.iter().map(|point| &point.run));
+    exprs.extend(runbook.recovery_points.iter().map(|point| point.told_by.expr()));
     exprs
 }
 

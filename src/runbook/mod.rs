@@ -211,10 +211,33 @@ pub struct Simulated {
 pub struct RecoveryPoint {
     /// The data store.
     pub store: String,
-    /// A program that prints the RFC 3339 time of the newest data that can be restored.
-    pub run: Expr,
-    /// How long it may take.
+    /// How it tells.
+    pub told_by: ToldBy,
+    /// How long a program may take.
     pub timeout: Duration,
+}
+
+/// How the time of the newest data that can be restored is told.
+#[derive(Clone, Debug)]
+pub enum ToldBy {
+    /// A program prints it: a list of strings.
+    Command(Expr),
+    /// A file has it, or the newest file of a folder; an absolute path.
+    File(Expr),
+    /// A value is it, such as an output that a provider's data source fills.
+    Time(Expr),
+    /// A value is how far behind the primary the copy was when the outage began: a duration, or a
+    /// number of seconds.
+    Behind(Expr),
+}
+
+impl ToldBy {
+    /// Returns its expression.
+    pub fn expr(&self) -> &Expr {
+        match self {
+            Self::Command(expr) | Self::File(expr) | Self::Time(expr) | Self::Behind(expr) => expr,
+        }
+    }
 }
 
 impl Runbook {

@@ -2,7 +2,7 @@
 
 use super::{
     Asks, Command, Global, Mistake, PARALLELISM, Probe, RecoveryPoint, Region, Runbook, Service,
-    Simulated, Stack, Step, Work, check, reader::Reader,
+    Simulated, Stack, Step, ToldBy, Work, check, reader::Reader,
 };
 use crate::{
     config::{
@@ -249,12 +249,37 @@ fn probe(block: &Block, mistakes: &mut Vec<Mistake>) -> Option<Probe> {
 }
 
 fn recovery_point(block: &Block, mistakes: &mut Vec<Mistake>) -> Option<RecoveryPoint> {
-    let mut reader = Reader::new(block, &["run", "timeout"], &[], mistakes);
-    Some(RecoveryPoint {
-        store: reader.labels(&["STORE"])?[0].to_owned(),
-        run: reader.required("run")?.clone(),
-        timeout: reader.duration("timeout").unwrap_or(RECOVERY_POINT_TIMEOUT),
-    })
+    const WAYS: [&str; 4] = ["run", "file", "time", "behind"];
+    let known = [&WAYS[..], &["timeout"]].concat();
+    let mut reader = Reader::new(block, &known, &[], mistakes);
+    let store = reader.labels(&["STORE"])?[0].to_owned();
+    let timeout = reader.duration("timeout").unwrap_or(RECOVERY_POINT_TIMEOUT);
+    let given: Vec<&str> = WAYS.into_iter().filter(|way| reader.expr(way).is_some()).collect();
+    let [way] = given[..] else {
+        let message = match given.len() {
+            0 => "`recovery_point` does not say how the time of the newest data is told".to_owned(),
+            _ => format!("`recovery_point` takes one of `{}`, not several", given.join("`, `")),
+        };
+        reader.wrong(Mistake::new(block.place(), message).hint(
+            "Give one of `run` (a program prints it), `file` (a file has it), `time` (an output is it) or `behind` (a replica's lag)",
+        ));
+        return None;
+    };
+    let expr = reader.required(way)?.clone();
+    let told_by = match way {
+        "run" => ToldBy::Command(expr),
+        "file" => {
+            // Git gives every file the time at which it was checked out.
+            if expr.literal_string().is_some_and(|path| !path.starts_with('/')) {
+                let message = "`file` must be an absolute path: a file of the repository has the time of its checkout";
+                reader.wrong(Mistake::new(expr.place(), message));
+            }
+            ToldBy::File(expr)
+        }
+        "time" => ToldBy::Time(expr),
+        _ => ToldBy::Behind(expr),
+    };
+    Some(RecoveryPoint { store, told_by, timeout })
 }
 
 fn global(block: &Block, mistakes: &mut Vec<Mistake>) -> Option<Global> {

@@ -117,7 +117,7 @@ fn what_a_run_prints_reads_well() {
         ("drctl.hcl", "service \"small\" {\n  rto = \"30m\"\n  primary = \"eu-west-1\"\n}\nstack \"only\" {\n  path = \".\"\n}\n"),
         ("main.tf", "resource \"terraform_data\" \"this\" {}\n"),
     ]);
-    insta::assert_snapshot!(env.failover(&[]), @"
+    insta::assert_snapshot!(env.failover(&[]), @r"
     --- stdout
     UNPROVEN  every step of small is done in ap-northeast-2, but nobody asked if it is back
       Note: outage start not given: counted from the start of the run
@@ -136,6 +136,9 @@ fn what_a_run_prints_reads_well() {
       verify               [TIME]  [SHARE]  not completed
       so far               [TIME]
 
+    What decided it
+      [STRETCHES]
+
     Steps
                           began       took
       done      only       [TIME]       [TIME]  init [TIME], plan [TIME], gate [TIME], apply [TIME]
@@ -148,6 +151,8 @@ fn what_a_run_prints_reads_well() {
       repository      $ENV/repo
       commit          [COMMIT]
       plan digest     [DIGEST]
+      run by          Terraform [VERSION]
+      journal chain   [DIGEST]
       journal         $ENV/home/runs/[RUN]/journal.jsonl
 
     Next
@@ -157,6 +162,7 @@ fn what_a_run_prints_reads_well() {
     [     [TIME]]   Started  failover [RUN] of $ENV/repo into ap-northeast-2; outage start not given: counted from the start of the run
     [     [TIME]]   Fetched  commit [SHORT]
     [     [TIME]]   Planned  small: 1 step, away from eu-west-1, RTO [TIME], digest [SHORT]
+    [     [TIME]]      Runs  Terraform [VERSION]
     [     [TIME]]  Declared  by the digest of this very plan
     [     [TIME]]     Began  only  init
     [     [TIME]]     Ended  only  init ([TIME])

@@ -12,6 +12,7 @@ mod pitfalls;
 mod plan;
 mod probe;
 mod provider_wire;
+mod recovery_point;
 mod rehearse;
 mod report;
 mod simulate;

@@ -7,11 +7,34 @@ use std::path::Path;
 pub(crate) fn all(text: &str, root: &Path) -> String {
     let text = text.replace(&root.display().to_string(), "$ENV");
     let waits = |line: String| line.replace("waited [TIME], ", "");
-    text.lines()
+    without_stretches(&text)
+        .lines()
         .map(line)
         .map(waits)
+        .map(terraform)
         .map(|line| shares(&line).trim_end().to_owned() + "\n")
         .collect()
+}
+
+/// Replaces the version of Terraform.
+fn terraform(line: String) -> String {
+    let Some((before, after)) = line.split_once("Terraform ") else { return line };
+    let rest = after.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    if rest.len() == after.len() { line } else { format!("{before}Terraform [VERSION]{rest}") }
+}
+
+/// Replaces what decided a run: which stretches are worth a line depends on the machine.
+fn without_stretches(text: &str) -> String {
+    let (mut out, mut inside) = (String::new(), false);
+    for line in text.lines() {
+        if inside && !line.trim().is_empty() {
+            continue;
+        }
+        inside = line.trim() == "What decided it";
+        out += line;
+        out += if inside { "\n  [STRETCHES]\n" } else { "\n" };
+    }
+    out
 }
 
 /// Replaces a share of the whole and its bar.
