@@ -1,4 +1,6 @@
 //! Wire formats as their standards have them.
 
 pub mod junit;
+pub mod openmetrics;
+pub mod otlp;
 pub mod sarif;

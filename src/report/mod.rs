@@ -18,7 +18,9 @@ mod clock;
 mod critical_text;
 mod gate_text;
 mod layout;
+mod metrics;
 mod record;
+mod spans;
 
 pub use json::{Kept, Report};
 pub use layout::Style;
