@@ -8,6 +8,7 @@ mod cmd;
 mod confirm;
 mod earlier;
 mod error;
+mod evidence;
 mod execute;
 mod exit;
 mod home;
@@ -67,6 +68,7 @@ enum Command {
     Validate(Box<cmd::validate::Validate>),
     Rehearse(Box<cmd::rehearse::Rehearse>),
     Report(cmd::report::Report),
+    VerifyEvidence(cmd::verify_evidence::VerifyEvidence),
     Runs(cmd::runs::Runs),
     State(cmd::state::State),
     Sim(cmd::sim::Sim),
@@ -94,6 +96,7 @@ pub fn main() -> Exit {
         Command::Report(command) => command.run(&ui),
         Command::State(command) => command.run(&ui),
         Command::Sim(command) => command.run(&ui),
+        Command::VerifyEvidence(command) => command.run(&ui),
         Command::Runs(command) => command.run(&ui),
         Command::Doctor(command) => command.run(&ui),
         Command::Completions(command) => command.run(&ui, &mut Cli::command()),

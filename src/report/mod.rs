@@ -8,6 +8,7 @@
 //! * [`text`]: the same value for a person.
 
 pub mod critical;
+pub mod evidence;
 pub mod json;
 pub mod milestones;
 pub mod text;

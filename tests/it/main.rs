@@ -4,6 +4,7 @@
 mod bad_input;
 mod commands;
 mod console;
+mod critical_path;
 mod engine;
 mod failover;
 mod layers;

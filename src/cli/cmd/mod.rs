@@ -10,3 +10,4 @@ pub(super) mod runs;
 pub(super) mod sim;
 pub(super) mod state;
 pub(super) mod validate;
+pub(super) mod verify_evidence;
