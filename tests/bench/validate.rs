@@ -11,12 +11,12 @@ use std::{
 
 /// What a program took; of several runs, the median of each.
 #[derive(Clone, Copy)]
-struct Cost {
-    wall: Duration,
+pub(crate) struct Cost {
+    pub(crate) wall: Duration,
     /// With its children, to a hundredth of a second.
     cpu: Duration,
     /// Peak of resident memory, in KiB, without its children.
-    peak: u64,
+    pub(crate) peak: u64,
 }
 
 /// A thousand files, and one root among them that Terraform can validate without a provider.
@@ -99,7 +99,7 @@ fn alone(case: &str, cost: Cost, cpu: Duration, megabytes: u64) {
 }
 
 /// Runs a program some times.
-fn measured(rounds: usize, command: impl Fn() -> Command) -> Cost {
+pub(crate) fn measured(rounds: usize, command: impl Fn() -> Command) -> Cost {
     let costs: Vec<Cost> = (0..rounds).map(|_| cost(command())).collect();
     let median = |of: fn(&Cost) -> Duration| {
         let mut all: Vec<Duration> = costs.iter().map(of).collect();
