@@ -89,13 +89,14 @@ fn service(body: &Body, path: &Path, mistakes: &mut Vec<Mistake>) -> Service {
         let message = format!("`{}` describes one service, and this is a second", path.display());
         mistakes.push(Mistake::new(other.place(), message));
     }
-    let known = ["rto", "rpo", "primary", "grace", "verify_within"];
+    let known = ["rto", "rpo", "availability", "primary", "grace", "verify_within"];
     let mut reader = Reader::new(block, &known, &[], mistakes);
     Service {
         name: reader.labels(&["NAME"]).map(|l| l[0].to_owned()).unwrap_or_default(),
         rto_at: reader.expr("rto").map(|expr| expr.text().extent_of(expr.range())),
         rto: reader.parsed("rto"),
         rpo: reader.parsed("rpo"),
+        availability: reader.parsed("availability"),
         primary: reader.string("primary").map(|(name, _)| name),
         grace: reader.duration("grace"),
         verify_within: reader.duration("verify_within"),
