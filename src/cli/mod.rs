@@ -12,6 +12,7 @@ mod execute;
 mod exit;
 mod home;
 mod judge;
+mod kept;
 mod prepared;
 mod recover;
 mod rehearsal;
