@@ -172,6 +172,12 @@ impl RunFolder {
         &self.id
     }
 
+    /// Returns the folder of drctl that it is in.
+    pub(super) fn home(&self) -> Home {
+        let root = self.root.parent().and_then(Path::parent).unwrap_or(&self.root);
+        Home::at(root.to_owned())
+    }
+
     /// Returns the journal's path.
     pub(super) fn journal(&self) -> PathBuf {
         self.root.join("journal.jsonl")

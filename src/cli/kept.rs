@@ -15,6 +15,9 @@ use crate::{
 use anyhow::anyhow;
 use std::{fs, io};
 
+/// How many earlier runs a report shows.
+const EARLIER: usize = 20;
+
 /// The history, and what could not be taken into it.
 #[derive(Debug)]
 pub(super) struct History {
@@ -193,6 +196,13 @@ pub(super) fn remember(home: &Home, folder: &RunFolder, ui: &Ui) {
         let why = error.summary();
         ui.say(&format!("note: this run is in its journal, and not in the history yet: {why}\n"));
     }
+}
+
+/// Returns up to 20 runs before this one that are like it, the oldest first; none when the history
+/// cannot be read, which is told by the commands that are about it.
+pub(super) fn earlier(folder: &RunFolder, report: &Report) -> Vec<RunRecord> {
+    let like = |record: RunRecord| History::open(&folder.home()).ok()?.like(&record, EARLIER).ok();
+    report.record().and_then(like).unwrap_or_default()
 }
 
 fn not_kept(error: &StoreError) -> String {

@@ -4,6 +4,7 @@ use crate::{
     cli::{
         error::{CliError, OrExit},
         exit::Exit,
+        filter::Filter,
         home::Home,
         kept::{History, Unreadable, from_store},
         ui::Ui,
@@ -15,10 +16,9 @@ use crate::{
         time::Pretty,
         verdict::Verdict,
     },
-    store::{Imported, Query, Store, read_lines},
+    store::{Imported, Store, read_lines},
 };
 use anyhow::Context;
-use clap::ValueEnum;
 use serde_json::{Value, json};
 use std::{
     cmp::Reverse,
@@ -50,7 +50,7 @@ pub(crate) struct Runs {
     command: Option<Command>,
 
     #[command(flatten)]
-    which: Which,
+    filter: Filter,
 
     /// How many to show
     #[arg(long, value_name = "N", default_value_t = 20)]
@@ -59,51 +59,6 @@ pub(crate) struct Runs {
     /// Print JSON, one object a line
     #[arg(long)]
     json: bool,
-}
-
-/// Which runs are meant.
-#[derive(clap::Args, Clone, Debug, Default)]
-pub(crate) struct Which {
-    /// Only runs of this service
-    #[arg(long, value_name = "NAME")]
-    pub(crate) service: Option<String>,
-
-    /// Only failovers, or only rehearsals
-    #[arg(long, value_name = "KIND")]
-    pub(crate) kind: Option<Kind>,
-
-    /// Only runs into this region
-    #[arg(long, value_name = "REGION")]
-    pub(crate) region: Option<String>,
-}
-
-/// A kind of run, on the command line.
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// A real run into the fallback region
-    Failover,
-    /// A run against the simulated cloud
-    Rehearsal,
-}
-
-impl Which {
-    /// Returns the question to the history.
-    pub(crate) fn query(&self, limit: Option<usize>) -> Query {
-        Query {
-            service: self.service.clone(),
-            kind: self.kind.map(|kind| match kind {
-                Kind::Failover => RunKind::Failover,
-                Kind::Rehearsal => RunKind::Rehearsal,
-            }),
-            region: self.region.clone(),
-            real: false,
-            limit,
-        }
-    }
-
-    fn is_all(&self) -> bool {
-        self.service.is_none() && self.kind.is_none() && self.region.is_none()
-    }
 }
 
 #[derive(clap::Subcommand, Debug)]
@@ -115,7 +70,7 @@ Examples:
   drctl runs export --service shop | ssh other drctl runs import -")]
     Export {
         #[command(flatten)]
-        which: Which,
+        filter: Filter,
     },
     /// Take runs in that `drctl runs export` printed elsewhere
     ///
@@ -143,7 +98,7 @@ impl Runs {
         let home = Home::find()?;
         match &self.command {
             None => self.list(&home, ui),
-            Some(Command::Export { which }) => export(&home, which, ui),
+            Some(Command::Export { filter }) => export(&home, filter, ui),
             Some(Command::Import { file, replace }) => import(&home, file, *replace, ui),
         }
     }
@@ -156,11 +111,11 @@ impl Runs {
         })?;
         history.say_notes(ui);
         let records =
-            history.store.query(&self.which.query(Some(self.limit))).map_err(from_store)?;
+            history.store.query(&self.filter.query(Some(self.limit))).map_err(from_store)?;
         // Nobody knows of what service or kind they are.
-        let unreadable = if self.which.is_all() { &history.unreadable[..] } else { &[] };
+        let unreadable = if self.filter.is_all() { &history.unreadable[..] } else { &[] };
         if records.is_empty() && unreadable.is_empty() && !self.json {
-            let what = if self.which.is_all() { "no run" } else { "no such run" };
+            let what = if self.filter.is_all() { "no run" } else { "no such run" };
             ui.say(&format!("There is {what} in `{}` yet.\n", home.root().display()));
             return Ok(Exit::Met);
         }
@@ -232,11 +187,11 @@ fn rto(record: &RunRecord) -> Option<Verdict> {
     }
 }
 
-fn export(home: &Home, which: &Which, ui: &Ui) -> Result<Exit, CliError> {
+fn export(home: &Home, filter: &Filter, ui: &Ui) -> Result<Exit, CliError> {
     let history = History::open(home)?;
     history.say_notes(ui);
     history.say_unreadable(ui);
-    let lines = history.store.lines(&which.query(None)).map_err(from_store)?;
+    let lines = history.store.lines(&filter.query(None)).map_err(from_store)?;
     let text: String = lines.iter().rev().flat_map(|(_, text)| [text, "\n"]).collect();
     ui.answer(&text);
     Ok(Exit::Met)

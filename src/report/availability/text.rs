@@ -66,10 +66,11 @@ impl Availability {
             },
         );
         page.field("downtime", &format!("{least}{}", Pretty::ms(self.down_ms)));
+        let most = if self.at_least { "at most " } else { "" };
         page.field(
             "nines",
             &match self.nines {
-                Some(nines) => format!("{:.2}", (nines * 100.0).floor() / 100.0),
+                Some(nines) => format!("{most}{:.2}", (nines * 100.0).floor() / 100.0),
                 None => "no downtime is known".to_owned(),
             },
         );
