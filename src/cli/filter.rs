@@ -38,8 +38,8 @@ impl Filter {
                 Kind::Rehearsal => RunKind::Rehearsal,
             }),
             region: self.region.clone(),
-            real: false,
             limit,
+            ..Query::default()
         }
     }
 

@@ -144,15 +144,23 @@ impl History {
     ///
     /// The history cannot be read.
     pub(super) fn like(&self, this: &RunRecord, limit: usize) -> Result<Vec<RunRecord>, CliError> {
-        let query = Query {
+        let mut query = Query {
             service: this.service.clone(),
             kind: Some(this.kind),
             region: Some(this.region.clone()),
+            before: Some(this.run.clone()),
+            limit: Some(limit),
             ..Query::default()
         };
-        let before = self.store.query(&query).map_err(from_store)?.into_iter();
-        let like = before.filter(|run| run.run < this.run && run.is_like(this));
-        let mut like: Vec<_> = like.take(limit).collect();
+        let mut like = Vec::new();
+        // Page by page: those of another seed or time scale may stand between.
+        while like.len() < limit {
+            let page = self.store.query(&query).map_err(from_store)?;
+            let Some(oldest) = page.last() else { break };
+            query.before = Some(oldest.run.clone());
+            like.extend(page.into_iter().filter(|run| run.is_like(this)));
+        }
+        like.truncate(limit);
         like.reverse();
         Ok(like)
     }

@@ -83,7 +83,8 @@ pub fn read_lines(text: &[u8]) -> Result<Vec<Line>, StoreError> {
 
 fn record(line: &[u8]) -> Result<(RunRecord, String), String> {
     let text = str::from_utf8(line.trim_ascii()).map_err(|_| "it is not UTF-8".to_owned())?;
-    let value: Value = serde_json::from_str(text).map_err(|e| format!("it is not JSON: {e}"))?;
+    let value: Value =
+        serde_json::from_str(text).map_err(|e| format!("it is not JSON: {}", in_line(&e)))?;
     match value.get("schema").and_then(Value::as_str) {
         Some(SCHEMA) => {}
         Some(other) if version(other) > version(SCHEMA) => {
@@ -94,10 +95,15 @@ fn record(line: &[u8]) -> Result<(RunRecord, String), String> {
         Some(other) => return Err(format!("it has the form `{other}`, not `{SCHEMA}`")),
         None => return Err(format!("it is no run: it has no `\"schema\": \"{SCHEMA}\"`")),
     }
-    let record: RunRecord = serde_json::from_value(value).map_err(|e| e.to_string())?;
+    let record: RunRecord = serde_json::from_value(value).map_err(|e| in_line(&e))?;
     // A name becomes a path, so it must be one.
     record.run.as_str().parse::<RunId>().map_err(|error| error.to_string())?;
     Ok((record, text.to_owned()))
+}
+
+/// Says what is wrong without a line, which is always the first of one.
+fn in_line(error: &serde_json::Error) -> String {
+    error.to_string().replace(" at line 1 column ", " at column ")
 }
 
 /// Returns the number of a form, and none of anything else.

@@ -71,6 +71,8 @@ pub struct Query {
     pub region: Option<String>,
     /// True for runs on a real cloud only.
     pub real: bool,
+    /// Only those that began before this one.
+    pub before: Option<RunId>,
     /// At most so many, the newest.
     pub limit: Option<usize>,
 }
@@ -201,6 +203,7 @@ impl Store {
               AND (:kind IS NULL OR kind = :kind)
               AND (:region IS NULL OR region = :region)
               AND (NOT :real OR time_scale IS NULL)
+              AND (:before IS NULL OR run < :before)
             ORDER BY run DESC LIMIT :limit";
         // Below zero is without a limit.
         let limit = query.limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
@@ -209,6 +212,7 @@ impl Store {
             ":kind": query.kind.map(RunKind::word),
             ":region": query.region,
             ":real": query.real,
+            ":before": query.before.as_ref().map(RunId::as_str),
             ":limit": limit,
         };
         let rows = self.rows(SQL, asked, text_of)?;

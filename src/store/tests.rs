@@ -84,6 +84,7 @@ fn a_query_is_answered_newest_first() {
     let failovers = Query { kind: Some(RunKind::Failover), ..any.clone() };
     assert_eq!(asked(&failovers), [3, 2, 0]);
     assert_eq!(asked(&Query { real: true, ..failovers }), [2, 0]);
+    assert_eq!(asked(&Query { before: Some(all[2].run.clone()), ..any.clone() }), [0, 1]);
     assert_eq!(asked(&Query { region: Some("eu-west-1".into()), ..any }), [] as [usize; 0]);
     assert_eq!(store.services().unwrap(), ["billing", "shop"]);
 }
@@ -238,7 +239,7 @@ fn lines_are_imported_all_or_none() {
     let error = read_lines(bad.join("\n").as_bytes()).unwrap_err();
     insta::assert_snapshot!(error, @r#"
     nothing was imported: 7 of 9 line(s) cannot be used
-    line 3: it is not JSON: expected ident at line 1 column 2
+    line 3: it is not JSON: expected ident at column 2
     line 4: it is no run: it has no `"schema": "drctl/run/v1"`
     line 5: it has the form `drctl/run/v2` of a newer drctl, and this one knows `drctl/run/v1`: import it with the newer one
     line 6: it has the form `drctl/report/v1`, not `drctl/run/v1`

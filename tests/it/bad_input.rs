@@ -126,7 +126,6 @@ fn every_mistake_of_a_runbook_is_told_at_once_with_its_place() {
         r#"
 service "shop" {
   rto = "half an hour"
-  availability = "99.95"
   rop = "5m"
 }
 

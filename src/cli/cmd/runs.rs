@@ -140,7 +140,7 @@ impl Runs {
         if self.json {
             json!({ "run": run, "error": why }).to_string()
         } else {
-            format!("{run}  unreadable    {}", plain(why))
+            format!("{run}  unreadable   {}", plain(why))
         }
     }
 }

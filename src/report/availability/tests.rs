@@ -188,9 +188,9 @@ fn what_is_not_known_is_said() {
       window          2026-03-01T00:00:00Z to 2026-03-31T00:00:00Z, 30 day(s)
       history         begins 2026-03-14T03:00:00Z
       downtime        at least 31m00.0s
-      nines           3.14
+      nines           at most 3.14
       outages         2
-      mean recovery   21m00.0s over 1 outage(s)
+      mean recovery   at least 21m00.0s over 1 outage(s)
 
     Error budget
       allowed         43m12.0s of downtime, by 99.9%

@@ -76,8 +76,10 @@ impl Availability {
         );
         page.field("outages", &self.outages.len().to_string());
         if let Some(ms) = self.mean_time_to_recover_ms {
-            let ended = self.outages.iter().filter(|outage| outage.end == End::Known).count();
-            page.field("mean recovery", &format!("{} over {ended} outage(s)", Pretty::ms(ms)));
+            let ended = || self.outages.iter().filter(|outage| outage.end == End::Known);
+            let least = if ended().any(|outage| outage.start_assumed) { "at least " } else { "" };
+            let (mean, count) = (Pretty::ms(ms), ended().count());
+            page.field("mean recovery", &format!("{least}{mean} over {count} outage(s)"));
         }
         if let Some(rehearsed) = self.rehearsed {
             page.field(
