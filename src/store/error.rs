@@ -158,7 +158,7 @@ impl StoreError {
                     .to_owned()
             }
             Self::Corrupt { path, .. } | Self::Record { path, .. } => format!(
-                "Move it away with `mv {0} {0}.damaged`: the journals of the runs are the truth, and the next command makes it anew from them; outages entered by hand, and runs whose folder was removed, come back from an export with `drctl runs import`",
+                "Move it away with `mv {0} {0}.damaged`: the journals of the runs are the truth, and the next command makes it anew from them; runs whose folder was removed come back from an export with `drctl runs import`, and outages entered by hand must be entered again",
                 path.display()
             ),
             Self::Full { .. } => "Make room on its disk, and do it again".to_owned(),

@@ -26,6 +26,25 @@ impl Store {
         added.map(|rows| rows > 0).map_err(|source| self.failed(source))
     }
 
+    /// Forgets an outage, whatever its note; returns false when it is not there.
+    ///
+    /// # Errors
+    ///
+    /// The history cannot be written.
+    pub fn remove_outage(&mut self, service: &str, interval: Interval) -> Result<bool, StoreError> {
+        const SQL: &str = "DELETE FROM outages
+            WHERE service = :service AND began_at = :began_at AND ended_at = :ended_at";
+        let removed = self.connection.execute(
+            SQL,
+            named_params! {
+                ":service": service,
+                ":began_at": interval.began_at.as_millisecond(),
+                ":ended_at": interval.ended_at.as_millisecond(),
+            },
+        );
+        removed.map(|rows| rows > 0).map_err(|source| self.failed(source))
+    }
+
     /// Returns the outages of `service`, or of all, in the order of their beginnings.
     ///
     /// # Errors

@@ -135,6 +135,9 @@ fn outages_are_kept_once_and_in_order() {
     assert!(!store.add_outage(&late).unwrap());
     assert_eq!(store.outages(Some("shop")).unwrap(), [early, late]);
     assert_eq!(store.outages(None).unwrap().len(), 3);
+    assert!(store.remove_outage("billing", other.interval).unwrap());
+    assert!(!store.remove_outage("billing", other.interval).unwrap());
+    assert_eq!(store.outages(None).unwrap().len(), 2);
 }
 
 #[test]
@@ -166,7 +169,7 @@ fn a_damaged_history_says_how_to_make_it_anew() {
     assert!(!error.is_unwritable());
     insta::assert_snapshot!(said(&error, dir.path()), @r"
     the history `DIR/history.db` is damaged: file is not a database
-      hint: Move it away with `mv DIR/history.db DIR/history.db.damaged`: the journals of the runs are the truth, and the next command makes it anew from them; outages entered by hand, and runs whose folder was removed, come back from an export with `drctl runs import`
+      hint: Move it away with `mv DIR/history.db DIR/history.db.damaged`: the journals of the runs are the truth, and the next command makes it anew from them; runs whose folder was removed come back from an export with `drctl runs import`, and outages entered by hand must be entered again
     ");
 }
 

@@ -246,14 +246,14 @@ fn a_damaged_history_is_told_and_hides_no_journal() {
     note: shown from the journals alone
     error: the history `$ENV/home/history.db` is damaged
       caused by: file is not a database
-      hint: Move it away with `mv $ENV/home/history.db $ENV/home/history.db.damaged`: the journals of the runs are the truth, and the next command makes it anew from them; outages entered by hand, and runs whose folder was removed, come back from an export with `drctl runs import`
+      hint: Move it away with `mv $ENV/home/history.db $ENV/home/history.db.damaged`: the journals of the runs are the truth, and the next command makes it anew from them; runs whose folder was removed come back from an export with `drctl runs import`, and outages entered by hand must be entered again
     --- exit 0
     ");
     insta::assert_snapshot!(env.run(&["trend"]), @r"
     --- stderr
     error: the history `$ENV/home/history.db` is damaged
       caused by: file is not a database
-      hint: Move it away with `mv $ENV/home/history.db $ENV/home/history.db.damaged`: the journals of the runs are the truth, and the next command makes it anew from them; outages entered by hand, and runs whose folder was removed, come back from an export with `drctl runs import`
+      hint: Move it away with `mv $ENV/home/history.db $ENV/home/history.db.damaged`: the journals of the runs are the truth, and the next command makes it anew from them; runs whose folder was removed come back from an export with `drctl runs import`, and outages entered by hand must be entered again
     --- exit 3
     ");
     fs::remove_file(env.home().join("history.db")).unwrap();
@@ -436,16 +436,24 @@ fn availability_is_held_against_the_objective_of_the_runbook() {
     let spent = env.run(&[&april[..], &["--add", outage, "--note", "a broken deploy"]].concat());
     assert_eq!(
         (spent.code, spent.stderr.as_str()),
-        (Some(1), "the outage is entered\n"),
+        (Some(1), "the outage of shop is entered\n"),
         "{spent}"
     );
     let again = env.run(&[&april[..], &["--add", outage, "--json"]].concat());
-    assert_eq!(again.stderr, "the outage was entered before\n");
+    assert_eq!(again.stderr, "the outage of shop was entered before\n");
     let told: Value = serde_json::from_str(&again.stdout).unwrap();
     assert_eq!(told["budget"]["objective"], "99.95%");
     assert_eq!(told["budget"]["used_ms"], 812_000 + 1_800_000);
     assert_eq!(told["outages"][1]["notes"], json!(["a broken deploy"]));
     assert_eq!(env.run(&[&april[..], &["--objective", "99%"]].concat()).code, Some(0));
+    let remove = [&april[..], &["--remove", outage]].concat();
+    assert_eq!(env.run(&remove).code, Some(0));
+    insta::assert_snapshot!(env.run(&remove), @r"
+    --- stderr
+    error: no such outage of shop was entered
+      hint: Give both times as `drctl availability --json` shows them, under `outages`
+    --- exit 2
+    ");
 }
 
 #[test]

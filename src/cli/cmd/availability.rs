@@ -77,6 +77,10 @@ pub(crate) struct Availability {
     #[arg(long, value_name = "TEXT", requires = "add")]
     note: Option<String>,
 
+    /// Take back an outage that was entered by mistake
+    #[arg(long, value_name = "BEGAN/ENDED", conflicts_with = "add")]
+    remove: Option<Interval>,
+
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -88,6 +92,7 @@ impl Availability {
         let checkout = Checkout::default();
         let service = self.service(&home, &checkout)?;
         self.enter(&home, &service, ui)?;
+        self.take_back(&home, &service, ui)?;
         let objective = self.objective(&service, &checkout)?;
         let window = self.window()?;
 
@@ -155,8 +160,22 @@ impl Availability {
             EnteredOutage { service: service.to_owned(), interval, note: self.note.clone() };
         let mut store = Store::open(&home.history()).map_err(from_store)?;
         let added = store.add_outage(&outage).map_err(from_store)?;
-        ui.say(if added { "the outage is entered\n" } else { "the outage was entered before\n" });
+        let word = if added { "is entered" } else { "was entered before" };
+        ui.say(&format!("the outage of {service} {word}\n"));
         Ok(())
+    }
+
+    /// Forgets the outage that was entered by mistake.
+    fn take_back(&self, home: &Home, service: &str, ui: &Ui) -> Result<(), CliError> {
+        let Some(interval) = self.remove else { return Ok(()) };
+        let mut store = Store::open(&home.history()).map_err(from_store)?;
+        if store.remove_outage(service, interval).map_err(from_store)? {
+            ui.say(&format!("the outage of {service} is removed\n"));
+            return Ok(());
+        }
+        let error = anyhow!("no such outage of {service} was entered");
+        Err(CliError::new(Exit::Usage, error)
+            .hint("Give both times as `drctl availability --json` shows them, under `outages`"))
     }
 
     fn window(&self) -> Result<Interval, CliError> {

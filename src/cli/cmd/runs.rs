@@ -114,7 +114,7 @@ impl Runs {
             history.store.query(&self.filter.query(Some(self.limit))).map_err(from_store)?;
         // Nobody knows of what service or kind they are.
         let unreadable = if self.filter.is_all() { &history.unreadable[..] } else { &[] };
-        if records.is_empty() && unreadable.is_empty() && !self.json {
+        if records.is_empty() && unreadable.is_empty() && !self.json && self.limit > 0 {
             let what = if self.filter.is_all() { "no run" } else { "no such run" };
             ui.say(&format!("There is {what} in `{}` yet.\n", home.root().display()));
             return Ok(Exit::Met);
