@@ -451,7 +451,7 @@ fn availability_is_held_against_the_objective_of_the_runbook() {
     insta::assert_snapshot!(env.run(&remove), @r"
     --- stderr
     error: no such outage of shop was entered
-      hint: Give both times as `drctl availability --json` shows them, under `outages`
+      hint: Give both times as `drctl availability --json` shows them, under `entered`
     --- exit 2
     ");
 }

@@ -175,7 +175,7 @@ impl Availability {
         }
         let error = anyhow!("no such outage of {service} was entered");
         Err(CliError::new(Exit::Usage, error)
-            .hint("Give both times as `drctl availability --json` shows them, under `outages`"))
+            .hint("Give both times as `drctl availability --json` shows them, under `entered`"))
     }
 
     fn window(&self) -> Result<Interval, CliError> {

@@ -82,8 +82,8 @@ pub struct Outage {
     pub runs: Vec<RunId>,
     /// What was noted of it by hand.
     pub notes: Vec<String>,
-    /// True when it, or a part of it, was entered by hand.
-    pub entered: bool,
+    /// What was entered by hand of it, as it was entered.
+    pub entered: Vec<Interval>,
     /// True when nothing tells whether the service was up between two of its runs.
     pub bridged: bool,
 }

@@ -47,7 +47,7 @@ fn of_run(run: &RunRecord) -> Outage {
         end: if run.recovery_time_ms.is_some() { End::Known } else { End::Open },
         runs: vec![run.run.clone()],
         notes: Vec::new(),
-        entered: false,
+        entered: Vec::new(),
         bridged: false,
     }
 }
@@ -62,7 +62,7 @@ fn of_entered(outage: &EnteredOutage) -> Outage {
         end: End::Known,
         runs: Vec::new(),
         notes: outage.note.iter().cloned().collect(),
-        entered: true,
+        entered: vec![outage.interval],
         bridged: false,
     }
 }
@@ -117,7 +117,7 @@ fn join(one: &mut Outage, other: Outage) {
     one.lasted_ms = length(one.began_at, one.ended_at);
     one.runs.extend(other.runs);
     one.notes.extend(other.notes);
-    one.entered |= other.entered;
+    one.entered.extend(other.entered);
     one.bridged |= other.bridged;
 }
 

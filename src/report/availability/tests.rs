@@ -113,7 +113,7 @@ fn what_overlaps_is_counted_once_and_only_inside_of_the_window() {
     assert_eq!(all.down_ms, (5 + 25 + 10) * 60_000);
     assert_eq!(all.outages[0].lasted_ms, 65 * 60_000, "in full");
     let merged = &all.outages[1];
-    assert_eq!((merged.runs.len(), merged.entered, merged.notes.len()), (2, true, 1));
+    assert_eq!((merged.runs.len(), merged.entered.len(), merged.notes.len()), (2, 1, 1));
 }
 
 #[test]

@@ -127,7 +127,7 @@ impl Page {
         let lasted = format!("{least}{}", Pretty::ms(outage.lasted_ms));
         let mut parts: Vec<String> = Vec::new();
         parts.extend(outage.runs.iter().map(ToString::to_string));
-        if outage.entered {
+        if !outage.entered.is_empty() {
             parts.push("entered".to_owned());
         }
         parts.extend(outage.notes.iter().cloned());
