@@ -381,6 +381,17 @@ mod tests {
     }
 
     #[test]
+    fn a_difference_too_small_to_be_shown_is_none() {
+        let earlier = samples::record(0);
+        let mut later = samples::record(1);
+        (later.resources[0].took_ms, later.phases[3].1) = (2_999, 3_250);
+        let comparison = Comparison::of(&earlier, &later);
+        assert_eq!(comparison.resources[0].time.difference_ms, Some(99));
+        let text = comparison.to_text(Style::default());
+        assert!(!text.contains("aws_vpc.main") && !text.contains("-0.0s"), "{text}");
+    }
+
+    #[test]
     fn two_runs_that_hold_nothing_compare_to_nothing() {
         let mut bare = samples::record(0);
         (bare.phases, bare.steps, bare.resources) = (vec![], vec![], vec![]);

@@ -11,6 +11,8 @@ use crate::{
 
 /// Resources shown in each list; the JSON document has them all.
 const SHOWN: usize = 10;
+/// Differences shorter than this, in milliseconds, are shown as none.
+const SHORTEST_SHOWN: u64 = 100;
 
 impl Comparison {
     /// Returns the comparison as text, at most 100 columns wide.
@@ -37,9 +39,9 @@ impl Comparison {
         page.text
     }
 
-    /// Returns what is not exactly as long in both.
+    /// Returns what is not as long in both, as far as that is shown.
     fn differing(&self) -> Vec<&ResourceChange> {
-        self.resources.iter().filter(|r| r.time.difference_ms != Some(0)).collect()
+        self.resources.iter().filter(|r| shown(&r.time).is_some_and(|ms| ms != 0)).collect()
     }
 
     fn headline(&self, page: &mut Page) {
@@ -135,13 +137,18 @@ impl Page {
         let name = fit(name, names);
         let time = |ms: Option<u64>| ms.map_or("-".to_owned(), |ms| Pretty::ms(ms).to_string());
         let (before, after) = (time(change.earlier_ms), time(change.later_ms));
-        let difference = change.difference_ms.map(signed).unwrap_or_default();
+        let difference = shown(change).map(signed).unwrap_or_default();
         let share = share(change).unwrap_or_default();
         self.line(&format!(
             "  {:<names$}  {before:>TIME$}  {after:>TIME$}  {difference:>10}  {share:>6}",
             plain(&name)
         ));
     }
+}
+
+/// Returns the difference; none at all where it would be shown as one of nothing.
+fn shown(change: &Change) -> Option<i64> {
+    change.difference_ms.map(|ms| if ms.unsigned_abs() < SHORTEST_SHOWN { 0 } else { ms })
 }
 
 fn signed(ms: i64) -> String {
@@ -155,7 +162,7 @@ fn signed(ms: i64) -> String {
 
 /// Returns the difference in percent of the earlier time.
 fn share(change: &Change) -> Option<String> {
-    let difference = change.difference_ms.filter(|ms| *ms != 0)?;
+    let difference = shown(change).filter(|ms| *ms != 0)?;
     let of = change.earlier_ms.filter(|ms| *ms > 0)?;
     let percent = difference as f64 * 100.0 / of as f64;
     Some(if percent.abs() >= 1_000.0 { "> 10x".to_owned() } else { format!("{percent:+.0}%") })
