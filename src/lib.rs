@@ -24,4 +24,5 @@ pub mod schedule;
 pub mod sim;
 pub mod source;
 pub mod state;
+pub mod store;
 pub mod terraform;

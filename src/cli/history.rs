@@ -1,15 +1,18 @@
 //! What earlier real runs say of how long resources take.
 
-use super::home::Home;
+use super::{
+    error::CliError,
+    home::Home,
+    kept::{History, Unreadable, from_store},
+};
 use crate::{
-    forecast::{History, Observation},
+    forecast::{self, Observation},
     model::{
         record::RunRecord,
         resource::{ResourceAction, type_of, without_keys},
-        run::{RunId, RunKind},
+        run::RunKind,
     },
-    observe::journal::{JournalError, JournalReader},
-    report::{Report, Timeline},
+    store::Query,
 };
 use std::{path::Path, time::Duration};
 
@@ -20,7 +23,7 @@ const NEWEST: usize = 50;
 #[derive(Debug, Default)]
 pub struct Past {
     /// The create times of real runs.
-    pub history: History,
+    pub history: forecast::History,
     /// How many real runs were read.
     pub runs: usize,
     /// Why a journal, or all of them, could not be read; one sentence each.
@@ -30,28 +33,39 @@ pub struct Past {
 /// Returns what is kept of every run under drctl's folder `home`, the oldest first, and one sentence
 /// for each journal that cannot be read.
 pub fn records(home: &Path) -> (Vec<RunRecord>, Vec<String>) {
-    let home = Home::at(home.to_owned());
-    let (mut records, mut notes) = (Vec::new(), Vec::new());
-    let runs = home.runs().unwrap_or_else(|error| {
-        notes.push(error.summary());
-        Vec::new()
-    });
-    for run in runs {
-        match timeline(&home, &run) {
-            Ok(timeline) => records.extend(Report::from(timeline).record()),
-            // A run that was stopped at once leaves an empty journal, which is nothing to speak of.
-            Err(JournalError::Empty { .. }) => {}
-            Err(error) => {
-                let why = crate::model::chain(&error).join(": ");
-                notes.push(format!("the run {run} was left out of the forecast: {why}"));
-            }
-        }
-    }
+    let (mut records, notes) = asked(home, &Query::default());
+    records.reverse();
     (records, notes)
 }
 
-fn timeline(home: &Home, run: &RunId) -> Result<Timeline, JournalError> {
-    JournalReader::open(&home.run(run).journal())?.collect()
+/// The same for the runs of `query`, the newest first.
+fn asked(home: &Path, query: &Query) -> (Vec<RunRecord>, Vec<String>) {
+    let home = Home::at(home.to_owned());
+    let mut notes = Vec::new();
+    let mut told = |error: CliError| notes.push(error.summary());
+    let history = History::open(&home).or_else(|error| {
+        told(error);
+        History::of_journals(&home)
+    });
+    let history = match history {
+        Ok(history) => history,
+        Err(error) => {
+            told(error);
+            notes.dedup();
+            return (Vec::new(), notes);
+        }
+    };
+    let records = history.store.query(query).map_err(from_store).unwrap_or_else(|error| {
+        told(error);
+        Vec::new()
+    });
+    // A run that was stopped at once leaves an empty journal, which is nothing to speak of.
+    let unread = history.unreadable.iter().filter(|unreadable| !unreadable.empty);
+    notes.extend(unread.map(|Unreadable { run, why, .. }| {
+        format!("the run {run} was left out of the forecast: {why}")
+    }));
+    notes.extend(history.notes);
+    (records, notes)
 }
 
 /// Reads what the newest 50 real runs under drctl's folder `home` say.
@@ -61,11 +75,11 @@ fn timeline(home: &Home, run: &RunId) -> Result<Timeline, JournalError> {
 /// types are of all. A create that failed is left out; one that went well counts also when the run
 /// failed later. What cannot be read is a note and no error: a forecast is possible without.
 pub fn read(home: &Path, service: &str) -> Past {
-    let (records, notes) = records(home);
+    let kind = Some(RunKind::Failover);
+    let (records, notes) =
+        asked(home, &Query { kind, real: true, limit: Some(NEWEST), ..Query::default() });
     let mut past = Past { notes, ..Past::default() };
-    let real =
-        |record: &&RunRecord| record.kind == RunKind::Failover && record.time_scale.is_none();
-    for record in records.iter().rev().filter(real).take(NEWEST) {
+    for record in &records {
         past.runs += 1;
         learn(&mut past.history, record, service);
     }
@@ -73,7 +87,7 @@ pub fn read(home: &Path, service: &str) -> Past {
 }
 
 /// Takes in what one run says.
-fn learn(history: &mut History, record: &RunRecord, service: &str) {
+fn learn(history: &mut forecast::History, record: &RunRecord, service: &str) {
     let is_own = record.service.as_deref() == Some(service);
     for seen in &record.resources {
         let made = seen.ok && seen.action == ResourceAction::Create;

@@ -54,6 +54,11 @@ impl Home {
         self.root.join("mirrors")
     }
 
+    /// Returns where the history of runs is.
+    pub(super) fn history(&self) -> PathBuf {
+        self.root.join(crate::store::FILE_NAME)
+    }
+
     /// Returns where what can be learnt again is kept.
     pub(super) fn cache(&self) -> PathBuf {
         self.root.join("cache")
@@ -104,7 +109,15 @@ impl Home {
     ///
     /// There is no such run, or more than one.
     pub(super) fn find_run(&self, name: &str) -> Result<RunId, CliError> {
-        let runs = self.runs()?;
+        self.find_among(self.runs()?, name)
+    }
+
+    /// The same among `runs`, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// There is no such run, or more than one.
+    pub(super) fn find_among(&self, runs: Vec<RunId>, name: &str) -> Result<RunId, CliError> {
         let see = "See `drctl runs` for the runs that there are";
         if name == "latest" {
             return runs.last().cloned().ok_or_else(|| {
@@ -157,6 +170,12 @@ impl RunFolder {
     /// Returns the run's name.
     pub(super) fn id(&self) -> &RunId {
         &self.id
+    }
+
+    /// Returns the folder of drctl that it is in.
+    pub(super) fn home(&self) -> Home {
+        let root = self.root.parent().and_then(Path::parent).unwrap_or(&self.root);
+        Home::at(root.to_owned())
     }
 
     /// Returns the journal's path.

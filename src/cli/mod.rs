@@ -11,8 +11,10 @@ mod error;
 mod evidence;
 mod execute;
 mod exit;
+mod filter;
 mod home;
 mod judge;
+mod kept;
 mod prepared;
 mod recover;
 mod rehearsal;
@@ -57,6 +59,7 @@ Examples:
                                                  see what would be done
   drctl failover --region ap-northeast-2         do it, after you typed the service's name
   drctl report latest                            see what it took
+  drctl trend                                    see whether the newest run was slower
 
 Exit codes: 0 objective met, 1 missed, 2 bad usage, 3 the recovery failed,
 4 the gate refused, 5 interrupted, 6 unproven";
@@ -70,6 +73,9 @@ enum Command {
     Report(cmd::report::Report),
     VerifyEvidence(cmd::verify_evidence::VerifyEvidence),
     Runs(cmd::runs::Runs),
+    Compare(cmd::compare::Compare),
+    Trend(cmd::trend::Trend),
+    Availability(cmd::availability::Availability),
     State(cmd::state::State),
     Sim(cmd::sim::Sim),
     Doctor(cmd::doctor::Doctor),
@@ -98,6 +104,9 @@ pub fn main() -> Exit {
         Command::Sim(command) => command.run(&ui),
         Command::VerifyEvidence(command) => command.run(&ui),
         Command::Runs(command) => command.run(&ui),
+        Command::Compare(command) => command.run(&ui),
+        Command::Trend(command) => command.run(&ui),
+        Command::Availability(command) => command.run(&ui),
         Command::Doctor(command) => command.run(&ui),
         Command::Completions(command) => command.run(&ui, &mut Cli::command()),
     };

@@ -9,6 +9,7 @@ use super::{
     error::{CliError, OrExit},
     exit::Exit,
     home::{Home, RunFolder},
+    kept,
     prepared::{Prepared, origin, prepare},
     ui::Ui,
     way::Way,
@@ -97,6 +98,10 @@ impl Attempt<'_> {
         drop(sink);
         finished.map_err(|error| self.forgotten(error))?;
         self.clean_up(outcome);
+        // Nobody asks about a run that only answers a question of drctl itself.
+        if !self.quiet {
+            kept::remember(self.home, self.folder, self.ui);
+        }
         ended
     }
 

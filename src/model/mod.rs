@@ -3,6 +3,8 @@
 pub mod event;
 pub mod finding;
 pub mod gate;
+pub mod outage;
+pub mod percentage;
 pub mod prediction;
 pub mod record;
 pub mod redirect;

@@ -73,6 +73,17 @@ pub enum RunKind {
     Unknown,
 }
 
+impl RunKind {
+    /// Returns the word for it, which is also that of its JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Failover => "failover",
+            Self::Rehearsal => "rehearsal",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// When the outage began, which is `t0`, and how that is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outage {

@@ -1,7 +1,7 @@
 //! What the history keeps of a run.
 
 use super::{
-    json::Report,
+    json::{Earlier, Report},
     timeline::{RunFacts, StepTime, Timeline},
 };
 use crate::model::{
@@ -55,6 +55,19 @@ impl Report {
             prediction: self.forecast.as_ref().map(|expected| expected.prediction.clone()),
             chain: self.kept.chain.clone(),
         })
+    }
+
+    /// Adds earlier runs like this one, the oldest first.
+    #[must_use]
+    pub fn with_history(mut self, earlier: &[RunRecord]) -> Self {
+        let line = |record: &RunRecord| Earlier {
+            run: record.run.clone(),
+            began_at: record.began_at,
+            summary: record.summary,
+            recovery_time_ms: record.recovery_time_ms,
+        };
+        self.history = earlier.iter().map(line).collect();
+        self
     }
 
     fn step_records(&self) -> Vec<StepRecord> {

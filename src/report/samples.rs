@@ -370,3 +370,12 @@ fn story(chance: &mut Chance, step: &str, kind: StepKind) -> (Vec<EventKind>, bo
     told.reverse();
     (told, done)
 }
+
+/// What the history keeps of the run by hand, had it begun so many seconds later.
+pub(super) fn record(seconds: i64) -> crate::model::record::RunRecord {
+    let timeline: Timeline = by_hand().iter().collect();
+    let mut record = super::Report::from(timeline).record().unwrap();
+    record.began_at += jiff::SignedDuration::from_secs(seconds);
+    record.run = RunId::new(record.began_at, 0x4f1c);
+    record
+}

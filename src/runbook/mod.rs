@@ -17,6 +17,7 @@ use crate::{
     },
     model::{
         finding::{Extent, Place},
+        percentage::Percentage,
         redirect::Decision,
         step::{StepId, StepKind},
         time::Objective,
@@ -60,6 +61,8 @@ pub struct Service {
     pub rto_at: Option<Extent>,
     /// The recovery point objective.
     pub rpo: Option<Objective>,
+    /// The share of time in which the service is promised to be up.
+    pub availability: Option<Percentage>,
     /// The region that serves in normal times.
     pub primary: Option<String>,
     /// How long a process may take to end once it was interrupted, before it is killed.

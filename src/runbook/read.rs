@@ -89,13 +89,14 @@ fn service(body: &Body, path: &Path, mistakes: &mut Vec<Mistake>) -> Service {
         let message = format!("`{}` describes one service, and this is a second", path.display());
         mistakes.push(Mistake::new(other.place(), message));
     }
-    let known = ["rto", "rpo", "primary", "grace", "verify_within"];
+    let known = ["rto", "rpo", "availability", "primary", "grace", "verify_within"];
     let mut reader = Reader::new(block, &known, &[], mistakes);
     Service {
         name: reader.labels(&["NAME"]).map(|l| l[0].to_owned()).unwrap_or_default(),
         rto_at: reader.expr("rto").map(|expr| expr.text().extent_of(expr.range())),
         rto: reader.parsed("rto"),
         rpo: reader.parsed("rpo"),
+        availability: reader.parsed("availability"),
         primary: reader.string("primary").map(|(name, _)| name),
         grace: reader.duration("grace"),
         verify_within: reader.duration("verify_within"),
@@ -309,4 +310,30 @@ fn simulate(block: &Block, mistakes: &mut Vec<Mistake>) -> Option<Simulated> {
     let mut reader = Reader::new(block, &known, &[], mistakes);
     let kind = reader.labels(&["TYPE"])?[0].to_owned();
     Some(Simulated { kind, values: block.body().attributes().to_vec() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service(availability: &str) -> Result<Runbook, Vec<Mistake>> {
+        let text = format!(
+            "service \"shop\" {{\n  availability = {availability}\n}}\nstack \"a\" {{\n  path = \"a\"\n}}\n"
+        );
+        runbook(Path::new("drctl.hcl"), text.as_bytes(), "")
+    }
+
+    #[test]
+    fn an_availability_is_a_percentage_or_a_mistake_with_its_place() {
+        let read = service("\"99.95%\"").unwrap().service.availability;
+        assert_eq!(read.map(|p| p.to_string()).as_deref(), Some("99.95%"));
+        let said: Vec<_> = ["\"99.95\"", "\"100%\"", "99.95"]
+            .map(|text| service(text).unwrap_err()[0].to_string())
+            .into();
+        insta::assert_snapshot!(said.join("\n"), @r"
+        drctl.hcl:2:18: `availability`: `99.95` is not a percentage such as `99.95%`
+        drctl.hcl:2:18: `availability`: `100%` is not above 0% and below 100%
+        drctl.hcl:2:18: `availability` is a number, not a string
+        ");
+    }
 }

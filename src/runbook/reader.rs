@@ -6,13 +6,11 @@ use crate::{
         body::{Attribute, Block},
         expression::{Expr, Scope},
     },
-    model::{
-        finding::Place,
-        time::{DurationError, parse_duration},
-    },
+    model::{finding::Place, time::parse_duration},
 };
 use serde_json::Value;
 use std::{
+    fmt,
     path::{Component, Path, PathBuf},
     str::FromStr,
     time::Duration,
@@ -151,7 +149,7 @@ impl<'a> Reader<'a> {
     /// Returns an attribute that is written as a string and read as a `T`.
     pub(super) fn parsed<T>(&mut self, name: &str) -> Option<T>
     where
-        T: FromStr<Err = DurationError>,
+        T: FromStr<Err: fmt::Display>,
     {
         let (text, place) = self.string(name)?;
         text.parse()

@@ -1,5 +1,7 @@
 //! One file a command.
 
+pub(super) mod availability;
+pub(super) mod compare;
 pub(super) mod completions;
 pub(super) mod doctor;
 pub(super) mod failover;
@@ -9,5 +11,6 @@ pub(super) mod report;
 pub(super) mod runs;
 pub(super) mod sim;
 pub(super) mod state;
+pub(super) mod trend;
 pub(super) mod validate;
 pub(super) mod verify_evidence;

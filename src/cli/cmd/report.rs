@@ -5,6 +5,7 @@ use crate::{
         error::{CliError, OrExit},
         exit::Exit,
         home::{Home, RunFolder},
+        kept::earlier,
         ui::Ui,
     },
     observe::journal::{JournalError, JournalReader},
@@ -73,7 +74,9 @@ pub(crate) fn read(folder: &RunFolder) -> Result<crate::report::Report, CliError
         torn: reader.torn(),
         chain: Some(reader.last_link()),
     };
-    Ok(crate::report::Report::new(timeline, kept))
+    let report = crate::report::Report::new(timeline, kept);
+    let earlier = earlier(folder, &report);
+    Ok(report.with_history(&earlier))
 }
 
 fn from_journal(error: JournalError) -> CliError {
