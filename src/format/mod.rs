@@ -1,4 +1,5 @@
 //! Wire formats as their standards have them.
 
 pub mod junit;
+pub mod markdown;
 pub mod sarif;
