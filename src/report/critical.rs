@@ -13,7 +13,7 @@ use serde::Serialize;
 /// Its segments leave no gap and overlap nowhere, so that they add up to the
 /// recovery time to the millisecond; to [`out_for_ms`](super::Report::out_for_ms)
 /// when the service did not come back.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct CriticalPath {
     /// What it consists of, the first one first.
     pub segments: Vec<Segment>,
@@ -31,7 +31,7 @@ pub struct CriticalPath {
 }
 
 /// A stretch of the critical path.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Segment {
     /// When it began, in milliseconds since `t0`.
     pub began_ms: u64,
@@ -45,7 +45,7 @@ pub struct Segment {
 }
 
 /// What a stretch of the critical path was.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(tag = "what", rename_all = "snake_case")]
 pub enum What {
     /// The outage was not seen yet.
@@ -96,7 +96,7 @@ pub enum What {
 }
 
 /// What would have made the run shorter.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Saving {
     /// The step.
     pub step: StepId,
@@ -110,7 +110,7 @@ pub struct Saving {
 }
 
 /// Why a resource did not begin when all that it needs was there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Behind {
     /// As many resources as `-parallelism` allows were being worked on.
@@ -120,7 +120,7 @@ pub enum Behind {
 }
 
 /// How long a resource waited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Waited {
     /// When all that it needs was there, in milliseconds since the run began.
     pub ready_ms: u64,
@@ -131,7 +131,7 @@ pub struct Waited {
 }
 
 /// A stretch of a step in which nothing was worked on, with its name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Gap {
     /// When it began, in milliseconds since the run began.
     pub began_ms: u64,
@@ -143,7 +143,7 @@ pub struct Gap {
 }
 
 /// What a gap was.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(tag = "gap", rename_all = "snake_case")]
 pub enum GapKind {
     /// A step that it needs was not done.

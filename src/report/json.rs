@@ -17,6 +17,7 @@ use crate::model::{
     run::{OutageSource, RunId, RunOutcome},
 };
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -28,7 +29,7 @@ pub const SCHEMA: &str = "drctl/report/v1";
 /// Every duration is in whole milliseconds. Times of steps, resources and notes
 /// are on the clock of the run, which stands at zero when the run begins;
 /// milestones are counted from `t0`, the beginning of the outage.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Report {
     /// Always [`SCHEMA`].
     pub schema: &'static str,
@@ -104,7 +105,7 @@ pub struct Report {
 }
 
 /// When a milestone was reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct MilestoneTime {
     /// Which.
     pub name: Milestone,
@@ -113,7 +114,7 @@ pub struct MilestoneTime {
 }
 
 /// A step and what follows from its times.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct StepReport {
     /// The step.
     #[serde(flatten)]
@@ -127,7 +128,7 @@ pub struct StepReport {
 }
 
 /// A resource and what follows from the times of all.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct ResourceReport {
     /// The resource.
     #[serde(flatten)]
@@ -141,7 +142,7 @@ pub struct ResourceReport {
 }
 
 /// How long a run was expected to take.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Expected {
     /// The expectation, as it was made before the run.
     #[serde(flatten)]
@@ -152,7 +153,7 @@ pub struct Expected {
 }
 
 /// An earlier run, in a line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Earlier {
     /// Its name.
     pub run: RunId,
@@ -165,7 +166,7 @@ pub struct Earlier {
 }
 
 /// What the events do not know: where the run is kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Kept {
     /// The journal.
     pub journal: Option<PathBuf>,

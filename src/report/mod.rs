@@ -6,18 +6,26 @@
 //! * [`verdict`]: the times held against the objectives.
 //! * [`json`]: [`Report`], the whole of it as one value and one JSON document.
 //! * [`text`]: the same value for a person.
+//! * [`html`], [`show`]: for a browser, and every other form.
+//! * [`schema`]: what holds of the JSON document.
 
 pub mod critical;
+pub mod html;
 pub mod json;
 pub mod milestones;
+pub mod schema;
+pub mod show;
 pub mod text;
 pub mod timeline;
 pub mod verdict;
 
 mod clock;
 mod gate_text;
+mod junit;
 mod layout;
+mod markdown;
 mod record;
+mod words;
 
 pub use json::{Kept, Report};
 pub use layout::Style;

@@ -63,7 +63,7 @@ impl Report {
     }
 
     /// Returns the run in one sentence without a full stop.
-    fn headline(&self) -> String {
+    pub(super) fn headline(&self) -> String {
         let service = self.service();
         let region = self.run.as_ref().map_or("the fallback", |run| &run.region);
         let out_for = Pretty::ms(self.out_for_ms);
@@ -338,7 +338,7 @@ impl Report {
         }
     }
 
-    fn service(&self) -> &str {
+    pub(super) fn service(&self) -> &str {
         self.plan.as_ref().map_or("the service", |plan| &plan.service)
     }
 }

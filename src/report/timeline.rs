@@ -74,7 +74,7 @@ pub struct Timeline {
 }
 
 /// A Terraform.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct TerraformFacts {
     /// `terraform` or `tofu`.
     pub product: String,
@@ -83,7 +83,7 @@ pub struct TerraformFacts {
 }
 
 /// Something that a stack could not do without.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Needed {
     /// Which stack.
     pub step: StepId,
@@ -93,7 +93,7 @@ pub struct Needed {
 }
 
 /// A lock that a step waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct LockWait {
     /// Which.
     pub lock: Lock,
@@ -104,7 +104,7 @@ pub struct LockWait {
 }
 
 /// A simulated cloud.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct SimulatedFacts {
     /// By how much its latencies were divided; every time of a report is multiplied back.
     pub time_scale: u32,
@@ -115,7 +115,7 @@ pub struct SimulatedFacts {
 }
 
 /// Something that stands in the way of a stack.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Obstructed {
     /// Which stack.
     pub step: StepId,
@@ -125,7 +125,7 @@ pub struct Obstructed {
 }
 
 /// A value that was made up and then decided something.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Invented {
     /// In which stack.
     pub step: StepId,
@@ -138,7 +138,7 @@ pub struct Invented {
 }
 
 /// What a second plan of a stack that is up found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct SecondPlan {
     /// Of which stack.
     pub step: StepId,
@@ -149,7 +149,7 @@ pub struct SecondPlan {
 }
 
 /// What a step made, removed again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Removal {
     /// Whose.
     pub step: StepId,
@@ -162,7 +162,7 @@ pub struct Removal {
 }
 
 /// What a run is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct RunFacts {
     /// Its name.
     pub id: RunId,
@@ -181,7 +181,7 @@ pub struct RunFacts {
 }
 
 /// What was checked out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Checkout {
     /// The commit.
     pub commit: String,
@@ -192,7 +192,7 @@ pub struct Checkout {
 }
 
 /// What a run was going to do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct PlanFacts {
     /// The service's name.
     pub service: String,
@@ -207,7 +207,7 @@ pub struct PlanFacts {
 }
 
 /// One step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct StepTime {
     /// Its name.
     pub id: StepId,
@@ -256,7 +256,7 @@ pub struct StepTime {
 }
 
 /// A part of a step's work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct PhaseTime {
     /// Which.
     pub phase: Phase,
@@ -272,7 +272,7 @@ pub struct PhaseTime {
 }
 
 /// One resource instance that ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct ResourceTime {
     /// In which stack.
     pub step: StepId,
@@ -289,7 +289,7 @@ pub struct ResourceTime {
 }
 
 /// One resource instance that began and did not end.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct InFlight {
     /// In which stack.
     pub step: StepId,
@@ -304,7 +304,7 @@ pub struct InFlight {
 }
 
 /// The newest data of one store that could be restored.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct RecoveryPoint {
     /// How long before `t0` it is; below zero when it is newer. `None` when not known.
     pub before_outage_ms: Option<i64>,
@@ -313,7 +313,7 @@ pub struct RecoveryPoint {
 }
 
 /// A probe that did not pass in the time it was given.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct ProbeDown {
     /// Which.
     pub probe: String,
@@ -322,7 +322,7 @@ pub struct ProbeDown {
 }
 
 /// Something worth knowing that stopped nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Note {
     /// When it was said.
     pub at_ms: u64,
