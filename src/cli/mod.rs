@@ -12,6 +12,7 @@ mod execute;
 mod exit;
 mod home;
 mod judge;
+mod output;
 mod prepared;
 mod recover;
 mod rehearsal;
