@@ -157,10 +157,11 @@ impl Canvas<'_> {
     fn rows(&self) -> Vec<Row> {
         let mut at_ms = 0;
         let mut bars = Vec::new();
-        for phase in &self.report.phases {
+        for phase in self.report.passed() {
             let Some(took_ms) = phase.took_ms else { break };
             if took_ms > 0 {
-                let class = format!("{} calm", run_phase_class(phase.name));
+                let open = if phase.completed { "" } else { " open" };
+                let class = format!("{} calm{open}", run_phase_class(phase.name));
                 bars.push(self.bar_at(&class, at_ms, took_ms, phase.name));
             }
             at_ms += took_ms;

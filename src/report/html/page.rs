@@ -35,7 +35,7 @@ struct Page {
     history: Option<History>,
     gate: Vec<Gate>,
     needs: Option<Needs>,
-    points: Vec<(String, String)>,
+    points: Vec<(String, Prose)>,
     failures: Vec<Failure>,
     obstacles: Vec<(String, Prose, Prose)>,
     invented: Vec<(String, String)>,
@@ -134,7 +134,7 @@ impl Page {
             points: report
                 .recovery_points
                 .iter()
-                .map(|(store, point)| (text(store), text(&words::recovery_point(point))))
+                .map(|(store, point)| (text(store), Prose::new(&words::recovery_point(point))))
                 .collect(),
             failures: Failure::of(report),
             obstacles: rest::obstacles(report),
