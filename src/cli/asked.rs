@@ -1,11 +1,13 @@
 //! What every command that recovers is asked.
 
+use super::{error::CliError, output::Output};
 use crate::{
     model::time::{Objective, parse_duration},
+    report::show::Format,
     runbook,
 };
 use jiff::Timestamp;
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, str::FromStr, time::Duration};
 
 /// Which service, from where, and into which region.
 #[derive(clap::Args, Debug)]
@@ -88,6 +90,24 @@ pub(super) struct Asked {
     /// Keep the work copy also when all went well
     #[arg(long)]
     pub(super) keep_work: bool,
+
+    /// Write the report of the run to a file, too, in a format (can be repeated)
+    ///
+    /// The formats are those of `drctl report`. A file that cannot be written at the end is said,
+    /// and changes nothing of the exit code: `drctl report --write` writes it once more.
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = Output::<Format>::from_str)]
+    pub(super) write: Vec<Output<Format>>,
+}
+
+impl Asked {
+    /// Looks whether everything that is to be written at the end could be.
+    ///
+    /// # Errors
+    ///
+    /// For the first file that could not.
+    pub(super) fn check_outputs(&self) -> Result<(), CliError> {
+        self.write.iter().try_for_each(Output::check)
+    }
 }
 
 fn replacement(text: &str) -> Result<(String, String), String> {

@@ -13,6 +13,7 @@ use crate::{
             CHAIN, Facts, FileSum, Flaw, JOURNAL, JournalSeal, MANIFEST, Manifest, REPORT, SCHEMA,
             SUMS, Witness, compare_chain,
         },
+        show::Format,
     },
 };
 use anyhow::{Context, anyhow};
@@ -26,6 +27,15 @@ use std::{
 
 /// The largest manifest, or chain, that is read, in bytes.
 const LARGEST: u64 = 256 * 1024 * 1024;
+
+/// The reports of a pack.
+const REPORTS: [(&str, Format); 5] = [
+    (REPORT, Format::Json),
+    ("report.html", Format::Html),
+    ("report.junit.xml", Format::Junit),
+    ("report.md", Format::Markdown),
+    ("report.txt", Format::Text),
+];
 
 /// What a check of a pack found.
 pub(super) struct Checked {
@@ -47,14 +57,12 @@ pub(super) fn write(folder: &RunFolder, dir: &Path) -> Result<String, CliError> 
     let read = read(&folder.journal())
         .map_err(|error| CliError::hinted(Exit::Failed, error, JournalError::hint))?;
     make(dir)?;
-    let json = read.report.to_json().or_exit(Exit::Failed)?;
     let links: String = read.links.iter().map(|link| format!("{link}\n")).collect();
-    let mut files = vec![
-        (JOURNAL, journal),
-        (CHAIN, links.into_bytes()),
-        (REPORT, json.into_bytes()),
-        ("report.txt", read.report.to_text(Style::default()).into_bytes()),
-    ];
+    let mut files = vec![(JOURNAL, journal), (CHAIN, links.into_bytes())];
+    for (name, format) in REPORTS {
+        let text = read.report.show(format, Style::default()).or_exit(Exit::Failed)?;
+        files.push((name, text.into_bytes()));
+    }
     files.sort_by_key(|(name, _)| *name);
     let manifest = Manifest {
         schema: SCHEMA.to_owned(),

@@ -15,6 +15,7 @@ mod filter;
 mod home;
 mod judge;
 mod kept;
+mod output;
 mod prepared;
 mod recover;
 mod rehearsal;

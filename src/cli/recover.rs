@@ -59,9 +59,12 @@ pub(super) struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Runs to the end, and prints the report.
+    /// Runs to the end, prints the report, and writes it to the files that were asked for.
     pub(super) async fn recover(&self) -> Result<Exit, CliError> {
-        self.run().await?;
+        let ended = self.run().await;
+        // A run that ended with an error has a report, too: a CI job shows that more than any other.
+        report::write_all(self.folder, &self.asked.write, self.ui);
+        ended?;
         if self.asked.which.json {
             report::exit_of(self.folder)
         } else {

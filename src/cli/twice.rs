@@ -128,6 +128,7 @@ fn asked(rehearsed: &Rehearsed<'_>, region: &str, in_place: bool) -> Result<Aske
         max_parallel: 8,
         grace: None,
         keep_work: false,
+        write: Vec::new(),
     })
 }
 

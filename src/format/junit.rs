@@ -1,7 +1,7 @@
 //! JUnit XML, the format of test results that every CI reads.
 //!
 //! No standard holds it; this is the part that the schemas of Jenkins and of
-//! Maven Surefire agree on. Times are left out: nothing was timed.
+//! Maven Surefire agree on. Times are in seconds, as there, and left out where nothing was timed.
 
 use std::fmt::Write as _;
 
@@ -12,6 +12,8 @@ pub struct Suites {
     pub name: String,
     /// The suites.
     pub suites: Vec<Suite>,
+    /// How long all took, in milliseconds.
+    pub took_ms: Option<u64>,
 }
 
 /// Tests of one thing.
@@ -21,6 +23,8 @@ pub struct Suite {
     pub name: String,
     /// The tests.
     pub cases: Vec<Case>,
+    /// How long it took, in milliseconds; less than its tests together where they ran side by side.
+    pub took_ms: Option<u64>,
 }
 
 /// A test.
@@ -32,6 +36,10 @@ pub struct Case {
     pub name: String,
     /// Why it did not pass; it passed when there is none.
     pub failures: Vec<Failure>,
+    /// Why it was not run, on one line; `None` when it was.
+    pub skipped: Option<String>,
+    /// How long it took, in milliseconds.
+    pub took_ms: Option<u64>,
     /// What it said besides.
     pub output: String,
 }
@@ -52,17 +60,38 @@ impl Suite {
     fn failed(&self) -> usize {
         self.cases.iter().filter(|case| !case.failures.is_empty()).count()
     }
+
+    /// Returns how many of its tests were not run.
+    fn skipped(&self) -> usize {
+        self.cases.iter().filter(|case| case.skipped.is_some()).count()
+    }
+
+    fn counts(&self) -> Counts {
+        Counts { tests: self.cases.len(), failed: self.failed(), skipped: self.skipped() }
+    }
+}
+
+/// How many tests there are, and how they ended.
+#[derive(Clone, Copy)]
+struct Counts {
+    tests: usize,
+    failed: usize,
+    skipped: usize,
 }
 
 impl Suites {
     /// Returns it as XML.
     pub fn to_xml(&self) -> String {
-        let tests: usize = self.suites.iter().map(|suite| suite.cases.len()).sum();
-        let failed: usize = self.suites.iter().map(Suite::failed).sum();
+        let sum = |count: fn(&Suite) -> usize| self.suites.iter().map(count).sum();
+        let counts = Counts {
+            tests: sum(|suite| suite.cases.len()),
+            failed: sum(Suite::failed),
+            skipped: sum(Suite::skipped),
+        };
         let mut xml = Xml(String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"));
-        xml.open(0, "testsuites", &[("name", &self.name)], tests, failed);
+        xml.open(0, "testsuites", &self.name, counts, self.took_ms);
         for suite in &self.suites {
-            xml.open(1, "testsuite", &[("name", &suite.name)], suite.cases.len(), suite.failed());
+            xml.open(1, "testsuite", &suite.name, suite.counts(), suite.took_ms);
             suite.cases.iter().for_each(|case| xml.case(case));
             xml.line(1, "</testsuite>");
         }
@@ -79,26 +108,26 @@ impl Xml {
         let _ = writeln!(self.0, "{:1$}{text}", "", depth * 2);
     }
 
-    fn open(
-        &mut self,
-        depth: usize,
-        tag: &str,
-        with: &[(&str, &str)],
-        tests: usize,
-        failed: usize,
-    ) {
-        let with = attributes(with);
-        let counts = format!("tests=\"{tests}\" failures=\"{failed}\" errors=\"0\" skipped=\"0\"");
-        self.line(depth, &format!("<{tag}{with} {counts}>"));
+    fn open(&mut self, depth: usize, tag: &str, name: &str, counts: Counts, took_ms: Option<u64>) {
+        let name = attributes(&[("name", name)]);
+        let Counts { tests, failed, skipped } = counts;
+        let counts =
+            format!("tests=\"{tests}\" failures=\"{failed}\" errors=\"0\" skipped=\"{skipped}\"");
+        let time = time(took_ms);
+        self.line(depth, &format!("<{tag}{name} {counts}{time}>"));
     }
 
     fn case(&mut self, case: &Case) {
         let with = attributes(&[("classname", &case.classname), ("name", &case.name)]);
-        if case.failures.is_empty() && case.output.is_empty() {
+        let with = with + &time(case.took_ms);
+        if case.failures.is_empty() && case.output.is_empty() && case.skipped.is_none() {
             self.line(2, &format!("<testcase{with}/>"));
             return;
         }
         self.line(2, &format!("<testcase{with}>"));
+        if let Some(why) = &case.skipped {
+            self.line(3, &format!("<skipped{}/>", attributes(&[("message", why)])));
+        }
         for failure in &case.failures {
             let with = attributes(&[("type", &failure.kind), ("message", &failure.message)]);
             self.line(3, &format!("<failure{with}>{}</failure>", text(&failure.text)));
@@ -108,6 +137,11 @@ impl Xml {
         }
         self.line(2, "</testcase>");
     }
+}
+
+/// Returns the attribute for a time, in seconds.
+fn time(took_ms: Option<u64>) -> String {
+    took_ms.map_or(String::new(), |ms| format!(" time=\"{}.{:03}\"", ms / 1_000, ms % 1_000))
 }
 
 fn attributes(with: &[(&str, &str)]) -> String {
@@ -147,13 +181,32 @@ mod tests {
         let failure =
             Failure { kind: nasty.into(), message: nasty.into(), text: format!("\u{1b}{nasty}") };
         let case = Case { failures: vec![failure], output: nasty.into(), ..Case::default() };
-        let suite = Suite { name: nasty.into(), cases: vec![case] };
-        let xml = Suites { name: "x".into(), suites: vec![suite] }.to_xml();
+        let suite = Suite { name: nasty.into(), cases: vec![case], took_ms: None };
+        let xml = Suites { name: "x".into(), suites: vec![suite], took_ms: None }.to_xml();
         let read = roxmltree::Document::parse(&xml).unwrap();
         let find = |tag| read.descendants().find(|node| node.has_tag_name(tag)).unwrap();
         assert_eq!(find("testsuite").attribute("name"), Some(nasty));
         assert_eq!(find("failure").attribute("message"), Some(nasty));
         assert_eq!(find("failure").text(), Some(&*format!("\\u{{1b}}{nasty}")));
         assert_eq!(find("system-out").text(), Some(nasty));
+    }
+
+    #[test]
+    fn times_and_what_was_not_run_are_told_where_they_are_known() {
+        let timed = Case { name: "a".into(), took_ms: Some(61_005), ..Case::default() };
+        let skipped = Case { name: "b".into(), skipped: Some("no <c>".into()), ..Case::default() };
+        let suite = Suite { name: "s".into(), cases: vec![timed, skipped], took_ms: Some(70_000) };
+        let xml = Suites { name: "x".into(), suites: vec![suite], took_ms: None }.to_xml();
+        insta::assert_snapshot!(xml, @r#"
+        <?xml version="1.0" encoding="UTF-8"?>
+        <testsuites name="x" tests="2" failures="0" errors="0" skipped="1">
+          <testsuite name="s" tests="2" failures="0" errors="0" skipped="1" time="70.000">
+            <testcase classname="" name="a" time="61.005"/>
+            <testcase classname="" name="b">
+              <skipped message="no &lt;c&gt;"/>
+            </testcase>
+          </testsuite>
+        </testsuites>
+        "#);
     }
 }

@@ -1,5 +1,6 @@
 //! A place in a source file, and what was found there.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 use std::{
     fmt,
@@ -10,10 +11,11 @@ use std::{
 /// A place in a source file.
 ///
 /// Lines and columns count from 1. Columns count Unicode scalar values, not bytes.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Place {
     /// Path from the root of the checkout.
     #[serde(serialize_with = "path")]
+    #[schemars(with = "String")]
     pub file: PathBuf,
     /// Line of the first character.
     pub line: usize,

@@ -1,5 +1,6 @@
 //! The plan gate's answer: a value with reasons, shown the same everywhere.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
 
@@ -20,7 +21,7 @@ pub struct GateAnswer {
 }
 
 /// Where a planned resource will lie.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Placed {
     /// Its address.
     pub address: String,
@@ -31,7 +32,9 @@ pub struct Placed {
 }
 
 /// How the region of a resource is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum KnownBy {
     /// It says so itself: `region`, `location` or a zone.
@@ -60,7 +63,7 @@ impl fmt::Display for KnownBy {
 }
 
 /// A value of the plan that still names the primary region.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Remnant {
     /// The resource, or the variable.
     pub address: String,
@@ -78,7 +81,7 @@ impl fmt::Display for Remnant {
 }
 
 /// What a plan would do to what an earlier run made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Changes {
     /// Each change, in one sentence without a full stop.
     pub changes: Vec<Refusal>,
@@ -119,7 +122,7 @@ pub fn whereabouts(all: &[Placed]) -> Option<String> {
 }
 
 /// One reason to refuse a plan.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Refusal {
     /// What kind of reason.
     pub reason: RefusalReason,
@@ -139,7 +142,9 @@ impl fmt::Display for Refusal {
 }
 
 /// The kinds of reasons to refuse a plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum RefusalReason {
     /// The plan stands on a state that already holds resources.

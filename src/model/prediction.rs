@@ -1,6 +1,7 @@
 //! How long a recovery was expected to take, before it began.
 
 use crate::model::{resource::without_keys, step::StepId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The quantiles that a prediction keeps: 0 %, 5 %, … 100 %.
@@ -10,7 +11,7 @@ pub const QUANTILES: usize = 21;
 ///
 /// It speaks of the execution, `t8 − t2`: what comes before the declaration is
 /// only in [`Prediction::chance`], and only as far as it is known.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Prediction {
     /// How many recoveries were drawn.
@@ -42,7 +43,7 @@ pub struct Prediction {
 }
 
 /// When a step is expected to be done.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PredictedStep {
     /// Its name.
     pub step: StepId,
@@ -53,7 +54,7 @@ pub struct PredictedStep {
 }
 
 /// How long a resource is expected to take.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PredictedResource {
     /// In which stack.
     pub step: StepId,

@@ -1,6 +1,7 @@
 //! How a stack is pointed at another region, as it is shown: what moves, what stays, what cannot.
 
 use super::finding::Place;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -94,7 +95,7 @@ impl fmt::Display for Means {
 }
 
 /// Why a stack cannot be pointed at the fallback as it is.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Obstacle {
     /// Where it stands.
     pub place: Place,
@@ -158,7 +159,7 @@ pub struct GlobalResource {
 }
 
 /// Something that a recovery cannot do without.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Dependency {
     /// What kind of thing.
     pub kind: DependencyKind,
@@ -173,7 +174,9 @@ pub struct Dependency {
 }
 
 /// What kind of thing a recovery cannot do without.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum DependencyKind {
     /// Where the state of the recovery is kept.
@@ -223,7 +226,9 @@ impl fmt::Display for DependencyKind {
 }
 
 /// What is known of something that must be alive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum DependencyStatus {
     /// It lives in the region that is down.

@@ -1,12 +1,15 @@
 //! A run: its name, what it is, and how it can end.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
 /// The name of a run, such as `20260314-025907-4f1c`: the time at which it began
 /// in UTC, and four hexadecimal digits. Names sort in the order of their runs.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(transparent)]
 pub struct RunId(String);
 
@@ -61,7 +64,7 @@ impl fmt::Display for RunId {
 }
 
 /// What a run is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunKind {
     /// A real run into the fallback region.
@@ -85,7 +88,7 @@ impl RunKind {
 }
 
 /// When the outage began, which is `t0`, and how that is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Outage {
     /// How long before the run began, in milliseconds of wall time.
     pub before_ms: u64,
@@ -94,7 +97,7 @@ pub struct Outage {
 }
 
 /// How the start of an outage is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OutageSource {
     /// The operator said so, with `--outage-at`.
@@ -122,7 +125,7 @@ pub enum DeclaredBy {
 }
 
 /// What a step waits for that is no step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Lock {
     /// Terraform's shared plugin cache, which bears one `init` at a time.
@@ -133,7 +136,7 @@ pub enum Lock {
 }
 
 /// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunOutcome {
     /// Every step is done, and every probe that the runbook has passed.

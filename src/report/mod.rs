@@ -9,14 +9,19 @@
 //! * [`json`]: [`Report`], the whole of it as one value and one JSON document.
 //! * [`trend`]: a series of runs, and whether the newest is slower.
 //! * [`text`]: the same value for a person.
+//! * [`html`], [`show`]: for a browser, and every other form.
+//! * [`schema`]: what holds of the JSON document.
 
 pub mod availability;
 pub mod compare;
 pub mod critical;
 pub mod evidence;
+pub mod html;
 pub mod json;
 pub mod measure;
 pub mod milestones;
+pub mod schema;
+pub mod show;
 pub mod text;
 pub mod timeline;
 pub mod trend;
@@ -25,10 +30,13 @@ pub mod verdict;
 mod clock;
 mod critical_text;
 mod gate_text;
+mod junit;
 mod layout;
+mod markdown;
 mod metrics;
 mod record;
 mod spans;
+mod words;
 
 pub use json::{Kept, Report};
 pub use layout::Style;

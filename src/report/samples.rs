@@ -106,6 +106,8 @@ pub(super) fn over(outcome: RunOutcome) -> EventKind {
     EventKind::RunFinished { outcome }
 }
 
+pub(super) mod rich;
+
 const DECLARED: EventKind = EventKind::Declared { by: DeclaredBy::Typed };
 
 /// A recovery whose every figure was computed by hand; see the tests that use it.

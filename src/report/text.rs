@@ -67,7 +67,7 @@ impl Report {
     }
 
     /// Returns the run in one sentence without a full stop.
-    fn headline(&self) -> String {
+    pub(super) fn headline(&self) -> String {
         let service = self.service();
         let region = self.run.as_ref().map_or("the fallback", |run| &run.region);
         let out_for = Pretty::ms(self.out_for_ms);
@@ -342,7 +342,7 @@ impl Report {
         }
     }
 
-    fn service(&self) -> &str {
+    pub(super) fn service(&self) -> &str {
         self.plan.as_ref().map_or("the service", |plan| &plan.service)
     }
 }
@@ -500,13 +500,13 @@ mod tests {
           recovery time    13m32.0s
 
         What decided it
-            4m00.0s   30%  detection: nobody knew yet
-               9.5s    1%  waiting for the word to go
+            4m00.0s   30%  the outage was not seen yet
+               9.5s    1%  waiting for somebody to say go
                8.0s    1%  network: init
-            3m36.0s   27%  network: create aws_nat_gateway.main
+            3m36.0s   27%  network: aws_nat_gateway.main
             5m00.0s   37%  app: run
                8.0s    1%  cutover: run
-              21.7s    3%  verification
+              21.7s    3%  waiting for the probes to pass
                8.8s    1%  13 shorter stretches between them
            -5m00.0s        app: have it done before
            -3m33.1s        network: pre-provision aws_nat_gateway.main
@@ -563,9 +563,9 @@ mod tests {
           so far           15m03.1s
 
         What decided it
-               9.5s    1%  waiting for the word to go
-              47.0s    5%  network: terraform apply, before its first resource
-           13m58.0s   93%  data: create module.storage["eu"].modul...der-very-long-name-17"] (not completed)
+               9.5s    1%  waiting for somebody to say go
+              47.0s    5%  network: apply begins, before its first resource
+           13m58.0s   93%  data: module.storage["eu"].module.repli...der-very-long-name-17"] (not completed)
                8.6s    1%  9 shorter stretches between them
           -13m31.0s        data: pre-provision module.storage.modu...plicas.aws_rds_cluster_instance.replica
           Note: which resources of data needed which is not known: guessed by time
@@ -640,9 +640,9 @@ mod tests {
           so far            4m24.0s
 
         What decided it
-            4m00.0s   91%  detection: nobody knew yet
-               2.0s    1%  checkout
-               9.5s    4%  waiting for the word to go
+            4m00.0s   91%  the outage was not seen yet
+               2.0s    1%  fetching the repository
+               9.5s    4%  waiting for somebody to say go
                8.0s    3%  network: init
                3.2s    1%  network: plan
                1.3s    0%  5 shorter stretches between them

@@ -78,7 +78,7 @@ pub struct Timeline {
 }
 
 /// A Terraform.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct TerraformFacts {
     /// `Terraform` or `OpenTofu`.
     pub product: String,
@@ -87,7 +87,7 @@ pub struct TerraformFacts {
 }
 
 /// Something that a stack could not do without.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Needed {
     /// Which stack.
     pub step: StepId,
@@ -97,7 +97,7 @@ pub struct Needed {
 }
 
 /// A lock that a step waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct LockWait {
     /// Which.
     pub lock: Lock,
@@ -108,7 +108,7 @@ pub struct LockWait {
 }
 
 /// A simulated cloud.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct SimulatedFacts {
     /// By how much its latencies were divided; every time of a report is multiplied back.
     pub time_scale: u32,
@@ -119,7 +119,7 @@ pub struct SimulatedFacts {
 }
 
 /// Something that stands in the way of a stack.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Obstructed {
     /// Which stack.
     pub step: StepId,
@@ -129,7 +129,7 @@ pub struct Obstructed {
 }
 
 /// A value that was made up and then decided something.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Invented {
     /// In which stack.
     pub step: StepId,
@@ -142,7 +142,7 @@ pub struct Invented {
 }
 
 /// What a second plan of a stack that is up found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct SecondPlan {
     /// Of which stack.
     pub step: StepId,
@@ -153,7 +153,7 @@ pub struct SecondPlan {
 }
 
 /// What a step made, removed again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Removal {
     /// Whose.
     pub step: StepId,
@@ -166,7 +166,7 @@ pub struct Removal {
 }
 
 /// What a run is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct RunFacts {
     /// Its name.
     pub id: RunId,
@@ -185,7 +185,7 @@ pub struct RunFacts {
 }
 
 /// What was checked out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Checkout {
     /// The commit.
     pub commit: String,
@@ -196,7 +196,7 @@ pub struct Checkout {
 }
 
 /// What a run was going to do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct PlanFacts {
     /// The service's name.
     pub service: String,
@@ -211,7 +211,7 @@ pub struct PlanFacts {
 }
 
 /// One step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct StepTime {
     /// Its name.
     pub id: StepId,
@@ -260,7 +260,7 @@ pub struct StepTime {
 }
 
 /// A part of a step's work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct PhaseTime {
     /// Which.
     pub phase: Phase,
@@ -276,7 +276,7 @@ pub struct PhaseTime {
 }
 
 /// One resource instance that ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct ResourceTime {
     /// In which stack.
     pub step: StepId,
@@ -293,7 +293,7 @@ pub struct ResourceTime {
 }
 
 /// One resource instance that began and did not end.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct InFlight {
     /// In which stack.
     pub step: StepId,
@@ -308,7 +308,7 @@ pub struct InFlight {
 }
 
 /// The newest data of one store that could be restored.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct RecoveryPoint {
     /// How long before `t0` it is; below zero when it is newer. `None` when not known.
     pub before_outage_ms: Option<i64>,
@@ -317,7 +317,7 @@ pub struct RecoveryPoint {
 }
 
 /// A probe that did not pass in the time it was given.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct ProbeDown {
     /// Which.
     pub probe: String,
@@ -326,7 +326,7 @@ pub struct ProbeDown {
 }
 
 /// Something worth knowing that stopped nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Note {
     /// When it was said.
     pub at_ms: u64,

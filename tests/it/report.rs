@@ -1,5 +1,6 @@
 //! The report and the journal: what was written down is what is reported.
 
+use crate::support::{Env, redact};
 use drctl::{
     model::{
         event::{Event, EventKind, Sink},
@@ -134,4 +135,167 @@ fn a_hundred_thousand_events_fold_one_by_one() {
     let took_ms = 60_000 + 7 + 100_000 + 2;
     assert_eq!(report.recovery_time_ms, Some(took_ms));
     assert_eq!(report.verdicts.rto, Verdict::Met { spare_ms: 600_000 - took_ms });
+}
+
+/// A service that is up and of which nobody asks whether it is back.
+fn small() -> Env {
+    Env::with(&[
+        (
+            "drctl.hcl",
+            "service \"small\" {\n  rto = \"30m\"\n  primary = \"eu-west-1\"\n}\nstack \"only\" {\n  path = \".\"\n}\n",
+        ),
+        ("main.tf", "resource \"terraform_data\" \"this\" {}\n"),
+    ])
+}
+
+fn with<'a>(args: &'a [String], more: &[&'a str]) -> Vec<&'a str> {
+    args.iter().map(String::as_str).chain(more.iter().copied()).collect()
+}
+
+#[test]
+fn a_run_writes_its_report_in_every_form_and_report_writes_the_same() {
+    let env = small();
+    let args = env.failover_args(&[]);
+    let files = ["json", "markdown", "html", "junit", "text"]
+        .map(|format| format!("{format}=../run.{format}"));
+    let writes: Vec<&str> = files.iter().flat_map(|file| ["--write", file]).collect();
+    let output = env.run(&with(&args, &writes));
+    assert_eq!(output.code, Some(6), "{output}");
+
+    let of_run =
+        |format: &str| fs::read_to_string(env.root().join("run").with_extension(format)).unwrap();
+    assert_eq!(of_run("text"), output.stdout);
+    for format in ["json", "markdown", "html", "junit", "text"] {
+        let shown = env.run(&["report", "--format", format]);
+        assert_eq!(shown.code, Some(6), "{shown}");
+        assert_eq!(shown.stdout, of_run(format), "{format}");
+    }
+    assert_eq!(env.run(&["report", "--json"]).stdout, of_run("json"));
+
+    let schema: serde_json::Value =
+        serde_json::from_str(&env.run(&["report", "--schema"]).stdout).unwrap();
+    let document = serde_json::from_str(&of_run("json")).unwrap();
+    let wrong = jsonschema::validate(&schema, &document).map_err(|error| error.to_string());
+    assert_eq!(wrong, Ok(()));
+    let junit = of_run("junit");
+    let junit = roxmltree::Document::parse(&junit).unwrap();
+    assert_eq!(junit.root_element().attribute("failures"), Some("1"), "it is unproven");
+    assert!(of_run("html").contains("every step of small is done in ap-northeast-2"));
+    // Whether a share is less than the least that is shown depends on the machine.
+    let markdown = of_run("markdown").replace("&lt;", "").replace("&gt;", "");
+    insta::assert_snapshot!(redact::all(&markdown, env.root()), @r"
+    ### ⚠️ UNPROVEN: every step of small is done in ap-northeast-2, but nobody asked if it is back
+
+    > outage start not given: counted from the start of the run
+
+    | Objective | Promised | Measured | Verdict |
+    | --- | ---: | ---: | --- |
+    | Recovery time (RTO) | [TIME] | not back | unproven: nobody asked whether the service is back |
+
+    #### Where the time went
+
+    | Phase | Took | Share |
+    | --- | ---: | ---: |
+    | detection | [TIME] |  [SHARE]  |
+    | decision | [TIME] |  [SHARE]  |
+    | workspace | [TIME] |  [SHARE]  |
+    | plan | [TIME] |  [SHARE]  |
+    | apply | [TIME] |  [SHARE]  |
+    | deploy | [TIME] |  [SHARE]  |
+    | cutover | [TIME] |  [SHARE]  |
+    | verify (not completed) | [TIME] |  [SHARE]  |
+    | **so far** | **[TIME]** | |
+
+    <details>
+    <summary>Slowest resources</summary>
+
+    | Took | Step | Resource |
+    | ---: | --- | --- |
+    | [TIME] | `only` | `terraform_data.this` |
+
+    </details>
+
+    <sub>Run `[RUN]` by drctl 0.1.0, commit `[SHORT]`, journal `[SHORT]`</sub>
+    ");
+}
+
+#[test]
+fn a_file_that_could_not_be_written_is_told_before_anything_is_done() {
+    let env = small();
+    let args = env.failover_args(&[]);
+    insta::assert_snapshot!(env.run(&with(&args, &["--write", "html=no/such/folder.html"])), @r"
+    --- stderr
+    error: the file `no/such/folder.html` could not be written
+      caused by: there is no folder `no/such`
+      hint: Name a file in a folder that exists and can be written
+    --- exit 2
+    ");
+    insta::assert_snapshot!(env.run(&["rehearse", "--region", "ap-northeast-2", "--write", "json=."]), @r"
+    --- stderr
+    error: the file `.` could not be written
+      caused by: it is a folder
+      hint: Name a file in a folder that exists and can be written
+    --- exit 2
+    ");
+    assert!(!env.home().join("runs").exists(), "nothing began");
+    insta::assert_snapshot!(env.run(&["report", "--write", "htlm=x"]), @r"
+    --- stderr
+    error: invalid value 'htlm=x' for '--write <FORMAT=FILE>': there is no format `htlm`; did you mean `html`?
+
+    For more information, try '--help'.
+    --- exit 2
+    ");
+    insta::assert_snapshot!(env.run(&["report", "--schema", "--json"]), @r"
+    --- stderr
+    error: the argument '--schema' cannot be used with '--json'
+
+    Usage: drctl report --schema [RUN]
+
+    For more information, try '--help'.
+    --- exit 2
+    ");
+    insta::assert_snapshot!(env.run(&["failover", "--region", "ap-northeast-2", "--dry-run", "--write", "json=x"]), @r"
+    --- stderr
+    error: the argument '--dry-run' cannot be used with '--write <FORMAT=FILE>'
+
+    Usage: drctl failover --region <REGION> --dry-run
+
+    For more information, try '--help'.
+    --- exit 2
+    ");
+}
+
+#[test]
+fn a_file_that_cannot_be_written_at_the_end_hides_nothing_of_the_run() {
+    let env = small();
+    assert_eq!(env.failover(&[]).code, Some(6));
+    // There is always a device that is full.
+    let output = env.run(&[
+        "report",
+        "--format",
+        "junit",
+        "--write",
+        "html=/dev/full",
+        "--write",
+        "json=../kept.json",
+    ]);
+    assert_eq!(output.code, Some(6), "{output}");
+    assert!(output.stdout.contains("<testsuites name=\"small\""), "{output}");
+    assert!(env.root().join("kept.json").exists(), "the other file is written");
+    insta::assert_snapshot!(redact::all(&output.stderr, env.root()), @r"
+    error: failed to write `/dev/full`
+      caused by: No space left on device (os error 28)
+      hint: Write the report once more: `drctl report [RUN] --write html=/dev/full`
+    ");
+}
+
+#[test]
+fn a_run_that_is_refused_writes_its_report_too() {
+    let env = small();
+    let args = ["failover", "--region", "ap-northeast-2", "--yes", "--expect-plan", "0123456789ab"];
+    let output = env.run(&[&args[..], &["--write", "json=../refused.json"]].concat());
+    assert_eq!(output.code, Some(4), "{output}");
+    let text = fs::read_to_string(env.root().join("refused.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(report["summary"], "refused");
 }

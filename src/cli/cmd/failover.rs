@@ -29,13 +29,15 @@ Examples:
       Shows what would be done, and its digest
   drctl failover --repo https://git.example.com/shop.git --ref v1.42 \\
       --region ap-northeast-2 --rto 30m --yes --expect-plan 4f1c2b3a5d6e
-      Without a person at a terminal: goes on if what would be done is what was looked at")]
+      Without a person at a terminal: goes on if what would be done is what was looked at
+  drctl failover --region ap-northeast-2 --write html=report.html --write json=report.json
+      With the report in files, too; the formats are those of `drctl report`")]
 pub(crate) struct Failover {
     #[command(flatten)]
     asked: Asked,
 
     /// Show what would be done, and do nothing
-    #[arg(long)]
+    #[arg(long, conflicts_with = "write")]
     dry_run: bool,
 
     /// Ask nothing; needs the digest of what was looked at
@@ -69,6 +71,7 @@ impl Failover {
                 CliError::new(Exit::Usage, error).hint("Give the time in UTC, or with its offset")
             );
         }
+        self.asked.check_outputs()?;
         let home = Home::find()?;
         if self.dry_run {
             return recover::show(&self.asked, &home, ui).await;

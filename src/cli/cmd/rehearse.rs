@@ -36,6 +36,8 @@ Examples:
       At the pace of the real cloud
   drctl rehearse --region ap-northeast-2 --scenario us-east-1-2025-10-19 --keep && drctl sim ls
       With faults as they happened once, and a look at what was made
+  drctl rehearse --region ap-northeast-2 --write junit=drctl.xml --write html=drctl.html
+      In CI: the report in files, too; the formats are those of `drctl report`
   drctl rehearse --region ap-northeast-2 --tests
       The tests that the repository brings along, offline")]
 pub(crate) struct Rehearse {
@@ -80,7 +82,7 @@ pub(crate) struct Rehearse {
     ///
     /// Exits with 1 when one fails. No runbook is read, and no region is down unless a scenario
     /// says so.
-    #[arg(long, conflicts_with_all = ["keep", "states", "stack", "runbook", "rto", "rpo", "outage_at"])]
+    #[arg(long, conflicts_with_all = ["keep", "states", "stack", "runbook", "rto", "rpo", "outage_at", "write"])]
     tests: bool,
 
     /// Do not plan what is up once more
@@ -99,6 +101,7 @@ impl Rehearse {
 
     async fn rehearse(self, ui: &Ui) -> Result<Exit, CliError> {
         let began_at = Timestamp::now();
+        self.asked.check_outputs()?;
         let home = Home::find()?;
         let simulated = Simulated {
             scenario: scenario(self.scenario.as_deref())?,

@@ -7,6 +7,7 @@ use crate::{
         history,
         home::Home,
         judge::LazyJudge,
+        output::{self, Output, write},
         prepared::{known_region, read_runbook},
         runtime::block_on,
         stop,
@@ -94,16 +95,16 @@ pub(crate) struct Validate {
     fail_on: FailOn,
 
     /// How to show what was found
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = format_names())]
-    format: String,
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = output::format::<Format>())]
+    format: Format,
 
     /// The same as `--format json`
     #[arg(long, conflicts_with = "format")]
     json: bool,
 
     /// Write what was found to a file, too, in a format (can be repeated)
-    #[arg(long, value_name = "FORMAT=FILE", value_parser = Output::from_str)]
-    write: Vec<Output>,
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = Output::<Format>::from_str)]
+    write: Vec<Output<Format>>,
 
     /// Show only what is not there at this revision, or where the branch left it
     #[arg(long, value_name = "REV")]
@@ -167,39 +168,6 @@ impl FailOn {
             Self::Never => None,
         }
     }
-}
-
-/// `FORMAT=FILE`.
-#[derive(Clone, Debug)]
-struct Output {
-    format: Format,
-    file: PathBuf,
-}
-
-impl FromStr for Output {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (format, file) = text
-            .split_once('=')
-            .filter(|(_, file)| !file.is_empty())
-            .ok_or("write it as `FORMAT=FILE`, such as `sarif=drctl.sarif`")?;
-        let names = || Format::ALL.iter().map(|format| format.name());
-        let known = Format::ALL.into_iter().find(|known| known.name() == format);
-        let format = known.ok_or_else(|| match nearest(format, names()) {
-            Some(near) => format!("there is no format `{format}`; did you mean `{near}`?"),
-            None => format!("there is no format `{format}`; there are {}", list(names())),
-        })?;
-        Ok(Self { format, file: file.into() })
-    }
-}
-
-fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    names.collect::<Vec<_>>().join(", ")
-}
-
-fn format_names() -> clap::builder::PossibleValuesParser {
-    Format::ALL.map(Format::name).into()
 }
 
 fn code(text: &str) -> Result<String, String> {
@@ -414,9 +382,8 @@ impl Validate {
         for output in &self.write {
             write(&output.file, &shown(output.format, false)?)?;
         }
-        let name = if self.json { "json" } else { self.format.as_str() };
-        let format = Format::ALL.into_iter().find(|format| format.name() == name);
-        let text = shown(format.unwrap_or(Format::Text), ui.color_on_stdout())?;
+        let format = if self.json { Format::Json } else { self.format };
+        let text = shown(format, ui.color_on_stdout())?;
         ui.answer(&text);
         let fails = self.fail_on.severity().is_some_and(|severity| report.fails(severity));
         Ok(if fails { Exit::No } else { Exit::Met })
@@ -475,12 +442,6 @@ fn exported(place: &Whereabouts, revision: &str) -> Result<TempDir, CliError> {
     source::export(&place.top, revision, scratch.path())
         .map_err(|error| CliError::hinted(Exit::Usage, error, SourceError::hint))?;
     Ok(scratch)
-}
-
-fn write(file: &Path, text: &str) -> Result<(), CliError> {
-    fs::write(file, text)
-        .with_context(|| format!("failed to write `{}`", file.display()))
-        .or_exit(Exit::Failed)
 }
 
 /// Prints the page of a rule, or the list of all.

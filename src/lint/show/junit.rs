@@ -24,6 +24,7 @@ pub(super) fn junit(report: &Report) -> Suites {
     Suites {
         name: "drctl validate".to_owned(),
         suites: dirs.into_iter().map(|dir| suite(report, dir)).collect(),
+        took_ms: None,
     }
 }
 
@@ -47,7 +48,7 @@ fn suite(report: &Report, dir: &Path) -> Suite {
         case
     };
     let rules = report.rules.iter().map(|rule| (rule.code, format!("{} {}", rule.code, rule.name)));
-    Suite { cases: rules.map(case).collect(), name }
+    Suite { cases: rules.map(case).collect(), name, took_ms: None }
 }
 
 fn add(case: &mut Case, finding: &Finding, body: String) {

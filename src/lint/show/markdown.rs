@@ -1,9 +1,9 @@
 //! For a comment on a pull request.
 
 use super::super::report::Report;
-use crate::model::{
-    finding::{Finding, Severity},
-    text::plain,
+use crate::{
+    format::markdown::{code, html, prose},
+    model::finding::{Finding, Severity},
 };
 
 /// Findings shown; a comment can only be so long.
@@ -42,60 +42,6 @@ fn row(report: &Report, finding: &Finding) -> String {
     }
     what += &format!("<br>{}", prose(&finding.hint));
     format!("| {} | {} | {place} | {what} |\n", finding.severity.name(), finding.code)
-}
-
-/// Returns a message, also in a table; what stands in backticks is code, and nothing else is markup.
-fn prose(text: &str) -> String {
-    let parts: Vec<_> = text.split('`').collect();
-    // An odd backtick is only a backtick, and then nobody can tell which one it is.
-    if parts.len().is_multiple_of(2) {
-        return literal(text);
-    }
-    let show = |(number, part): (usize, &&str)| match number % 2 {
-        0 => literal(part),
-        _ => code(part),
-    };
-    parts.iter().enumerate().map(show).collect()
-}
-
-/// Returns text of which Markdown makes nothing.
-fn literal(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in plain(text).chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            // A backslash before it would do, but not behind another one.
-            '|' => safe.push_str("&#124;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '~' | '#' | '$' => safe.extend(['\\', c]),
-            c => safe.push(c),
-        }
-    }
-    safe
-}
-
-/// Returns text as code.
-fn code(text: &str) -> String {
-    let text = plain(text);
-    if text.trim() == text && !text.is_empty() && !text.contains(['|', '`', '\\']) {
-        return format!("`{text}`");
-    }
-    format!("<code>{}</code>", html(&text))
-}
-
-/// Returns text inside of an HTML element, with nothing that Markdown would take for its own.
-fn html(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in plain(text).chars() {
-        match c {
-            '&' | '<' | '>' | '|' | '\\' | '`' | '*' | '_' | '[' | ']' | '~' | '$' => {
-                safe += &format!("&#{};", u32::from(c));
-            }
-            c => safe.push(c),
-        }
-    }
-    safe
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ use walk::Walk;
 /// Its segments leave no gap and overlap nowhere, so that they add up to the
 /// recovery time to the millisecond; to [`out_for_ms`](super::Report::out_for_ms)
 /// when the service did not come back.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct CriticalPath {
     /// What it consists of, the first one first.
     pub segments: Vec<Segment>,
@@ -39,8 +39,8 @@ pub struct CriticalPath {
     pub parallelism_cost_ms: Option<u64>,
     /// How much of it somebody worked, in milliseconds.
     pub worked_ms: u64,
-    /// How much of it nobody did: the outage was not seen, not declared, or something was waited for
-    /// that is no work on this recovery. Both together are the whole.
+    /// How much of it nobody did: for the outage to be seen or declared, for a lock or a turn, for the
+    /// probes to pass. Both together are the whole.
     pub waited_ms: u64,
     /// Stacks of which nobody knows which resource needed which, so that whatever ended last before
     /// one began is taken for what it waited for.
@@ -133,7 +133,7 @@ pub(super) fn waits(timeline: &Timeline) -> (Vec<Option<Waited>>, Vec<Vec<Gap>>)
 }
 
 /// A stretch of the critical path.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Segment {
     /// When it began, in milliseconds since `t0`.
     pub began_ms: u64,
@@ -147,7 +147,7 @@ pub struct Segment {
 }
 
 /// What a stretch of the critical path was.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(tag = "what", rename_all = "snake_case")]
 pub enum What {
     /// The outage was not seen yet.
@@ -198,17 +198,22 @@ pub enum What {
 }
 
 impl What {
-    /// Whether somebody worked on the recovery.
-    fn is_work(&self) -> bool {
+    /// Whether somebody worked on the recovery; if not, it waited.
+    pub fn is_work(&self) -> bool {
         !matches!(
             self,
-            Self::Detection | Self::Decision | Self::Lock { .. } | Self::Turn | Self::NotBack
+            Self::Detection
+                | Self::Decision
+                | Self::Lock { .. }
+                | Self::Turn
+                | Self::Verification
+                | Self::NotBack
         )
     }
 }
 
 /// What would have made the run shorter.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Saving {
     /// The step.
     pub step: StepId,
@@ -222,7 +227,7 @@ pub struct Saving {
 }
 
 /// Why a resource did not begin when all that it needs was there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Behind {
     /// As many resources as `-parallelism` allows were being worked on.
@@ -232,7 +237,7 @@ pub enum Behind {
 }
 
 /// How long a resource waited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Waited {
     /// When all that it needs was there, in milliseconds since the run began.
     pub ready_ms: u64,
@@ -243,7 +248,7 @@ pub struct Waited {
 }
 
 /// A stretch of a step in which nothing was worked on, with its name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Gap {
     /// When it began, in milliseconds since the run began.
     pub began_ms: u64,
@@ -255,7 +260,7 @@ pub struct Gap {
 }
 
 /// What a gap was.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(tag = "gap", rename_all = "snake_case")]
 pub enum GapKind {
     /// A step that it needs was not done.

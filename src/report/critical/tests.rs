@@ -176,7 +176,7 @@ fn the_path_of_three_stacks_is_the_one_of_the_hand() {
     ");
     // By the order of the ends: vpc, subnet 0 (not), subnet 1, nat, db and cache (not), eks, node.
     assert_eq!(critical.into_iter().collect::<Vec<_>>(), [0, 2, 3, 6, 7]);
-    assert_eq!((path.worked_ms, path.waited_ms), (118_750, 62_500));
+    assert_eq!((path.worked_ms, path.waited_ms), (112_750, 68_500));
     assert!(path.inferred.is_empty());
 }
 
