@@ -154,6 +154,7 @@ impl Look<'_> {
                 id: step.id.clone(),
                 needs: step.needs.clone(),
                 root: step.dir.as_ref().and_then(scope),
+                plan: None,
                 lanes: step.lanes,
             })
             .collect();
