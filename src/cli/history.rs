@@ -6,7 +6,8 @@ use crate::{
     model::{
         record::RunRecord,
         resource::{ResourceAction, type_of, without_keys},
-        run::{RunId, RunKind},
+        run::{OutageSource, RunId, RunKind},
+        step::StepKind,
     },
     observe::journal::{JournalError, JournalReader},
     report::{Report, Timeline},
@@ -56,9 +57,10 @@ fn timeline(home: &Home, run: &RunId) -> Result<Timeline, JournalError> {
 
 /// Reads what the newest 50 real runs under drctl's folder `home` say.
 ///
-/// Rehearsals are left out: their times are the catalogue's, and would only confirm it. Addresses
-/// and overheads are of `service` alone, since other services may use the same names for stacks;
-/// types are of all. A create that failed is left out; one that went well counts also when the run
+/// Rehearsals are left out: their times are the catalogue's, and would only confirm it. Addresses,
+/// and what was not a create, are of `service` alone, since other services may use the same names for stacks;
+/// types are of all. What passed before the declaration is learnt only of runs that were told when
+/// the outage began. A create that failed is left out; one that went well counts also when the run
 /// failed later. What cannot be read is a note and no error: a forecast is possible without.
 pub fn read(home: &Path, service: &str) -> Past {
     let (records, notes) = records(home);
@@ -81,10 +83,33 @@ fn learn(history: &mut History, record: &RunRecord, service: &str) {
         let at = is_own.then(|| (seen.step.clone(), without_keys(&seen.address)));
         history.add(Observation { kind, at, took: Duration::from_millis(seen.took_ms) });
     }
-    for step in record.steps.iter().filter(|_| is_own) {
-        if let Some(ms) = step.overhead_ms {
+    if is_own {
+        learn_rest(history, record);
+    }
+}
+
+/// Takes in what a run of the service took besides its creates.
+fn learn_rest(history: &mut History, record: &RunRecord) {
+    for step in &record.steps {
+        let whole = || step.ended_ms?.checked_sub(step.began_ms?).filter(|_| step.done);
+        let took = if step.kind == StepKind::Stack { step.overhead_ms } else { whole() };
+        if let Some(ms) = took {
             history.add_overhead(step.id.clone(), Duration::from_millis(ms));
         }
+    }
+    let phase = |name: &str| {
+        let found = record.phases.iter().find(|(phase, _)| phase == name);
+        found.map(|(_, ms)| Duration::from_millis(*ms))
+    };
+    if let Some(took) = phase("verify") {
+        history.add_verification(took);
+    }
+    // Where nobody said when the outage began, its detection is not known.
+    let was_told = record.outage.known_by == OutageSource::Declared;
+    if let (true, Some(detection), Some(decision)) =
+        (was_told, phase("detection"), phase("decision"))
+    {
+        history.add_before(detection + decision);
     }
 }
 

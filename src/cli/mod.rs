@@ -10,6 +10,7 @@ mod earlier;
 mod error;
 mod execute;
 mod exit;
+mod foreseen;
 mod home;
 mod judge;
 mod prepared;
@@ -22,6 +23,7 @@ mod stop;
 mod twice;
 mod ui;
 mod way;
+mod whereabouts;
 
 pub use error::CliError;
 pub use exit::Exit;

@@ -200,22 +200,12 @@ impl Forecast {
         forecast
     }
 
-    /// Takes everything at some addresses as there already, also all that is in a module there;
-    /// addresses are without keys of instances.
-    ///
-    /// # Errors
-    ///
-    /// The stack and the address of the first that no resource has.
-    pub fn provide<'a>(
-        mut self,
-        there: impl IntoIterator<Item = (&'a StepId, &'a str)>,
-    ) -> Result<Self, (StepId, String)> {
-        for (stack, address) in there {
-            if !self.whole.provide(stack, address) {
-                return Err((stack.clone(), address.to_owned()));
-            }
-        }
-        Ok(Self::with(self.whole, self.before, self.verifications))
+    /// Takes resources as there already: those of which `is_there` says so, by their stack and their
+    /// address without keys of instances.
+    #[must_use]
+    pub fn provide(mut self, is_there: impl Fn(&StepId, &str) -> bool) -> Self {
+        self.whole.provide(is_there);
+        Self::with(self.whole, self.before, self.verifications)
     }
 
     /// Returns [`p50`](Forecast::p50) if Terraform worked on `lanes` resources at once in every

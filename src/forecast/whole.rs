@@ -132,18 +132,16 @@ impl Whole {
         self.run_on(Some(lanes), |step, node| self.works[step].times[node].p50).total
     }
 
-    /// Takes no time for what lies at an address, or in the module there; false when there is none.
-    pub(super) fn provide(&mut self, stack: &StepId, address: &str) -> bool {
-        let Some(work) = self.works.iter_mut().find(|work| work.id == *stack) else { return false };
-        let (inside, mut found) = (format!("{address}."), false);
-        for (node, time) in work.graph.nodes().iter().zip(&mut work.times) {
-            let is_meant = node.address == address || node.address.starts_with(&inside);
-            if is_meant && matches!(node.role, Role::Resource { .. }) {
-                *time = Time::fixed(Duration::ZERO, Basis::There);
-                found = true;
+    /// Takes no time for the resources that are there.
+    pub(super) fn provide(&mut self, is_there: impl Fn(&StepId, &str) -> bool) {
+        for work in &mut self.works {
+            for (node, time) in work.graph.nodes().iter().zip(&mut work.times) {
+                let is_resource = matches!(node.role, Role::Resource { .. });
+                if is_resource && is_there(&work.id, &node.address) {
+                    *time = Time::fixed(Duration::ZERO, Basis::There);
+                }
             }
         }
-        found
     }
 
     fn run_on(&self, lanes: Option<usize>, mut time: impl FnMut(usize, usize) -> Duration) -> Run {

@@ -1,7 +1,8 @@
 //! How long a recovery was expected to take, before it began.
 
-use crate::model::{resource::without_keys, step::StepId};
+use crate::model::{resource::without_keys, step::StepId, time::Rounded};
 use serde::{Deserialize, Serialize};
+use std::{fmt, time::Duration};
 
 /// The quantiles that a prediction keeps: 0 %, 5 %, … 100 %.
 pub const QUANTILES: usize = 21;
@@ -69,6 +70,21 @@ pub struct PredictedResource {
     pub basis: String,
     /// The share of draws in which it lies on the critical path, from 0 to 1.
     pub critical: f64,
+}
+
+impl fmt::Display for Prediction {
+    /// Writes it as one line, such as `6m20s at the median, 8m at the 90th percentile`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time = |ms| Rounded(Duration::from_millis(ms));
+        let (p50, p90) = (time(self.p50_ms), time(self.p90_ms));
+        write!(f, "{p50} at the median, {p90} at the 90th percentile")?;
+        match self.chance {
+            Some(chance) => {
+                write!(f, "; the RTO is met in {:.0} of 100", (chance * 100.0).floor())
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 impl Prediction {

@@ -228,14 +228,14 @@ fn what_is_there_already_takes_no_time() {
     let series = "resource \"x_20\" \"a\" {}\nresource \"x_30\" \"b\" {\n  a = x_20.a.id\n}\n";
     let whole = forecast(series, 10, &History::default());
     let app = StepId::new("app");
-    let less = whole.clone().provide([(&app, "x_20.a")]).unwrap();
+    let less = whole.clone().provide(|stack, address| *stack == app && address == "x_20.a");
     assert_eq!((less.p50, less.counts.there), (secs(30), 1));
     assert_eq!(whole.saves_at(&app, "x_20.a"), secs(20));
     let drawn = less.predict(&ASKED);
     near(drawn.p50_ms, 30_000.0, 0.01);
     assert_eq!(drawn.resources.len(), 1);
-    let unknown = whole.provide([(&app, "x_20.none")]).unwrap_err();
-    assert_eq!(unknown, (app, "x_20.none".to_owned()));
+    let elsewhere = whole.provide(|stack, _| stack.as_str() == "data");
+    assert_eq!((elsewhere.p50, elsewhere.counts.there), (secs(50), 0));
 }
 
 #[test]
