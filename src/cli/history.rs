@@ -24,6 +24,8 @@ pub struct Past {
     pub history: History,
     /// How many real runs were read.
     pub runs: usize,
+    /// What is kept of every run, the oldest first.
+    pub records: Vec<RunRecord>,
     /// Why a journal, or all of them, could not be read; one sentence each.
     pub notes: Vec<String>,
 }
@@ -71,6 +73,7 @@ pub fn read(home: &Path, service: &str) -> Past {
         past.runs += 1;
         learn(&mut past.history, record, service);
     }
+    past.records = records;
     past
 }
 

@@ -11,8 +11,10 @@ mod error;
 mod execute;
 mod exit;
 mod foreseen;
+mod given_plans;
 mod home;
 mod judge;
+mod outlook;
 mod prepared;
 mod recover;
 mod rehearsal;
@@ -53,6 +55,7 @@ const EXAMPLES: &str = "\
 Examples:
   drctl doctor                                   see what is missing on this machine
   drctl validate                                 see what could not be rebuilt elsewhere
+  drctl forecast                                 see how long that would take
   drctl plan --region ap-northeast-2             see how each stack would be moved, and what cannot be
   drctl failover --region ap-northeast-2 --dry-run
                                                  see what would be done
@@ -67,6 +70,7 @@ enum Command {
     Failover(Box<cmd::failover::Failover>),
     Plan(Box<cmd::plan::Plan>),
     Validate(Box<cmd::validate::Validate>),
+    Forecast(Box<cmd::forecast::ForecastCommand>),
     Rehearse(Box<cmd::rehearse::Rehearse>),
     Report(cmd::report::Report),
     Runs(cmd::runs::Runs),
@@ -92,6 +96,7 @@ pub fn main() -> Exit {
         Command::Failover(command) => command.run(&ui),
         Command::Plan(command) => command.run(&ui),
         Command::Validate(command) => command.run(&ui),
+        Command::Forecast(command) => command.run(&ui),
         Command::Rehearse(command) => command.run(&ui),
         Command::Report(command) => command.run(&ui),
         Command::State(command) => command.run(&ui),

@@ -14,7 +14,7 @@ use crate::{
         repository::Survey,
     },
     forecast::{
-        self, Forecast, History, Planned,
+        self, Forecast, History, PARALLELISM, Planned,
         draws::{Asked, Verified},
     },
     model::{
@@ -24,7 +24,6 @@ use crate::{
         time::{Objective, Rounded},
     },
     runbook::Work,
-    schedule::PARALLELISM,
 };
 use std::{
     collections::BTreeMap,

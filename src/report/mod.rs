@@ -21,6 +21,7 @@ mod record;
 
 pub use json::{Kept, Report};
 pub use layout::Style;
+pub(crate) use layout::{Page, Tone, fit};
 pub use timeline::Timeline;
 pub use verdict::{Summary, Verdict};
 

@@ -6,6 +6,7 @@ mod commands;
 mod console;
 mod engine;
 mod failover;
+mod forecast;
 mod layers;
 mod modules;
 mod pitfalls;

@@ -3,6 +3,7 @@
 pub(super) mod completions;
 pub(super) mod doctor;
 pub(super) mod failover;
+pub(super) mod forecast;
 pub(super) mod plan;
 pub(super) mod rehearse;
 pub(super) mod report;

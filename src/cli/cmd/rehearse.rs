@@ -167,7 +167,8 @@ fn states(given: &[String]) -> Result<BTreeMap<String, Vec<u8>>, CliError> {
     given.iter().map(read).collect()
 }
 
-fn catalogue(file: Option<&PathBuf>) -> Result<Option<Catalogue>, CliError> {
+/// Reads the built-in catalogue with a file of the user's over it; `None` without a file.
+pub(crate) fn catalogue(file: Option<&PathBuf>) -> Result<Option<Catalogue>, CliError> {
     let Some(file) = file else { return Ok(None) };
     let cannot = || format!("the catalogue `{}` cannot be used", file.display());
     let text = fs::read_to_string(file).with_context(cannot).or_exit(Exit::Usage)?;

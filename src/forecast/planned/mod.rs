@@ -5,6 +5,9 @@
 //! to (`terraform show -json`, "Configuration Representation"): those are taken from the code, where
 //! the code is there.
 
+#[cfg(test)]
+mod tests;
+
 use super::graph::{Copies, Graph, Node, Role};
 use crate::{
     model::{
