@@ -132,6 +132,29 @@ fn in_module(address: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn the_slowest_probe_says_how_long_verification_takes_at_least() {
+        let runbook = |probes: &str| {
+            let text = format!(
+                "service \"s\" {{\n  rto = \"1h\"\n}}\nstack \"a\" {{\n  path = \".\"\n}}\n{probes}"
+            );
+            Runbook::read(Path::new("drctl.hcl"), text.as_bytes(), "x").unwrap()
+        };
+        let probe = |name: &str, interval: &str, up_after: u32| {
+            format!(
+                "probe \"tcp\" \"{name}\" {{\n  address = \"a:1\"\n  interval = \"{interval}\"\n  up_after = {up_after}\n}}\n"
+            )
+        };
+        assert_eq!(verified(None), Verified::Never);
+        assert_eq!(verified(Some(&runbook(""))), Verified::Never);
+        let two = probe("slow", "10s", 2) + &probe("often", "2s", 4);
+        let at_least = Duration::from_secs(10);
+        assert_eq!(verified(Some(&runbook(&two))), Verified::ByProbes { at_least });
+        let at_once = Verified::ByProbes { at_least: Duration::ZERO };
+        assert_eq!(verified(Some(&runbook(&probe("once", "5s", 1)))), at_once);
+    }
 
     #[test]
     fn an_address_in_a_module_is_its_last_two_parts() {

@@ -220,6 +220,53 @@ mod tests {
         assert_eq!(time.basis, Basis::Own { samples: 1 });
     }
 
+    /// A run with a command, whose beginning of the outage was given, or not.
+    fn whole_run(home: &Path, run: &str, service: &str, known_by: &str) {
+        let mut began = started(run, "failover");
+        began["outage"] = json!({"before_ms": 60_000, "known_by": known_by});
+        let mut plan = planned(service);
+        plan["steps"] = json!([{"id": "app", "kind": "stack", "needs": []},
+            {"id": "cutover", "kind": "cutover", "needs": ["app"]}]);
+        let spent = |from: u64, to: u64, step: &str, phase: &str| {
+            let of = |at: u64, event: &str| json!({"elapsed_ms": at, "event": event, "step": step, "phase": phase, "ok": true});
+            [of(from, "phase_started"), of(to, "phase_finished")]
+        };
+        let mut events = vec![began, plan];
+        events.push(json!({"elapsed_ms": 20_000, "event": "declared", "by": "typed"}));
+        events.extend(spent(20_000, 25_000, "app", "init"));
+        let answer = json!({"refusals": [], "placed": [], "remnants": []});
+        events.push(json!({"elapsed_ms": 25_000, "event": "gate_answered", "step": "app",
+            "answer": answer}));
+        events.extend(spent(25_000, 30_000, "app", "apply"));
+        events.push(ends(30_000, "app"));
+        events.extend(spent(31_000, 38_000, "cutover", "command"));
+        events.push(ends(38_000, "cutover"));
+        events.push(json!({"elapsed_ms": 50_000, "event": "service_verified"}));
+        events.push(json!({"elapsed_ms": 51_000, "event": "run_finished", "outcome": "recovered"}));
+        journal(home, run, &events);
+    }
+
+    #[test]
+    fn commands_the_verification_and_what_passed_before_are_learnt_of_the_service_alone() {
+        let home = tempfile::tempdir().unwrap();
+        whole_run(home.path(), ONE, "shop", "declared");
+        whole_run(home.path(), TWO, "billing", "declared");
+        let history = read(home.path(), "shop").history;
+        let secs = |all: &[Duration]| all.iter().map(Duration::as_secs).collect::<Vec<_>>();
+        assert_eq!(secs(history.overheads(&StepId::new("app"))), [5]);
+        assert_eq!(secs(history.overheads(&StepId::new("cutover"))), [7]);
+        assert_eq!(secs(history.verifications()), [12]);
+        assert_eq!(secs(history.before()), [80], "the outage was a minute old");
+    }
+
+    #[test]
+    fn an_outage_that_nobody_dated_tells_nothing_of_its_detection() {
+        let home = tempfile::tempdir().unwrap();
+        whole_run(home.path(), ONE, "shop", "assumed");
+        let history = read(home.path(), "shop").history;
+        assert_eq!((history.before().len(), history.verifications().len()), (0, 1));
+    }
+
     #[test]
     fn rehearsals_teach_nothing_and_what_cannot_be_read_is_told() {
         let home = tempfile::tempdir().unwrap();

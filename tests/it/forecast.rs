@@ -401,6 +401,26 @@ fn what_is_no_plan_is_told_with_what_to_do() {
 }
 
 #[test]
+fn no_line_is_wider_than_a_hundred_columns() {
+    let long =
+        "a_name_that_is_much_longer_than_anybody_would_give_to_a_resource_of_theirs_and_some_more";
+    let stack = "a-stack-with-a-name-that-is-longer-than-its-column";
+    let runbook = format!(
+        "service \"s\" {{\n  rto = \"1h\"\n}}\nstack \"{stack}\" {{\n  path = \"a\"\n  parallelism = 1\n}}\n"
+    );
+    let code = format!(
+        "resource \"terraform_data\" \"{long}\" {{\n  count = 9\n}}\nmodule \"{long}\" {{\n  source = \"x/y/z\"\n}}\n"
+    );
+    let env = Env::with(&[("drctl.hcl", &runbook), ("a/main.tf", &code)]);
+    fs::write(env.root().join("times.json"), TIMES).unwrap();
+    let shown = forecast(&env, &[]);
+    assert_eq!(shown.code, Some(0), "{shown}");
+    for line in shown.stdout.lines() {
+        assert!(line.chars().count() <= 100 && line.is_ascii(), "{line}");
+    }
+}
+
+#[test]
 fn bad_usage_is_told() {
     let env = shop();
     let bad: [&[&str]; 7] = [
