@@ -25,8 +25,9 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 ///
 /// The whole of `failover` with the real terraform, against providers that drctl
 /// plays itself. Their schemas are inferred from the repository's own code, their
-/// latencies come from the catalogue. The primary region is down. Nothing is
-/// asked, nothing real is made, and no program of the repository is run.
+/// latencies come from the catalogue, and so does the forecast that is said first.
+/// The primary region is down. Nothing is asked, nothing real is made, and no
+/// program of the repository is run.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:

@@ -44,7 +44,7 @@ impl Outlook {
             time(forecast.p90_ms),
             time(forecast.p99_ms)
         );
-        let (Some(rto), Some(chance)) = (self.rto_ms, forecast.chance) else {
+        let (Some(rto), Some(chance)) = (self.rto_ms, forecast.chance_of_100()) else {
             page.hanging_toned(Tone::Doubtful, "NO RTO", "  ", &times);
             page.hanging(
                 "  Note: ",
@@ -60,7 +60,7 @@ impl Outlook {
             tone,
             word,
             "  ",
-            &format!("RTO {}: met in {} of 100; {times}", short(rto), of_100(chance)),
+            &format!("RTO {}: met in {} of 100; {times}", short(rto), chance),
         );
         if let Some(before) = forecast.before_ms {
             let before = time(before);
@@ -324,11 +324,6 @@ fn short(ms: u64) -> String {
     let long = time(ms);
     let minutes = long.strip_suffix("m00s").map_or(long.clone(), |front| format!("{front}m"));
     minutes.strip_suffix("h00m").map_or(minutes.clone(), |front| format!("{front}h"))
-}
-
-/// Writes a chance that is to be relied on: never more than it is.
-fn of_100(share: f64) -> u64 {
-    (share * 100.0).floor() as u64
 }
 
 fn rounded(share: f64) -> u64 {
