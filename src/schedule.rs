@@ -11,7 +11,7 @@ use std::{
 pub const PARALLELISM: usize = 10;
 
 /// More copies of one resource than any stack has; what is beyond is not counted.
-const MAX_COPIES: usize = 10_000;
+pub const MAX_COPIES: usize = 10_000;
 
 /// Tasks, each of which may need others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

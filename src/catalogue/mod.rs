@@ -28,4 +28,4 @@ pub use regions::{Cloud, Region, Regions};
 pub use render::Context;
 pub use rules::Rule;
 pub use template::{Template, TemplateError};
-pub use timing::{Basis, Timing, TimingSource};
+pub use timing::{Basis, Timing, TimingSource, normal_quantile, spread};

@@ -61,8 +61,7 @@ impl Timing {
     /// number makes a fair draw. Never longer than the ceiling. The observed
     /// extremes do not bound it: a few samples have not seen the tail.
     pub fn draw(&self, u: f64) -> Duration {
-        let spread = (self.p90.as_secs_f64() / self.p50.as_secs_f64()).ln() / Z90;
-        let drawn = self.p50.mul_f64((spread * normal_quantile(u)).exp());
+        let drawn = self.p50.mul_f64((spread(self.p50, self.p90) * normal_quantile(u)).exp());
         self.ceiling.map_or(drawn, |ceiling| drawn.min(ceiling))
     }
 
@@ -70,6 +69,15 @@ impl Timing {
     pub fn is_fallback(&self) -> bool {
         self.basis != Basis::Type
     }
+}
+
+/// Returns the standard deviation of the logarithm of a log-normal time with this median and this
+/// 90th percentile; zero when one of them is.
+pub fn spread(p50: Duration, p90: Duration) -> f64 {
+    if p50.is_zero() || p90.is_zero() {
+        return 0.0;
+    }
+    (p90.as_secs_f64() / p50.as_secs_f64()).ln() / Z90
 }
 
 /// A timing as the data files write it.
@@ -145,10 +153,11 @@ fn p90_from(p50: Duration, max: Option<Duration>, n: u32) -> Duration {
     }
 }
 
-/// The quantile function of the standard normal distribution, bounded at one in a million.
+/// Returns the quantile of the standard normal distribution at `u`, from 0 to 1, bounded at one in a
+/// million; what is not a number counts as the middle.
 ///
 /// P. J. Acklam's rational approximation; relative error below 1.2e-9.
-fn normal_quantile(u: f64) -> f64 {
+pub fn normal_quantile(u: f64) -> f64 {
     const A: [f64; 6] = [
         -39.696_830_286_653_76,
         220.946_098_424_520_5,

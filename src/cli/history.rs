@@ -10,7 +10,8 @@ use crate::{
     model::{
         record::RunRecord,
         resource::{ResourceAction, type_of, without_keys},
-        run::RunKind,
+        run::{OutageSource, RunKind},
+        step::StepKind,
     },
     store::Query,
 };
@@ -30,15 +31,13 @@ pub struct Past {
     pub notes: Vec<String>,
 }
 
-/// Returns what is kept of every run under drctl's folder `home`, the oldest first, and one sentence
-/// for each journal that cannot be read.
-pub fn records(home: &Path) -> (Vec<RunRecord>, Vec<String>) {
-    let (mut records, notes) = asked(home, &Query::default());
-    records.reverse();
-    (records, notes)
+/// Returns what is kept of every run of `service` under drctl's folder `home`, the newest first.
+pub fn of_service(home: &Path, service: &str) -> Vec<RunRecord> {
+    asked(home, &Query { service: Some(service.to_owned()), ..Query::default() }).0
 }
 
-/// The same for the runs of `query`, the newest first.
+/// Returns the runs of `query`, the newest first, and one sentence for each journal that cannot be
+/// read.
 fn asked(home: &Path, query: &Query) -> (Vec<RunRecord>, Vec<String>) {
     let home = Home::at(home.to_owned());
     let mut notes = Vec::new();
@@ -70,9 +69,10 @@ fn asked(home: &Path, query: &Query) -> (Vec<RunRecord>, Vec<String>) {
 
 /// Reads what the newest 50 real runs under drctl's folder `home` say.
 ///
-/// Rehearsals are left out: their times are the catalogue's, and would only confirm it. Addresses
-/// and overheads are of `service` alone, since other services may use the same names for stacks;
-/// types are of all. A create that failed is left out; one that went well counts also when the run
+/// Rehearsals are left out: their times are the catalogue's, and would only confirm it. Addresses,
+/// and what was not a create, are of `service` alone, since other services may use the same names
+/// for stacks; types are of all. What passed before the declaration is learnt only of runs that were told when
+/// the outage began. A create that failed is left out; one that went well counts also when the run
 /// failed later. What cannot be read is a note and no error: a forecast is possible without.
 pub fn read(home: &Path, service: &str) -> Past {
     let kind = Some(RunKind::Failover);
@@ -95,10 +95,33 @@ fn learn(history: &mut forecast::History, record: &RunRecord, service: &str) {
         let at = is_own.then(|| (seen.step.clone(), without_keys(&seen.address)));
         history.add(Observation { kind, at, took: Duration::from_millis(seen.took_ms) });
     }
-    for step in record.steps.iter().filter(|_| is_own) {
-        if let Some(ms) = step.overhead_ms {
+    if is_own {
+        learn_rest(history, record);
+    }
+}
+
+/// Takes in what a run of the service took besides its creates.
+fn learn_rest(history: &mut forecast::History, record: &RunRecord) {
+    for step in &record.steps {
+        let whole = || step.ended_ms?.checked_sub(step.began_ms?).filter(|_| step.done);
+        let took = if step.kind == StepKind::Stack { step.overhead_ms } else { whole() };
+        if let Some(ms) = took {
             history.add_overhead(step.id.clone(), Duration::from_millis(ms));
         }
+    }
+    let phase = |name: &str| {
+        let found = record.phases.iter().find(|(phase, _)| phase == name);
+        found.map(|(_, ms)| Duration::from_millis(*ms))
+    };
+    if let Some(took) = phase("verify") {
+        history.add_verification(took);
+    }
+    // Where nobody said when the outage began, its detection is not known.
+    let was_told = record.outage.known_by == OutageSource::Declared;
+    if let (true, Some(detection), Some(decision)) =
+        (was_told, phase("detection"), phase("decision"))
+    {
+        history.add_before(detection + decision);
     }
 }
 
@@ -204,6 +227,53 @@ mod tests {
         let (stack, address) = (StepId::new("data"), "module.db.aws_db_instance.main");
         let time = past.history.time(&stack, address, "aws_db_instance", Catalogue::builtin());
         assert_eq!(time.basis, Basis::Own { samples: 1 });
+    }
+
+    /// A run with a command, whose beginning of the outage was given, or not.
+    fn whole_run(home: &Path, run: &str, service: &str, known_by: &str) {
+        let mut began = started(run, "failover");
+        began["outage"] = json!({"before_ms": 60_000, "known_by": known_by});
+        let mut plan = planned(service);
+        plan["steps"] = json!([{"id": "app", "kind": "stack", "needs": []},
+            {"id": "cutover", "kind": "cutover", "needs": ["app"]}]);
+        let spent = |from: u64, to: u64, step: &str, phase: &str| {
+            let of = |at: u64, event: &str| json!({"elapsed_ms": at, "event": event, "step": step, "phase": phase, "ok": true});
+            [of(from, "phase_started"), of(to, "phase_finished")]
+        };
+        let mut events = vec![began, plan];
+        events.push(json!({"elapsed_ms": 20_000, "event": "declared", "by": "typed"}));
+        events.extend(spent(20_000, 25_000, "app", "init"));
+        let answer = json!({"refusals": [], "placed": [], "remnants": []});
+        events.push(json!({"elapsed_ms": 25_000, "event": "gate_answered", "step": "app",
+            "answer": answer}));
+        events.extend(spent(25_000, 30_000, "app", "apply"));
+        events.push(ends(30_000, "app"));
+        events.extend(spent(31_000, 38_000, "cutover", "command"));
+        events.push(ends(38_000, "cutover"));
+        events.push(json!({"elapsed_ms": 50_000, "event": "service_verified"}));
+        events.push(json!({"elapsed_ms": 51_000, "event": "run_finished", "outcome": "recovered"}));
+        journal(home, run, &events);
+    }
+
+    #[test]
+    fn commands_the_verification_and_what_passed_before_are_learnt_of_the_service_alone() {
+        let home = tempfile::tempdir().unwrap();
+        whole_run(home.path(), ONE, "shop", "declared");
+        whole_run(home.path(), TWO, "billing", "declared");
+        let history = read(home.path(), "shop").history;
+        let secs = |all: &[Duration]| all.iter().map(Duration::as_secs).collect::<Vec<_>>();
+        assert_eq!(secs(history.overheads(&StepId::new("app"))), [5]);
+        assert_eq!(secs(history.overheads(&StepId::new("cutover"))), [7]);
+        assert_eq!(secs(history.verifications()), [12]);
+        assert_eq!(secs(history.before()), [80], "the outage was a minute old");
+    }
+
+    #[test]
+    fn an_outage_that_nobody_dated_tells_nothing_of_its_detection() {
+        let home = tempfile::tempdir().unwrap();
+        whole_run(home.path(), ONE, "shop", "assumed");
+        let history = read(home.path(), "shop").history;
+        assert_eq!((history.before().len(), history.verifications().len()), (0, 1));
     }
 
     #[test]

@@ -12,9 +12,12 @@ mod evidence;
 mod execute;
 mod exit;
 mod filter;
+mod foreseen;
+mod given_plans;
 mod home;
 mod judge;
 mod kept;
+mod outlook;
 mod output;
 mod prepared;
 mod recover;
@@ -26,6 +29,7 @@ mod stop;
 mod twice;
 mod ui;
 mod way;
+mod whereabouts;
 
 pub use error::CliError;
 pub use exit::Exit;
@@ -55,6 +59,7 @@ const EXAMPLES: &str = "\
 Examples:
   drctl doctor                                   see what is missing on this machine
   drctl validate                                 see what could not be rebuilt elsewhere
+  drctl forecast                                 see how long that would take
   drctl plan --region ap-northeast-2             see how each stack would be moved, and what cannot be
   drctl failover --region ap-northeast-2 --dry-run
                                                  see what would be done
@@ -70,6 +75,7 @@ enum Command {
     Failover(Box<cmd::failover::Failover>),
     Plan(Box<cmd::plan::Plan>),
     Validate(Box<cmd::validate::Validate>),
+    Forecast(Box<cmd::forecast::ForecastCommand>),
     Rehearse(Box<cmd::rehearse::Rehearse>),
     Report(cmd::report::Report),
     VerifyEvidence(cmd::verify_evidence::VerifyEvidence),
@@ -99,6 +105,7 @@ pub fn main() -> Exit {
         Command::Failover(command) => command.run(&ui),
         Command::Plan(command) => command.run(&ui),
         Command::Validate(command) => command.run(&ui),
+        Command::Forecast(command) => command.run(&ui),
         Command::Rehearse(command) => command.run(&ui),
         Command::Report(command) => command.run(&ui),
         Command::State(command) => command.run(&ui),

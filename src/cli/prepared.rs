@@ -15,7 +15,7 @@ use crate::{
         terragrunt::Unit,
     },
     engine::{AssembleError, Assembled, Run, Sources, Stop, assemble, lines},
-    model::{event::EventKind, nearest, step::StepId, time::Objective},
+    model::{event::EventKind, nearest, prediction::Prediction, step::StepId, time::Objective},
     runbook::{Runbook, Work},
     source::{self, Checkout, FetchedFrom, Origin, PATIENCE, Progress, Request, SourceError},
     terraform::{self, Detected, TerraformError},
@@ -45,6 +45,10 @@ pub(super) struct Prepared {
     pub(super) rpo: Option<Objective>,
     pub(super) grace: Option<Duration>,
     pub(super) notes: Vec<String>,
+    /// What the decisions were made of.
+    pub(super) runbook: Runbook,
+    /// How long it is expected to take, once that is known.
+    pub(super) forecast: Option<Prediction>,
 }
 
 /// Reads where the repository comes from.
@@ -205,6 +209,8 @@ async fn decide(
         rpo: runbook.service.rpo,
         grace: runbook.service.grace,
         checkout,
+        runbook,
+        forecast: None,
     })
 }
 

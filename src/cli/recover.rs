@@ -8,6 +8,7 @@ use super::{
     earlier::refuse_twice,
     error::{CliError, OrExit},
     exit::Exit,
+    foreseen::foresee,
     home::{Home, RunFolder},
     kept,
     prepared::{Prepared, origin, prepare},
@@ -35,7 +36,9 @@ pub(super) async fn show(asked: &Asked, home: &Home, ui: &Ui) -> Result<Exit, Cl
     let scratch =
         tempfile::tempdir().context("failed to make a temporary folder").or_exit(Exit::Failed)?;
     let work = scratch.path().join("work");
-    let prepared = prepare(asked, false, home, &work, &Stop::default(), ui).await?;
+    let mut prepared = prepare(asked, false, home, &work, &Stop::default(), ui).await?;
+    let none = foresee(&mut prepared, Some(home), None).await;
+    prepared.notes.extend(none);
     ui.answer(&match asked.which.json {
         true => format!("{:#}\n", prepared.json()),
         false => prepared.text(),
@@ -171,6 +174,16 @@ impl Attempt<'_> {
                 seed: simulated.seed,
                 dark: scenario.dark(),
             });
+        }
+        let none = match self.way {
+            Way::Rehearsal(simulated) => foresee(&mut prepared, None, Some(simulated)).await,
+            Way::Failover { .. } => foresee(&mut prepared, Some(self.home), None).await,
+        };
+        if let Some(why) = none {
+            run.note(why);
+        }
+        if let Some(prediction) = prepared.forecast.clone() {
+            run.say(EventKind::Predicted { prediction: Box::new(prediction) });
         }
         match self.way {
             Way::Rehearsal(_) => run.declared(DeclaredBy::Rehearsal),

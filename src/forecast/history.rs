@@ -4,7 +4,7 @@ use crate::{
     catalogue::{self, Catalogue},
     model::step::StepId,
 };
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 /// How many observations of a type weigh as much as the catalogue.
 const TYPE_PRIOR: f64 = 3.0;
@@ -32,6 +32,8 @@ pub struct History {
     types: BTreeMap<String, Samples>,
     addresses: BTreeMap<StepId, BTreeMap<String, Samples>>,
     overheads: BTreeMap<StepId, Samples>,
+    before: Samples,
+    verifications: Samples,
 }
 
 /// How long one create of a resource takes.
@@ -71,6 +73,27 @@ pub enum Basis {
     Guess,
     /// Nothing is known, and it is taken as no time.
     Unknown,
+    /// It is said to be there already, and takes no time.
+    There,
+}
+
+impl fmt::Display for Basis {
+    /// Writes it as the words of a table, such as `3 own runs of its type`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let creates = |n: usize| if n == 1 { "create" } else { "creates" };
+        let text = match *self {
+            Self::Code => "the code".to_owned(),
+            Self::Address { samples } => format!("{samples} own {}", creates(samples)),
+            Self::Own { samples } => format!("{samples} own {} of its type", creates(samples)),
+            Self::Type { samples: 0 } => "documentation".to_owned(),
+            Self::Type { samples } => format!("public logs (n={samples})"),
+            Self::Class => "estimate of its kind".to_owned(),
+            Self::Guess => "guess".to_owned(),
+            Self::Unknown => "not known".to_owned(),
+            Self::There => "there already".to_owned(),
+        };
+        f.pad(&text)
+    }
 }
 
 impl History {
@@ -84,14 +107,40 @@ impl History {
     }
 
     /// Takes in how long a stack needed from when its needs were up until its first resource was
-    /// begun: `init`, as far as it was not done while it waited, `plan` and the gate.
-    pub fn add_overhead(&mut self, stack: StepId, took: Duration) {
-        self.overheads.entry(stack).or_default().add(took);
+    /// begun: `init`, as far as it was not done while it waited, `plan` and the gate. Of a step that
+    /// is no stack it is all that it took.
+    pub fn add_overhead(&mut self, step: StepId, took: Duration) {
+        self.overheads.entry(step).or_default().add(took);
     }
 
-    /// Returns the median of what [`History::add_overhead`] was told of a stack.
-    pub fn overhead(&self, stack: &StepId) -> Option<Duration> {
-        self.overheads.get(stack).map(|seen| seen.quantile(0.5))
+    /// Takes in what passed from the outage to the declaration: detection and decision.
+    pub fn add_before(&mut self, took: Duration) {
+        self.before.add(took);
+    }
+
+    /// Takes in how long it took from the last step until the service was verified.
+    pub fn add_verification(&mut self, took: Duration) {
+        self.verifications.add(took);
+    }
+
+    /// Returns what [`History::add_overhead`] was told of a step, shortest first.
+    pub fn overheads(&self, step: &StepId) -> &[Duration] {
+        self.overheads.get(step).map_or(&[], |seen| &seen.sorted)
+    }
+
+    /// Returns what [`History::add_before`] was told, shortest first.
+    pub fn before(&self) -> &[Duration] {
+        &self.before.sorted
+    }
+
+    /// Returns what [`History::add_verification`] was told, shortest first.
+    pub fn verifications(&self) -> &[Duration] {
+        &self.verifications.sorted
+    }
+
+    /// Returns the median of what [`History::add_overhead`] was told of a step.
+    pub fn overhead(&self, step: &StepId) -> Option<Duration> {
+        self.overheads.get(step).map(|seen| seen.quantile(0.5))
     }
 
     /// Returns how many observations there are.

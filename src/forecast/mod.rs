@@ -4,12 +4,21 @@
 //! * [`history`] is how long each takes: the team's own runs over the catalogue.
 //! * [`crate::schedule`] is both with Terraform's limit of how many it makes at once.
 //!
-//! [`Forecast`] puts the stacks of a service together. It speaks of what Terraform makes: the time
-//! of commands, of detection, of the decision and of the verification is not in it. It takes every
-//! resource of the code as one to be made, also a global one that a failover would leave or adopt.
+//! * [`planned`] is the graph as a plan of Terraform tells it.
+//! * [`draws`] is the whole as a distribution: a [`Prediction`](crate::model::prediction::Prediction).
+//! * [`calibration`] is how good the forecasts of earlier runs were.
+//!
+//! [`Forecast`] puts the stacks of a service together. It speaks of what Terraform makes, and of
+//! other steps as far as the team's own runs saw them: the time of detection, of the decision and of
+//! the verification is only in the distribution. It takes every resource of the code as one to be
+//! made, also a global one that a failover would leave or adopt, unless it is told of those with
+//! [`Forecast::provide`].
 
+pub mod calibration;
+pub mod draws;
 pub mod graph;
 pub mod history;
+pub mod planned;
 
 mod whole;
 
@@ -19,6 +28,7 @@ mod tests;
 pub use crate::schedule::PARALLELISM;
 pub use graph::Graph;
 pub use history::{Basis, History, Observation, Time};
+pub use planned::Planned;
 
 use crate::{
     catalogue::Catalogue,
@@ -35,8 +45,11 @@ pub struct Step<'m> {
     pub id: StepId,
     /// The steps that must be done first; names that no step has are passed over.
     pub needs: Vec<StepId>,
-    /// The root module of a stack; `None` for a step that is no stack, whose time is not forecast.
+    /// The root module of a stack; `None` for a step that is no stack, whose time is that of the
+    /// team's own runs, or for a stack that only a plan tells of.
     pub root: Option<Scope<'m>>,
+    /// What Terraform would make in the stack, where it was asked: wins over the code.
+    pub plan: Option<&'m Planned>,
     /// How many resources Terraform works on at once; see [`PARALLELISM`].
     pub lanes: usize,
 }
@@ -49,7 +62,7 @@ pub struct Forecast {
     pub p50: Duration,
     /// The whole, with every resource at its 90th percentile; never less than
     /// [`p50`](Forecast::p50). Pessimistic: in fewer than one of ten runs are all of them so slow
-    /// at once. A distribution takes samples with [`Forecast::with_times`].
+    /// at once. [`Forecast::predict`] has the distribution.
     pub p90: Duration,
     /// The whole at the medians if Terraform worked on everything at once: what no parallelism can
     /// shorten.
@@ -66,6 +79,10 @@ pub struct Forecast {
     /// Resources of which one instance stands for a number that the code does not tell.
     pub uncounted: Vec<Uncounted>,
     whole: Whole,
+    /// What passed before the declaration in the team's own runs, shortest first.
+    before: Vec<Duration>,
+    /// What verification took in them, shortest first.
+    verifications: Vec<Duration>,
 }
 
 /// A resource on the way that decides the whole.
@@ -98,13 +115,16 @@ pub struct StepTime {
     pub begins: Duration,
     /// When it is done itself.
     pub ends: Duration,
-    /// From its begin to its first resource, by the team's own runs: `init`, `plan` and the gate.
-    /// `None` when no run is known, and then nothing is counted for it: nobody has published it.
+    /// From its begin to its first resource, by the team's own runs: `init`, `plan` and the gate; of
+    /// a step that is no stack all of it. `None` when no run is known, and then nothing is counted
+    /// for it: nobody has published it.
     pub overhead: Option<Duration>,
-    /// False for a step that is no stack, which is taken as no time.
+    /// False for a step that is no stack.
     pub is_stack: bool,
     /// How many circles its graph had, which Terraform would refuse.
     pub loops: usize,
+    /// What was taken from a plan of Terraform, where there was one; else all is from the code.
+    pub taken: Option<planned::Taken>,
 }
 
 /// How many managed resources rest on what; one with `count` or `for_each` counts once.
@@ -124,6 +144,8 @@ pub struct Counts {
     pub classes: usize,
     /// Those whose time is a guess: their type is not in the catalogue.
     pub guesses: usize,
+    /// Those that are said to be there already.
+    pub there: usize,
 }
 
 /// A module that is not in the repository.
@@ -156,6 +178,10 @@ impl Forecast {
         history: &History,
     ) -> Self {
         let whole = Whole::new(steps, modules, catalogue, history);
+        Self::with(whole, history.before().to_vec(), history.verifications().to_vec())
+    }
+
+    fn with(whole: Whole, before: Vec<Duration>, verifications: Vec<Duration>) -> Self {
         let run = whole.run(|time| time.p50);
         let mut forecast = Self {
             p50: run.total,
@@ -167,9 +193,30 @@ impl Forecast {
             unseen: Vec::new(),
             uncounted: Vec::new(),
             whole,
+            before,
+            verifications,
         };
         forecast.take_stock();
         forecast
+    }
+
+    /// Takes resources as there already: those of which `is_there` says so, by their stack and their
+    /// address without keys of instances.
+    #[must_use]
+    pub fn provide(mut self, is_there: impl Fn(&StepId, &str) -> bool) -> Self {
+        self.whole.provide(is_there);
+        Self::with(self.whole, self.before, self.verifications)
+    }
+
+    /// Returns [`p50`](Forecast::p50) if Terraform worked on `lanes` resources at once in every
+    /// stack.
+    pub fn with_lanes(&self, lanes: usize) -> Duration {
+        self.whole.with_lanes(lanes)
+    }
+
+    /// Returns by how much [`p50`](Forecast::p50) would drop without the time of one resource.
+    pub fn saves_at(&self, stack: &StepId, address: &str) -> Duration {
+        self.p50.saturating_sub(self.whole.without(stack, address))
     }
 
     /// Returns the entry of the path that takes longest, the first of equals.
@@ -180,7 +227,7 @@ impl Forecast {
     /// Returns by how much [`p50`](Forecast::p50) would drop if the resource of an entry were there
     /// already, all its instances; zero when something else takes as long.
     pub fn saves(&self, entry: &Entry) -> Duration {
-        self.p50.saturating_sub(self.whole.without(&entry.stack, &entry.address))
+        self.saves_at(&entry.stack, &entry.address)
     }
 
     /// Returns the whole with other times: `time` is asked once for every managed resource, and what
@@ -226,6 +273,7 @@ impl Counts {
             Basis::Type { .. } => &mut self.types,
             Basis::Class => &mut self.classes,
             Basis::Guess | Basis::Unknown => &mut self.guesses,
+            Basis::There => &mut self.there,
         } += 1;
     }
 }

@@ -48,16 +48,24 @@ impl Code {
         Graph::of(&self.root(dir), &self.repository)
     }
 
-    fn step(&self, id: &str, needs: &[&str], lanes: usize) -> Step<'_> {
+    pub(super) fn step(&self, id: &str, needs: &[&str], lanes: usize) -> Step<'_> {
         let needs = needs.iter().map(|need| StepId::new(*need)).collect();
         let dir = if self.repository.module(Path::new(id)).is_some() { id } else { "" };
-        Step { id: StepId::new(id), needs, root: Some(self.root(dir)), lanes }
+        Step { id: StepId::new(id), needs, root: Some(self.root(dir)), plan: None, lanes }
     }
 
-    fn forecast<'m>(&'m self, steps: &[Step<'m>], history: &History) -> Forecast {
+    pub(super) fn forecast<'m>(&'m self, steps: &[Step<'m>], history: &History) -> Forecast {
+        self.forecast_with(steps, &Catalogue::with(TIMES).unwrap(), history)
+    }
+
+    pub(super) fn forecast_with<'m>(
+        &'m self,
+        steps: &[Step<'m>],
+        catalogue: &Catalogue,
+        history: &History,
+    ) -> Forecast {
         // The lifetime of what is borrowed is that of the repository.
-        let catalogue = Catalogue::with(TIMES).unwrap();
-        Forecast::of(steps, &self.repository, &catalogue, history)
+        Forecast::of(steps, &self.repository, catalogue, history)
     }
 }
 
@@ -69,7 +77,7 @@ const TIMES: &str = r#"{"resources": {
     "x_100": {"create": {"p50": "100s", "p90": "400s", "n": 4, "source": "log", "max": "400s"}}
 }}"#;
 
-fn secs(secs: u64) -> Duration {
+pub(super) fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
@@ -157,6 +165,7 @@ fn stacks_wait_for_their_needs_and_go_on_side_by_side() {
             id: StepId::new("release"),
             needs: vec![StepId::new("cluster"), StepId::new("data")],
             root: None,
+            plan: None,
             lanes: 10,
         },
         code.step("cluster", &["network"], 10),

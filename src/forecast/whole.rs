@@ -1,6 +1,6 @@
 //! The graphs of all steps as one: what a forecast computes with.
 
-use super::{Basis, Entry, Graph, History, Step, StepTime, Time, graph::Role};
+use super::{Basis, Entry, Graph, History, Step, StepTime, Time, graph::Role, planned::Taken};
 use crate::{
     catalogue::Catalogue,
     config::eval::Modules,
@@ -14,21 +14,28 @@ use std::{collections::BTreeMap, time::Duration};
 pub(super) struct Whole {
     pub(super) works: Vec<Work>,
     /// The steps by their index, so that what each needs comes first.
-    order: Vec<usize>,
+    pub(super) order: Vec<usize>,
 }
 
 /// One step.
 #[derive(Clone, Debug)]
 pub(super) struct Work {
     pub(super) id: StepId,
-    needs: Vec<usize>,
-    lanes: usize,
-    is_stack: bool,
-    overhead: Option<Duration>,
+    pub(super) needs: Vec<usize>,
+    pub(super) lanes: usize,
+    pub(super) is_stack: bool,
+    /// The median of [`Work::overheads`].
+    pub(super) overhead: Option<Duration>,
+    /// What the team's own runs took before the first resource, or for a step that is no stack.
+    pub(super) overheads: Vec<Duration>,
     pub(super) graph: Graph,
+    /// What comes from a plan, where there is one.
+    taken: Option<Taken>,
     tasks: Tasks,
     /// Of each node of the graph.
     pub(super) times: Vec<Time>,
+    /// After how long Terraform gives up on each node, where the catalogue knows it.
+    pub(super) ceilings: Vec<Option<Duration>>,
 }
 
 /// A recovery with certain times.
@@ -59,16 +66,25 @@ impl Whole {
         let mut works: Vec<Work> = steps
             .iter()
             .map(|step| {
-                let graph = step.root.as_ref().map(|root| Graph::of(root, modules));
-                let graph = graph.unwrap_or_default();
+                let code = step.root.as_ref().map(|root| Graph::of(root, modules));
+                let (graph, taken) = match step.plan {
+                    Some(plan) => {
+                        let (graph, taken) = plan.graph(code.as_ref());
+                        (graph, Some(taken))
+                    }
+                    None => (code.unwrap_or_default(), None),
+                };
                 Work {
                     id: step.id.clone(),
                     needs: step.needs.iter().filter_map(|need| known.get(need).copied()).collect(),
                     lanes: step.lanes,
-                    is_stack: step.root.is_some(),
-                    overhead: step.root.as_ref().and_then(|_| history.overhead(&step.id)),
+                    is_stack: step.root.is_some() || step.plan.is_some(),
+                    overhead: history.overhead(&step.id),
+                    overheads: history.overheads(&step.id).to_vec(),
+                    ceilings: ceilings(&graph, catalogue),
                     times: times(&graph, &step.id, catalogue, history),
                     tasks: graph.tasks(),
+                    taken,
                     graph,
                 }
             })
@@ -79,7 +95,7 @@ impl Whole {
 
     pub(super) fn run(&self, mut time: impl FnMut(&Time) -> Duration) -> Run {
         self.run_nodes(|step, node| match &self.works[step].times[node] {
-            Time { basis: Basis::Unknown, p50, .. } => *p50,
+            Time { basis: Basis::Unknown | Basis::There, p50, .. } => *p50,
             known => time(known),
         })
     }
@@ -107,14 +123,36 @@ impl Whole {
         ends.into_iter().max().unwrap_or_default()
     }
 
-    fn run_nodes(&self, mut time: impl FnMut(usize, usize) -> Duration) -> Run {
+    fn run_nodes(&self, time: impl FnMut(usize, usize) -> Duration) -> Run {
+        self.run_on(None, time)
+    }
+
+    /// Returns the total at the medians when every stack has `lanes`.
+    pub(super) fn with_lanes(&self, lanes: usize) -> Duration {
+        self.run_on(Some(lanes), |step, node| self.works[step].times[node].p50).total
+    }
+
+    /// Takes no time for the resources that are there.
+    pub(super) fn provide(&mut self, is_there: impl Fn(&StepId, &str) -> bool) {
+        for work in &mut self.works {
+            for (node, time) in work.graph.nodes().iter().zip(&mut work.times) {
+                let is_resource = matches!(node.role, Role::Resource { .. });
+                if is_resource && is_there(&work.id, &node.address) {
+                    *time = Time::fixed(Duration::ZERO, Basis::There);
+                }
+            }
+        }
+    }
+
+    fn run_on(&self, lanes: Option<usize>, mut time: impl FnMut(usize, usize) -> Duration) -> Run {
         let mut spans = vec![Span::default(); self.works.len()];
         for &step in &self.order {
             let work = &self.works[step];
             // The first of equals, so that the path does not depend on chance.
             let after = work.needs.iter().copied().rev().max_by_key(|need| spans[*need].ends);
             let begins = after.map(|need| spans[need].ends).unwrap_or_default();
-            let schedule = Schedule::new(&work.tasks, work.lanes, |node| time(step, node));
+            let schedule =
+                Schedule::new(&work.tasks, lanes.unwrap_or(work.lanes), |node| time(step, node));
             let ends = begins + work.overhead.unwrap_or_default() + schedule.total;
             spans[step] = Span { begins, ends, after, schedule };
         }
@@ -130,6 +168,7 @@ impl Whole {
             overhead: work.overhead,
             is_stack: work.is_stack,
             loops: work.graph.loops(),
+            taken: work.taken,
         };
         self.works.iter().zip(&run.spans).map(timed).collect()
     }
@@ -179,6 +218,15 @@ impl Whole {
             by_lane,
         }
     }
+}
+
+/// Returns after how long Terraform gives up on each node, as far as that is known.
+fn ceilings(graph: &Graph, catalogue: &Catalogue) -> Vec<Option<Duration>> {
+    let ceiling = |node: &super::graph::Node| match &node.role {
+        Role::Resource { kind, takes: None, .. } => catalogue.create_time(kind).ceiling,
+        _ => None,
+    };
+    graph.nodes().iter().map(ceiling).collect()
 }
 
 fn again(entry: &mut Entry, time: &Time) {

@@ -37,5 +37,5 @@ mod unique;
 mod tests;
 
 pub use check::{Options, validate};
-pub use feasible::forecast;
+pub use feasible::{Assumed, forecast, stacks};
 pub use rules::{text_of, texts};

@@ -118,7 +118,8 @@ pub enum EventKind {
         /// Everything that must be alive.
         needs: Vec<Dependency>,
     },
-    /// How long it is expected to take.
+    /// How long it is expected to take. In a rehearsal its times are those that the simulated cloud
+    /// stands for, not those that pass.
     Predicted {
         /// The expectation.
         prediction: Box<Prediction>,

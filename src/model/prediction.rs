@@ -1,8 +1,9 @@
 //! How long a recovery was expected to take, before it began.
 
-use crate::model::{resource::without_keys, step::StepId};
+use crate::model::{resource::without_keys, step::StepId, time::Rounded};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::{fmt, time::Duration};
 
 /// The quantiles that a prediction keeps: 0 %, 5 %, … 100 %.
 pub const QUANTILES: usize = 21;
@@ -72,7 +73,28 @@ pub struct PredictedResource {
     pub critical: f64,
 }
 
+impl fmt::Display for Prediction {
+    /// Writes it as one line, such as `6m20s at the median, 8m at the 90th percentile`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time = |ms| Rounded(Duration::from_millis(ms));
+        let (p50, p90) = (time(self.p50_ms), time(self.p90_ms));
+        write!(f, "{p50} at the median, {p90} at the 90th percentile")?;
+        match self.chance_of_100() {
+            Some(chance) => write!(f, "; the RTO is met in {chance} of 100"),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Prediction {
+    /// Returns in how many of a hundred recoveries the recovery time objective is met, rounded down:
+    /// a chance that is to be relied on is never told as more than it is. `None` without an
+    /// objective.
+    pub fn chance_of_100(&self) -> Option<u32> {
+        // What a float cannot hold is no reason to round down: 0.29 times 100 is a bit less than 29.
+        self.chance.map(|chance| (chance * 100.0 + 1e-6).floor() as u32)
+    }
+
     /// Returns what was expected of the resource at `address`, which may hold keys of instances.
     pub fn resource(&self, step: &StepId, address: &str) -> Option<&PredictedResource> {
         let plain = without_keys(address);
@@ -109,6 +131,19 @@ mod tests {
             assert_eq!(prediction.position(ms), Some(share), "{ms}");
         }
         assert_eq!(Prediction::default().position(5), None);
+    }
+
+    #[test]
+    fn a_forecast_is_one_line_and_promises_no_more_than_it_can() {
+        let said = |chance| {
+            Prediction { p50_ms: 380_000, p90_ms: 480_400, chance, ..Prediction::default() }
+                .to_string()
+        };
+        assert_eq!(said(None), "6m20s at the median, 8m00s at the 90th percentile");
+        for (chance, of_100) in [(0.29, "29"), (0.999, "99"), (1.0, "100"), (0.0, "0")] {
+            let said = said(Some(chance));
+            assert!(said.ends_with(&format!("; the RTO is met in {of_100} of 100")), "{said}");
+        }
     }
 
     #[test]

@@ -4,14 +4,13 @@ use crate::model::text::plain;
 use crate::model::{
     event::{Event, EventKind},
     gate::GateAnswer,
-    prediction::Prediction,
     redirect::{Dependency, DependencyStatus},
     resource::ResourceAction,
     run::{DeclaredBy, Lock, OutageSource, RunKind, RunOutcome},
     step::{Phase, StepId, StepOutcome},
-    time::{Pretty, Rounded},
+    time::Pretty,
 };
-use std::{collections::BTreeMap, fmt::Write, time::Duration};
+use std::{collections::BTreeMap, fmt::Write};
 
 /// The widest that the column of step names gets.
 const WIDEST_NAME: usize = 24;
@@ -147,7 +146,7 @@ impl Narrator {
                 };
                 ("Needs", on(step), text)
             }
-            EventKind::Predicted { prediction } => ("Forecast", None, expected(prediction)),
+            EventKind::Predicted { prediction } => ("Forecast", None, prediction.to_string()),
             EventKind::LockWaited { step, lock, took_ms } => {
                 let what = match lock {
                     Lock::PluginCache => "the plugin cache",
@@ -296,16 +295,6 @@ fn run_word(kind: RunKind) -> &'static str {
 
 /// Returns `1 step`, `2 steps`.
 /// Says how long a recovery is expected to take.
-fn expected(prediction: &Prediction) -> String {
-    let time = |ms| Rounded(Duration::from_millis(ms));
-    let (p50, p90) = (time(prediction.p50_ms), time(prediction.p90_ms));
-    let mut text = format!("{p50} at the median, {p90} at the 90th percentile");
-    if let Some(chance) = prediction.chance {
-        let _ = write!(text, "; the RTO is met in {:.0} of 100", chance * 100.0);
-    }
-    text
-}
-
 fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }

@@ -29,7 +29,7 @@ impl Default for Style {
 
 /// What a piece of text is, for its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tone {
+pub(crate) enum Tone {
     Good,
     Bad,
     Doubtful,
@@ -37,12 +37,12 @@ pub(super) enum Tone {
 }
 
 impl Style {
-    pub(super) fn width(self) -> usize {
+    pub(crate) fn width(self) -> usize {
         self.columns.clamp(NARROWEST, WIDEST)
     }
 
     /// Returns `text` in its colour, when colours are wanted. Pad it before.
-    pub(super) fn paint(self, tone: Tone, text: &str) -> String {
+    pub(crate) fn paint(self, tone: Tone, text: &str) -> String {
         // SGR codes of ECMA-48: bold, with green, red or yellow.
         let code = match tone {
             Tone::Good => "1;32",
@@ -55,31 +55,31 @@ impl Style {
 }
 
 /// Text that grows downwards.
-pub(super) struct Page {
-    pub(super) style: Style,
-    pub(super) text: String,
+pub(crate) struct Page {
+    pub(crate) style: Style,
+    pub(crate) text: String,
 }
 
 impl Page {
-    pub(super) fn new(style: Style) -> Self {
+    pub(crate) fn new(style: Style) -> Self {
         Self { style, text: String::new() }
     }
 
     /// Adds a line that is known to fit and to be safe.
-    pub(super) fn line(&mut self, line: &str) {
+    pub(crate) fn line(&mut self, line: &str) {
         self.text.push_str(line.trim_end());
         self.text.push('\n');
     }
 
     /// Adds an empty line and a title.
-    pub(super) fn section(&mut self, title: &str) {
+    pub(crate) fn section(&mut self, title: &str) {
         let title = self.style.paint(Tone::Title, title);
         self.line("");
         self.line(&title);
     }
 
     /// Adds text behind a mark; where it breaks, it goes on below itself.
-    pub(super) fn hanging(&mut self, mark: &str, text: &str) {
+    pub(crate) fn hanging(&mut self, mark: &str, text: &str) {
         let indent = plain(mark).chars().count();
         for (number, line) in wrap(text, self.style.width() - indent).into_iter().enumerate() {
             let before = if number == 0 { plain(mark).into_owned() } else { " ".repeat(indent) };
@@ -88,7 +88,7 @@ impl Page {
     }
 
     /// As [`Page::hanging`], behind a word in its colour and `between`.
-    pub(super) fn hanging_toned(&mut self, tone: Tone, word: &str, between: &str, text: &str) {
+    pub(crate) fn hanging_toned(&mut self, tone: Tone, word: &str, between: &str, text: &str) {
         let begin = self.text.len();
         self.hanging(&format!("{word}{between}"), text);
         let painted = self.style.paint(tone, word);
@@ -96,12 +96,12 @@ impl Page {
     }
 
     /// Adds a name and its value, as text that may break.
-    pub(super) fn field(&mut self, name: &str, text: &str) {
+    pub(crate) fn field(&mut self, name: &str, text: &str) {
         self.hanging(&format!("  {name:<14}  "), text);
     }
 
     /// Adds a duration with its share of a whole, in numbers and as a bar.
-    pub(super) fn share(&mut self, what: &str, ms: u64, of_ms: u64, mark: &str) {
+    pub(crate) fn share(&mut self, what: &str, ms: u64, of_ms: u64, mark: &str) {
         let room = (self.style.width() as u64).saturating_sub(52);
         let share = |parts: u64| (ms * parts + of_ms / 2).checked_div(of_ms).unwrap_or(0);
         let (time, percent) = (Pretty::ms(ms).to_string(), format!("{}%", share(100)));
@@ -112,7 +112,7 @@ impl Page {
 
 /// Returns `text` in at most `room` characters, with its middle left out: both
 /// ends of an address tell it apart.
-pub(super) fn fit(text: &str, room: usize) -> String {
+pub(crate) fn fit(text: &str, room: usize) -> String {
     let text = plain(text);
     let length = text.chars().count();
     if length <= room {
@@ -124,7 +124,7 @@ pub(super) fn fit(text: &str, room: usize) -> String {
 }
 
 /// Breaks `text` into lines of at most `room` characters, at spaces where there are any.
-pub(super) fn wrap(text: &str, room: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, room: usize) -> Vec<String> {
     let text = plain(text);
     let mut lines = vec![String::new()];
     let mut used = 0;

@@ -40,6 +40,7 @@ mod words;
 
 pub use json::{Kept, Report};
 pub use layout::Style;
+pub(crate) use layout::{Page, Tone, fit};
 pub use timeline::Timeline;
 pub use verdict::{Summary, Verdict};
 

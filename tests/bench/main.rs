@@ -2,11 +2,12 @@
 //!
 //! Every row does the same work twice: `terraform init && plan && apply` by hand
 //! with Terraform's local state, and `drctl failover` on a repository that holds
-//! the same files. The two take turns, and medians are compared. What `validate`
-//! costs stands beside what other programs take to look at the same files, and what a report costs
-//! beside what it takes to read its journal.
+//! the same files. The two take turns, and medians are compared. What `forecast`
+//! and `validate` cost stands beside what other programs take to look at the same files, and what
+//! a report costs beside what it takes to read its journal.
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, and may panic")]
 
+mod forecast;
 mod report;
 mod tree;
 mod validate;
@@ -23,7 +24,7 @@ const DRCTL: &str = env!("CARGO_BIN_EXE_drctl");
 fn main() {
     // `cargo bench` passes `--bench`; anything else names the rows to run.
     let wanted: Vec<String> = env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
-    let rows: [(&str, fn()); 10] = [
+    let rows: [(&str, fn()); 11] = [
         ("one", || overhead("one", 1, 7, Duration::from_millis(150), 1.0)),
         ("hundred", || overhead("hundred", 100, 5, Duration::from_millis(50), 1.05)),
         ("four", four_stacks),
@@ -31,6 +32,7 @@ fn main() {
         ("simulated-hundred", || simulated("simulated-hundred", 100, 3)),
         ("simulated-thousand", || simulated("simulated-thousand", 1_000, 1)),
         ("inference", inference),
+        ("forecast", forecast::thousand),
         ("validate", validate::thousand),
         ("validate-large", validate::large),
         ("report", report::formats),

@@ -67,9 +67,18 @@ fn completions_for_every_shell() {
 #[test]
 fn help_shows_an_example_of_every_command() {
     let env = Env::new();
-    for command in
-        ["failover", "report", "runs", "compare", "trend", "availability", "doctor", "completions"]
-    {
+    for command in [
+        "failover",
+        "forecast",
+        "report",
+        "runs",
+        "compare",
+        "trend",
+        "availability",
+        "verify-evidence",
+        "doctor",
+        "completions",
+    ] {
         let help = env.run(&[command, "--help"]);
         assert!(help.stdout.contains("Examples:"), "{help}");
         assert!(help.stdout.contains(&format!("  drctl {command}")), "{help}");

@@ -163,6 +163,7 @@ fn what_a_run_prints_reads_well() {
     [     [TIME]]   Fetched  commit [SHORT]
     [     [TIME]]   Planned  small: 1 step, away from eu-west-1, RTO [TIME], digest [SHORT]
     [     [TIME]]      Runs  Terraform [VERSION]
+    [     [TIME]]  Forecast  0s at the median, 0s at the 90th percentile; the RTO is met in 100 of 100
     [     [TIME]]  Declared  by the digest of this very plan
     [     [TIME]]     Began  only  init
     [     [TIME]]     Ended  only  init ([TIME])

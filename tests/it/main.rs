@@ -7,6 +7,7 @@ mod console;
 mod critical_path;
 mod engine;
 mod failover;
+mod forecast;
 mod history;
 mod layers;
 mod modules;

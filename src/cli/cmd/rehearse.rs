@@ -25,8 +25,9 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 ///
 /// The whole of `failover` with the real terraform, against providers that drctl
 /// plays itself. Their schemas are inferred from the repository's own code, their
-/// latencies come from the catalogue. The primary region is down. Nothing is
-/// asked, nothing real is made, and no program of the repository is run.
+/// latencies come from the catalogue, and so does the forecast that is said first.
+/// The primary region is down. Nothing is asked, nothing real is made, and no
+/// program of the repository is run.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -170,7 +171,8 @@ fn states(given: &[String]) -> Result<BTreeMap<String, Vec<u8>>, CliError> {
     given.iter().map(read).collect()
 }
 
-fn catalogue(file: Option<&PathBuf>) -> Result<Option<Catalogue>, CliError> {
+/// Reads the built-in catalogue with a file of the user's over it; `None` without a file.
+pub(crate) fn catalogue(file: Option<&PathBuf>) -> Result<Option<Catalogue>, CliError> {
     let Some(file) = file else { return Ok(None) };
     let cannot = || format!("the catalogue `{}` cannot be used", file.display());
     let text = fs::read_to_string(file).with_context(cannot).or_exit(Exit::Usage)?;

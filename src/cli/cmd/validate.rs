@@ -13,6 +13,7 @@ use crate::{
         stop,
         twice::{self, Rehearsed},
         ui::Ui,
+        whereabouts::Whereabouts,
     },
     config::{file::Judge, module::ModuleError, repository::Survey},
     forecast::Forecast,
@@ -26,7 +27,7 @@ use clap::ValueEnum;
 use std::{
     cell::RefCell,
     fs,
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
     str::FromStr,
 };
 use tempfile::TempDir;
@@ -279,7 +280,7 @@ impl Validate {
         let runbook = self.runbook(there.path())?;
         let options = Options { runbook: runbook.as_ref(), ..*options };
         let survey = Survey::read(there.path(), None).map_err(from_module)?;
-        lint::forecast(&survey, &options).map_err(from_module)
+        lint::forecast(&survey, &options, &lint::Assumed::default()).map_err(from_module)
     }
 
     /// Returns what is found at the revision that the change is compared with.
@@ -465,33 +466,6 @@ fn explain(code: &str, ui: &Ui) -> Result<Exit, CliError> {
                 .hints(near.map(|near| format!("Did you mean `{near}`?")))
                 .hint("Run `drctl validate --explain` to see all rules"))
         }
-    }
-}
-
-/// The repository that a path lies in, and the path in it.
-struct Whereabouts {
-    /// The root of the working tree, or the path itself where there is none.
-    top: PathBuf,
-    /// The path from there; empty for the root itself.
-    within: PathBuf,
-}
-
-impl Whereabouts {
-    fn of(path: &Path) -> Result<Self, CliError> {
-        let real = fs::canonicalize(path)
-            .with_context(|| format!("failed to find `{}`", path.display()))
-            .or_exit(Exit::Usage)
-            .map_err(|error| error.hint("Name a folder of a checkout"))?;
-        if !real.is_dir() {
-            let error = anyhow!("`{}` is not a folder", path.display());
-            return Err(CliError::new(Exit::Usage, error).hint(
-                "Name the folder that the file stands in: a module is all files of a folder",
-            ));
-        }
-        let top = source::toplevel(&real).unwrap_or_else(|| real.clone());
-        let within = real.strip_prefix(&top).unwrap_or(Path::new(""));
-        let within = within.components().filter(|part| *part != Component::CurDir).collect();
-        Ok(Self { top, within })
     }
 }
 

@@ -5,8 +5,8 @@ use crate::{
         error::{CliError, OrExit},
         evidence::{self, Checked},
         exit::Exit,
-        history,
         home::Home,
+        kept::History,
         ui::Ui,
     },
     model::{text::plain, time::Pretty},
@@ -72,8 +72,7 @@ fn link(text: &str) -> Result<String, String> {
 /// Returns the end of the chain that the history of this machine has of the run.
 fn remembered(manifest: &Manifest) -> Option<String> {
     let run = manifest.facts.run.as_ref()?;
-    let (records, _) = history::records(Home::find().ok()?.root());
-    records.into_iter().find(|record| record.run == *run)?.chain
+    History::open(&Home::find().ok()?).ok()?.store.get(run).ok()??.chain
 }
 
 fn as_json(checked: &Checked) -> Result<String, CliError> {

@@ -115,7 +115,7 @@ impl Graph {
     }
 
     /// Sorts nodes so that what each needs stands before it, and cuts circles.
-    fn sorted(mut unsorted: Vec<Node>) -> Self {
+    pub(super) fn sorted(mut unsorted: Vec<Node>) -> Self {
         let mut place: Vec<Option<usize>> = vec![None; unsorted.len()];
         let mut open = vec![false; unsorted.len()];
         let (mut order, mut loops) = (Vec::with_capacity(unsorted.len()), 0);

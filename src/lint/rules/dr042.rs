@@ -32,11 +32,13 @@ pub(crate) fn unmet(rule: &RuleText, expected: &Expectation<'_>) -> Option<Findi
     let now = expected.now;
     let promised = expected.rto?.get();
     let rto = short(promised);
-    let hopeless = now.p50 > promised;
-    if !hopeless && now.p90 <= promised {
+    let (p50, p90) = (expected.drawn.p50_ms, expected.drawn.p90_ms);
+    let (p50, p90) = (Duration::from_millis(p50), Duration::from_millis(p90));
+    let hopeless = p50 > promised;
+    if !hopeless && p90 <= promised {
         return None;
     }
-    let (p50, p90) = (Rounded(now.p50), Rounded(now.p90));
+    let (p50, p90) = (Rounded(p50), Rounded(p90));
     let dominant = now.dominant();
     let alone = dominant.filter(|entry| entry.p50 > promised / 2);
     let because = match (alone, dominant) {

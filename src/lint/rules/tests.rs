@@ -76,7 +76,11 @@ fn report(dir: &Path) -> Report {
     let before = before.exists().then(|| {
         let runbook = runbook(&before);
         let options = Options { runbook: runbook.as_ref(), all: true, ..Options::default() };
-        let forecast = lint::forecast(&Survey::read(&before, None).unwrap(), &options);
+        let forecast = lint::forecast(
+            &Survey::read(&before, None).unwrap(),
+            &options,
+            &lint::Assumed::default(),
+        );
         fs::remove_dir_all(&before).unwrap();
         forecast.unwrap().expect("there is something to apply")
     });
