@@ -68,10 +68,10 @@ fn program(env: &Env, script: &str) -> String {
 fn a_terraform_that_is_too_old() {
     let env = Env::with(ONE);
     let old = program(&env, "echo 'Terraform v0.12.31'");
-    insta::assert_snapshot!(dry(&env, &["--terraform", &old]), @"
+    insta::assert_snapshot!(dry(&env, &["--terraform", &old]), @r"
     --- stderr
-    error: `$ENV/terraform-of-the-test` is Terraform 0.12.31, and drctl needs at least 1.5.0
-      hint: Install Terraform 1.5.0 or newer, or name another binary with `DRCTL_TERRAFORM`
+    error: `$ENV/terraform-of-the-test` is Terraform [VERSION], and drctl needs at least 1.5.0
+      hint: Install Terraform [VERSION] or newer, or name another binary with `DRCTL_TERRAFORM`
     --- exit 3
     ");
 }

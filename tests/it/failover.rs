@@ -139,6 +139,11 @@ fn what_a_run_prints_reads_well() {
     What decided it
       [STRETCHES]
 
+    Forecast
+      execution       0s at the median, 0s at the 90th percentile, 0s at the 99th
+      chance          the objective is met in 100 of 100 draws
+      not in it       init and plan of only; verification: no probe is declared; detection and decision
+
     Steps
                           began       took
       done      only       [TIME]       [TIME]  init [TIME], plan [TIME], gate [TIME], apply [TIME]

@@ -57,7 +57,7 @@ fn folders_are_pointed_elsewhere_and_an_image_is_refused() {
       repository  $ENV/repo
       commit      [COMMIT]
       objectives  RTO [TIME], RPO none
-      runs        Terraform 1.11.4
+      runs        Terraform [VERSION]
 
     Steps
       network: stack in live/ap-northeast-1/network
@@ -110,7 +110,7 @@ fn a_terragrunt_unit_runs_its_module() {
       repository  $ENV/repo
       commit      [COMMIT]
       objectives  RTO [TIME], RPO none
-      runs        Terraform 1.11.4
+      runs        Terraform [VERSION]
 
     Steps
       network: stack in modules/network
@@ -137,7 +137,7 @@ fn a_workspace_is_chosen_and_never_selected() {
       repository  $ENV/repo
       commit      [COMMIT]
       objectives  RTO [TIME], RPO none
-      runs        Terraform 1.11.4
+      runs        Terraform [VERSION]
 
     Steps
       shop: stack in the root of the repository

@@ -206,12 +206,49 @@ fn a_run_writes_its_report_in_every_form_and_report_writes_the_same() {
     | verify (not completed) | [TIME] |  [SHARE]  |
     | **so far** | **[TIME]** | |
 
+    #### What would have made it shorter
+
+    - 0s with unlimited parallelism: `-parallelism` cost 0s
+
+    <details>
+    <summary>Critical path (12 segments)</summary>
+
+    | Took | Share | Step | What |
+    | ---: | ---: | --- | --- |
+    | [TIME] |  [SHARE]  |  | fetching the repository |
+    | [TIME] |  [SHARE]  |  | deciding what would be done |
+    | [TIME] |  [SHARE]  |  | waiting for somebody to say go |
+    | [TIME] |  [SHARE]  | `only` | drctl between two steps or phases |
+    | [TIME] |  [SHARE]  | `only` | init |
+    | [TIME] |  [SHARE]  | `only` | drctl between two steps or phases |
+    | [TIME] |  [SHARE]  | `only` | plan |
+    | [TIME] |  [SHARE]  | `only` | drctl between two steps or phases |
+    | [TIME] |  [SHARE]  | `only` | gate |
+    | [TIME] |  [SHARE]  | `only` | apply begins, before its first resource |
+    | [TIME] |  [SHARE]  | `only` | apply ends, after its last resource |
+    | [TIME] |  [SHARE]  | `only` | drctl between two steps or phases |
+
+    </details>
+
     <details>
     <summary>Slowest resources</summary>
 
-    | Took | Step | Resource |
-    | ---: | --- | --- |
-    | [TIME] | `only` | `terraform_data.this` |
+    | Took | Expected | Step | Resource | Critical path |
+    | ---: | ---: | --- | --- | :---: |
+    | [TIME] | 0s | `only` | `terraform_data.this` | ● |
+
+    </details>
+
+    <details>
+    <summary>Forecast and measurement</summary>
+
+    | Execution | |
+    | --- | ---: |
+    | forecast, median | 0s |
+    | forecast,  [SHARE]  | 0s |
+    | forecast,  [SHARE]  | 0s |
+
+    Chance of meeting the RTO, before the run:  [SHARE]  .
 
     </details>
 
