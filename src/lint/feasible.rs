@@ -36,7 +36,7 @@ const DRAWS: usize = 1_000;
 /// The fewest that are drawn for a service of very many resources.
 const FEWEST_DRAWS: usize = 100;
 /// How many creates are drawn at most: a tenth of a second's work.
-const CREATES: usize = 2_000_000;
+const CREATES: usize = 1_000_000;
 
 /// What a forecast assumes besides the code.
 pub struct Assumed<'a> {
