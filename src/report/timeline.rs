@@ -286,6 +286,10 @@ pub struct ResourceTime {
     pub action: ResourceAction,
     /// When it began.
     pub began_ms: u64,
+    /// When its begin was read, which is never before the end was read of what let it begin; the two
+    /// clocks of [`began_ms`](Self::began_ms) may be milliseconds apart.
+    #[serde(skip)]
+    pub seen_ms: u64,
     /// From Terraform's own start to its own end.
     pub took_ms: u64,
     /// True when it went well.
@@ -431,12 +435,14 @@ impl Timeline {
             }
             EventKind::ResourceFinished { step, address, action, took_ms, ok } => {
                 let took_ms = self.clock.took(*took_ms);
-                self.close(&(step.clone(), address.clone(), *action));
+                let seen = self.close(&(step.clone(), address.clone(), *action));
+                let began_ms = now.saturating_sub(took_ms);
                 self.resources.push(ResourceTime {
                     step: step.clone(),
                     address: address.clone(),
                     action: *action,
-                    began_ms: now.saturating_sub(took_ms),
+                    began_ms,
+                    seen_ms: seen.unwrap_or(began_ms),
                     took_ms,
                     ok: *ok,
                 });
@@ -538,6 +544,7 @@ impl Timeline {
                 address: open.address,
                 action: open.action,
                 began_ms: open.began_ms,
+                seen_ms: open.began_ms,
                 took_ms: ended - open.began_ms,
                 ok: false,
             }
@@ -560,14 +567,15 @@ impl Timeline {
         &mut self.steps[place]
     }
 
-    /// Ends the earliest of the resources in flight that have this key.
-    fn close(&mut self, key: &(StepId, String, ResourceAction)) {
-        if let Some(began) = self.open.get_mut(key) {
-            began.remove(0);
-            if began.is_empty() {
-                self.open.remove(key);
-            }
+    /// Ends the earliest of the resources in flight that have this key, and returns when its begin
+    /// was read.
+    fn close(&mut self, key: &(StepId, String, ResourceAction)) -> Option<u64> {
+        let began = self.open.get_mut(key)?;
+        let first = began.remove(0);
+        if began.is_empty() {
+            self.open.remove(key);
         }
+        Some(first)
     }
 }
 

@@ -103,9 +103,8 @@ impl<'a> Lanes<'a> {
 
     /// Returns what let the one at `place` begin.
     pub(super) fn cause(&self, place: usize) -> Cause {
-        let began = self.resources[place].1.began_ms;
         let (ready, need) = self.ready(place);
-        match self.freed(began) {
+        match self.freed(self.resources[place].1.seen_ms) {
             // Without the graph, whatever ended before is the best guess.
             Some((_, before, _)) if !self.knows_needs => Cause::Need(before),
             Some((freed, before, in_flight))
@@ -166,7 +165,7 @@ pub(super) fn end(resource: &ResourceTime) -> u64 {
 
 /// Returns every end with the number of those being worked on just before.
 fn ends(resources: &[(usize, &ResourceTime)]) -> Vec<(u64, usize, usize)> {
-    let mut begins: Vec<u64> = resources.iter().map(|(_, r)| r.began_ms).collect();
+    let mut begins: Vec<u64> = resources.iter().map(|(_, r)| r.seen_ms).collect();
     begins.sort_unstable();
     let mut ends: Vec<_> = (0..).zip(resources).map(|(place, (_, r))| (end(r), place)).collect();
     ends.sort_unstable();
