@@ -28,6 +28,9 @@ use std::{
 /// The largest manifest, or chain, that is read, in bytes.
 const LARGEST: u64 = 256 * 1024 * 1024;
 
+/// What to name.
+const WHICH: &str = "Name the folder that `drctl report --evidence` made";
+
 /// The reports of a pack.
 const REPORTS: [(&str, Format); 5] = [
     (REPORT, Format::Json),
@@ -87,7 +90,7 @@ pub(super) fn check(
     link: Option<&str>,
     remembered: impl Fn(&Manifest) -> Option<String>,
 ) -> Result<Checked, CliError> {
-    let text = take(&dir.join(MANIFEST))?;
+    let text = take(&dir.join(MANIFEST)).map_err(|error| error.hint(WHICH))?;
     let manifest = manifest(dir, &text)?;
     let there = there(dir)?;
     let mut flaws = manifest.compare(&there);
@@ -206,7 +209,7 @@ fn manifest(dir: &Path, text: &[u8]) -> Result<Manifest, CliError> {
     let manifest: Manifest = serde_json::from_slice(text)
         .with_context(|| format!("`{}` is no manifest of drctl", dir.join(MANIFEST).display()))
         .or_exit(Exit::Usage)
-        .map_err(|error| error.hint("Name the folder that `drctl report --evidence` made"))?;
+        .map_err(|error| error.hint(WHICH))?;
     if manifest.schema == SCHEMA {
         return Ok(manifest);
     }

@@ -6,6 +6,7 @@ mod commands;
 mod console;
 mod critical_path;
 mod engine;
+mod evidence;
 mod failover;
 mod forecast;
 mod history;
