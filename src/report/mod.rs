@@ -28,8 +28,6 @@ pub mod trend;
 pub mod verdict;
 
 mod clock;
-mod critical_text;
-mod gate_text;
 mod junit;
 mod layout;
 mod markdown;

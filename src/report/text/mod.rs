@@ -1,5 +1,8 @@
 //! The report for a person: the verdict first, then why, then what to do.
 
+mod critical;
+mod gate;
+
 use super::{
     critical::Behind,
     json::{Report, ResourceReport, StepReport},

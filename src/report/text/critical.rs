@@ -1,12 +1,12 @@
 //! The critical path and the forecast, as text.
 
-use super::{
+use crate::model::time::Pretty;
+use crate::report::{
     critical::{CriticalPath, Saving, Segment, What},
     json::{Expected, Report},
     layout::{Page, TIME, fit},
     words::{self, rounded},
 };
-use crate::model::time::Pretty;
 
 /// Segments shown, the longest; the JSON document has them all.
 const SEGMENTS_SHOWN: usize = 12;

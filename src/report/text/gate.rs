@@ -1,7 +1,7 @@
 //! What the gate saw, and what a failover would be refused for, as text.
 
-use super::{json::Report, layout::Page};
 use crate::model::gate::whereabouts;
+use crate::report::{json::Report, layout::Page};
 
 /// How many remnants of a step are shown; the JSON has all.
 const REMNANTS_SHOWN: usize = 5;
