@@ -6,6 +6,7 @@ use super::{
     home::RunFolder,
 };
 use crate::{
+    model::text::hex,
     observe::journal::{Chain, JournalError, JournalReader},
     report::{
         Kept, Report, Style, Timeline,
@@ -242,5 +243,5 @@ fn sum(name: &str, bytes: &[u8]) -> FileSum {
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(bytes))
 }

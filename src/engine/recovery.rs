@@ -2,7 +2,10 @@
 
 use crate::{
     config::{body::Attribute, expression::Expr},
-    model::step::{StepId, StepKind, StepSummary},
+    model::{
+        step::{StepId, StepKind, StepSummary},
+        text::hex,
+    },
     runbook::{Known, Probe, RecoveryPoint},
 };
 use serde_json::{Map, Value};
@@ -141,5 +144,5 @@ pub fn digest(decisions: &Value) -> String {
 
 /// SHA-256 of some bytes, in hexadecimal.
 pub(super) fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(bytes))
 }

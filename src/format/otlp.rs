@@ -3,6 +3,7 @@
 //! <https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding>: names in lowerCamelCase, ids
 //! in hexadecimal, 64-bit integers as text, enumerations as numbers.
 
+use crate::model::text::hex;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -105,10 +106,6 @@ fn attributes(all: &[(&'static str, Attribute)]) -> Vec<Value> {
         Attribute::Bool(truth) => json!({ "boolValue": truth }),
     };
     all.iter().map(|(key, of)| json!({ "key": key, "value": value(of) })).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,13 @@
-//! Text from outside made safe to show.
+//! Text from outside made safe to show, and bytes made text.
 
 use std::borrow::Cow;
+
+/// Returns bytes in hexadecimal, lower case.
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
+}
 
 /// Returns `text` on one line and without anything that a terminal would obey.
 ///

@@ -8,7 +8,10 @@
 //! it survives a crash of drctl, and could be lost only with the machine.
 
 use super::json_line;
-use crate::model::event::{Event, EventKind, Sink};
+use crate::model::{
+    event::{Event, EventKind, Sink},
+    text::hex,
+};
 use sha2::{Digest, Sha256};
 use std::{
     fs::{File, OpenOptions},
@@ -97,7 +100,7 @@ impl Chain {
 
     /// Returns the last link, in hexadecimal.
     pub fn link(&self) -> String {
-        self.link.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&self.link)
     }
 }
 

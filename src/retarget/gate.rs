@@ -113,7 +113,7 @@ fn later(plan: &Plan, accepted: &[String], expected: &Expected<'_>, answer: &mut
     }
     let lines: Vec<_> = changes.iter().map(ToString::to_string).collect();
     let sum = Sha256::digest(lines.join("\n").as_bytes());
-    let digest: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = crate::model::text::hex(&sum);
     let yes = accepted
         .iter()
         .any(|given| given.len() >= MIN_DIGEST && digest.starts_with(given.as_str()));

@@ -19,7 +19,7 @@ impl Credentials {
     pub(super) fn random() -> Result<Self, StateError> {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes).map_err(|source| StateError::Random { source })?;
-        let password: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let password = crate::model::text::hex(&bytes);
         let header = format!("Basic {}", STANDARD.encode(format!("{USERNAME}:{password}")));
         Ok(Self { password, expected: Sha256::digest(header).into() })
     }

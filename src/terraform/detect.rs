@@ -150,7 +150,7 @@ fn remember(file: &Path, known: &Known) -> io::Result<()> {
 
 fn hash(path: &Path) -> String {
     let digest = Sha256::digest(path.as_os_str().as_encoded_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::model::text::hex(&digest)
 }
 
 #[cfg(test)]

@@ -147,7 +147,7 @@ impl<'a> Written<'a> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::model::text::hex(&bytes)
 }
 
 #[cfg(test)]

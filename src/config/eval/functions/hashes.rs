@@ -8,7 +8,7 @@ use sha2::{Sha256, Sha512};
 
 /// Returns a hash in hexadecimal.
 pub(super) fn hex<D: Digest>(bytes: &[u8]) -> String {
-    D::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::model::text::hex(&D::digest(bytes))
 }
 
 pub(super) fn base64<D: Digest>(bytes: &[u8]) -> String {
