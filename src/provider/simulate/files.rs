@@ -147,7 +147,7 @@ impl<'a> Written<'a> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    crate::model::text::hex(&bytes)
+    crate::model::text::hex(bytes)
 }
 
 #[cfg(test)]
