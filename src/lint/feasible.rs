@@ -108,7 +108,7 @@ pub fn forecast(
     Ok(look.forecast(&stacks, &modules, assumed))
 }
 
-/// Returns the names of the stacks that [`forecast`] would speak of.
+/// Returns the names of the stacks that [`forecast()`] would speak of.
 pub fn stacks(survey: &Survey<'_>, options: &Options<'_>) -> Vec<StepId> {
     let stacks = Look { survey, options, rules: &[] }.stacks().into_iter();
     stacks.filter(|step| step.dir.is_some()).map(|step| step.id).collect()

@@ -75,7 +75,7 @@ pub enum Action {
         parallelism: u16,
     },
     /// `terraform state pull`; prints the state, which holds [`crate::terraform::Outputs`] and
-    /// [`crate::terraform::dependencies`].
+    /// [`crate::terraform::dependencies()`].
     StatePull,
     /// `terraform destroy` of everything, unseen. A plan with `destroy` and its
     /// apply let the plan be looked at first.
