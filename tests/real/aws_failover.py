@@ -40,7 +40,7 @@ if sys.version_info < (3, 9):
 # No cache of bytecode is left in the repository.
 sys.dont_write_bytecode = True
 
-from bed import HERE, Bed, Failed, Parts, Skip, component, looks
+from bed import HERE, Bed, Failed, Parts, Recovery, Skip, component, looks
 
 PRIMARY = "ap-northeast-1"
 FALLBACK = "ap-northeast-2"
@@ -150,12 +150,29 @@ def listed(things):
 # The scenarios. Each takes a bed and returns what is to be said of it.
 
 
-def rebuild(bed, mode, declared=False):
+@dataclasses.dataclass(frozen=True)
+class Rebuilt:
+    """A shop that was rebuilt in the fallback."""
+
+    recovery: Recovery
+    things: frozenset
+    # What was asked meanwhile.
+    asked: list
+
+    def __str__(self):
+        return (
+            f"rebuilt in {self.recovery.seconds:.1f}s, {len(self.things)} objects, {len(self.asked)} requests, "
+            f"none to {PRIMARY}; the primary and its states untouched"
+        )
+
+
+def rebuild(bed, mode):
     """The region is cut off, and the shop is rebuilt in another."""
-    bucket = STATES_OF_FALLBACK
-    if declared:
-        bed.bucket(bucket, FALLBACK)
-    made = build_primary(bed, state_block(bucket, FALLBACK) if declared else "")
+    return str(fail_over(bed, mode, build_primary(bed)))
+
+
+def fail_over(bed, mode, made):
+    """Cuts the primary off, has the shop rebuilt, and ends the outage."""
     before = Before.take(bed)
 
     bed.cut(PRIMARY, mode)
@@ -173,22 +190,26 @@ def rebuild(bed, mode, declared=False):
         looks(rebuilt) == looks(made),
         f"missing in {FALLBACK}: {dict(looks(made) - looks(rebuilt))}, too many: {dict(looks(rebuilt) - looks(made))}",
     )
-    if declared:
-        keys = {version[0] for version in bed.versions(bucket, FALLBACK)}
-        if bed.expect(keys == STATE_KEYS, f"the declared bucket holds {keys}"):
-            state = bed.content(bucket, "network/terraform.tfstate", FALLBACK)
-            unknown = [thing for thing in rebuilt if thing.kind == "VPC" and thing.name not in state]
-            bed.expect(not unknown, f"the declared state does not know {listed(unknown)}")
     expect_primary_untouched(bed, before)
     bed.expect(not bed.strays(), "processes of the failover are left running")
 
     bed.restore(PRIMARY)
     expect_no_changes(bed)
     expect_primary_untouched(bed, before)
-    return (
-        f"rebuilt in {recovery.seconds:.1f}s, {len(rebuilt)} objects, {len(asked)} requests, "
-        f"none to {PRIMARY}; the primary and its states untouched"
-    )
+    return Rebuilt(recovery, rebuilt, asked)
+
+
+def declared(bed):
+    """The state of the fallback is kept in a bucket there, which the runbook names."""
+    bucket = STATES_OF_FALLBACK
+    bed.bucket(bucket, FALLBACK)
+    rebuilt = fail_over(bed, "refuse", build_primary(bed, state_block(bucket, FALLBACK)))
+    keys = {version[0] for version in bed.versions(bucket, FALLBACK)}
+    if bed.expect(keys == STATE_KEYS, f"the declared bucket holds {keys}"):
+        state = bed.content(bucket, "network/terraform.tfstate", FALLBACK)
+        unknown = [thing for thing in rebuilt.things if thing.kind == "VPC" and thing.name not in state]
+        bed.expect(not unknown, f"the declared state does not know {listed(unknown)}")
+    return str(rebuilt)
 
 
 def naive(bed):
@@ -270,7 +291,7 @@ def scenarios():
         ("refuse", "region refused", lambda bed: rebuild(bed, "refuse")),
         ("hang", "region hung", lambda bed: rebuild(bed, "hang")),
         ("503", "region answers 503", lambda bed: rebuild(bed, "503")),
-        ("declared", "region refused, state declared", lambda bed: rebuild(bed, "refuse", declared=True)),
+        ("declared", "region refused, state declared", declared),
         ("naive", "the primary's own state declared", naive),
         ("replica", "a replica of the primary's state declared", replica),
     ]
