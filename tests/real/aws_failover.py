@@ -9,6 +9,8 @@ afterwards by asking moto past the proxy. A cell is called VERSION/SCENARIO:
 
     refuse, hang, 503   the region is cut off in that way, and drctl rebuilds the shop in ap-northeast-2
     declared            the same with `refuse`, and the runbook has the state kept in a bucket of ap-northeast-2
+    snapshot            the same with `refuse`, and the newest snapshot of the database in ap-northeast-2, through
+                        the provider's data, tells the recovery point
     naive               the runbook names the primary's own state by mistake, and nothing may be changed,
                         neither while the primary is up nor while it hangs
     replica             the runbook names a replica of the primary's state in ap-northeast-2, and nothing
@@ -40,7 +42,7 @@ if sys.version_info < (3, 9):
 # No cache of bytecode is left in the repository.
 sys.dont_write_bytecode = True
 
-from bed import HERE, Bed, Failed, Parts, Skip, component, looks
+from bed import HERE, Bed, Failed, Parts, Recovery, Skip, component, looks
 
 PRIMARY = "ap-northeast-1"
 FALLBACK = "ap-northeast-2"
@@ -55,11 +57,11 @@ MADE = ("1.8.4", "1.15.5")
 # The shop.
 
 
-def build_primary(bed, runbook=""):
+def build_primary(bed, runbook="", files=None):
     """Builds the shop where it is at home. Returns the objects that this made."""
     bed.bucket(STATES, PRIMARY)
     before = bed.things(PRIMARY)
-    bed.write_repository(HERE / "shop", runbook)
+    bed.write_repository(HERE / "shop", runbook, files)
     for stack in ("network", "app"):
         bed.terraform(stack, "init", "-input=false", "-no-color")
     # The lock files, as a repository should have them.
@@ -91,6 +93,28 @@ region "{FALLBACK}" {{
     skip_metadata_api_check     = true
     skip_requesting_account_id  = true
   }}
+}}
+"""
+
+
+DATABASE = "orders"
+
+# AWS gives a copy the time of the copying. `original_snapshot_create_time` is the time of the data, but the
+# provider has it from 5.43.0 on only. So the fallback's snapshots are made there, and stand for copies.
+NEWEST_SNAPSHOT = f"""
+data "aws_db_snapshot" "newest" {{
+  db_instance_identifier = "{DATABASE}"
+  most_recent            = true
+}}
+
+output "newest_data" {{
+  value = data.aws_db_snapshot.newest.snapshot_create_time
+}}
+"""
+
+RECOVERY_POINT = f"""
+recovery_point "{DATABASE}" {{
+  time = stack.app.outputs.newest_data
 }}
 """
 
@@ -150,18 +174,38 @@ def listed(things):
 # The scenarios. Each takes a bed and returns what is to be said of it.
 
 
-def rebuild(bed, mode, declared=False):
+@dataclasses.dataclass(frozen=True)
+class Rebuilt:
+    """A shop that was rebuilt in the fallback."""
+
+    recovery: Recovery
+    # In seconds since 1970.
+    outage_at: int
+    things: frozenset
+    # What was asked meanwhile.
+    asked: list
+
+    def __str__(self):
+        return (
+            f"rebuilt in {self.recovery.seconds:.1f}s, {len(self.things)} objects, {len(self.asked)} requests, "
+            f"none to {PRIMARY}; the primary and its states untouched"
+        )
+
+
+def rebuild(bed, mode):
     """The region is cut off, and the shop is rebuilt in another."""
-    bucket = STATES_OF_FALLBACK
-    if declared:
-        bed.bucket(bucket, FALLBACK)
-    made = build_primary(bed, state_block(bucket, FALLBACK) if declared else "")
+    return str(fail_over(bed, mode, build_primary(bed)))
+
+
+def fail_over(bed, mode, made, *more):
+    """Cuts the primary off, has the shop rebuilt, with more arguments for drctl, and ends the outage."""
     before = Before.take(bed)
 
     bed.cut(PRIMARY, mode)
     since = len(bed.requests())
-    outage_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    recovery = bed.failover("--region", FALLBACK, "--outage-at", outage_at)
+    outage_at = int(time.time())
+    told_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(outage_at))
+    recovery = bed.failover("--region", FALLBACK, "--outage-at", told_at, *more)
     asked = bed.requests()[since:]
     bed.say(f"drctl ended with {recovery.done.code} after {recovery.done.seconds:.1f}s")
 
@@ -173,22 +217,53 @@ def rebuild(bed, mode, declared=False):
         looks(rebuilt) == looks(made),
         f"missing in {FALLBACK}: {dict(looks(made) - looks(rebuilt))}, too many: {dict(looks(rebuilt) - looks(made))}",
     )
-    if declared:
-        keys = {version[0] for version in bed.versions(bucket, FALLBACK)}
-        if bed.expect(keys == STATE_KEYS, f"the declared bucket holds {keys}"):
-            state = bed.content(bucket, "network/terraform.tfstate", FALLBACK)
-            unknown = [thing for thing in rebuilt if thing.kind == "VPC" and thing.name not in state]
-            bed.expect(not unknown, f"the declared state does not know {listed(unknown)}")
     expect_primary_untouched(bed, before)
     bed.expect(not bed.strays(), "processes of the failover are left running")
 
     bed.restore(PRIMARY)
     expect_no_changes(bed)
     expect_primary_untouched(bed, before)
-    return (
-        f"rebuilt in {recovery.seconds:.1f}s, {len(rebuilt)} objects, {len(asked)} requests, "
-        f"none to {PRIMARY}; the primary and its states untouched"
+    return Rebuilt(recovery, outage_at, rebuilt, asked)
+
+
+def declared(bed):
+    """The state of the fallback is kept in a bucket there, which the runbook names."""
+    bucket = STATES_OF_FALLBACK
+    bed.bucket(bucket, FALLBACK)
+    rebuilt = fail_over(bed, "refuse", build_primary(bed, state_block(bucket, FALLBACK)))
+    keys = {version[0] for version in bed.versions(bucket, FALLBACK)}
+    if bed.expect(keys == STATE_KEYS, f"the declared bucket holds {keys}"):
+        state = bed.content(bucket, "network/terraform.tfstate", FALLBACK)
+        unknown = [thing for thing in rebuilt.things if thing.kind == "VPC" and thing.name not in state]
+        bed.expect(not unknown, f"the declared state does not know {listed(unknown)}")
+    return str(rebuilt)
+
+
+def snapshot(bed):
+    """The newest snapshot of the database, through the provider's data, tells the recovery point."""
+    # The primary's and the older of the fallback are from before the build: they would tell another time.
+    for region in (PRIMARY, FALLBACK):
+        bed.database(DATABASE, region)
+        bed.snapshot(DATABASE, f"{DATABASE}-1", region)
+    made = build_primary(bed, RECOVERY_POINT, {"stacks/app/snapshot.tf": NEWEST_SNAPSHOT})
+    newest = bed.snapshot(DATABASE, f"{DATABASE}-2", FALLBACK)
+    # The data must have an age.
+    time.sleep(3)
+    rebuilt = fail_over(bed, "refuse", made, "--rpo", "1h")
+    asked_for = [(request["action"], request["signed"]) for request in rebuilt.asked]
+    bed.expect(("DescribeDBSnapshots", FALLBACK) in asked_for, f"{FALLBACK} was not asked for its snapshots")
+    expected = rebuilt.outage_at - newest.timestamp()
+    report = rebuilt.recovery.report
+    point = report.get("recovery_points", {}).get(DATABASE)
+    age = point and point["before_outage_ms"]
+    # AWS and the objective count in seconds.
+    bed.expect(
+        age is not None and abs(age / 1000 - expected) <= 1,
+        f"the newest snapshot was made {expected:.1f}s before the outage, and the report says: {point}",
     )
+    rpo = report.get("verdicts", {}).get("rpo")
+    bed.expect(rpo and rpo["is"] == "met", f"the RPO should be met, and the report says: {rpo}")
+    return f"{rebuilt}; the newest data is of {age}ms before the outage, as its snapshot, and within the RPO"
 
 
 def naive(bed):
@@ -270,7 +345,8 @@ def scenarios():
         ("refuse", "region refused", lambda bed: rebuild(bed, "refuse")),
         ("hang", "region hung", lambda bed: rebuild(bed, "hang")),
         ("503", "region answers 503", lambda bed: rebuild(bed, "503")),
-        ("declared", "region refused, state declared", lambda bed: rebuild(bed, "refuse", declared=True)),
+        ("declared", "region refused, state declared", declared),
+        ("snapshot", "region refused, a snapshot tells the recovery point", snapshot),
         ("naive", "the primary's own state declared", naive),
         ("replica", "a replica of the primary's state declared", replica),
     ]

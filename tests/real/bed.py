@@ -305,6 +305,20 @@ class Bed:
         found += [(marker["Key"], marker["VersionId"], "deleted") for marker in listed.get("DeleteMarkers", [])]
         return sorted(found, key=str)
 
+    def database(self, name, region):
+        """Makes a database."""
+        self.client("rds", region).create_db_instance(
+            DBInstanceIdentifier=name, DBInstanceClass="db.t3.micro", Engine="postgres", AllocatedStorage=20,
+            MasterUsername="test", MasterUserPassword="test-test",
+        )
+
+    def snapshot(self, database, name, region):
+        """Makes a snapshot of a database, and returns when AWS says that it was made."""
+        snapshot = self.client("rds", region).create_db_snapshot(
+            DBInstanceIdentifier=database, DBSnapshotIdentifier=name
+        )
+        return snapshot["DBSnapshot"]["SnapshotCreateTime"]
+
     def things(self, region):
         """Returns every object of a region that the scenarios know of, asked of moto itself."""
         ec2 = self.client("ec2", region)
@@ -377,9 +391,14 @@ class Bed:
 
     # The repository, the primary that was built from it, and drctl.
 
-    def write_repository(self, template, runbook=""):
-        """Makes the repository from a template, with more at the end of its runbook, and commits it."""
+    def write_repository(self, template, runbook="", files=None):
+        """Makes the repository from a template, with more at the end of its runbook, and commits it.
+
+        More files, if any, are given as their text by their path in the repository.
+        """
         shutil.copytree(template, self.repository)
+        for path, text in (files or {}).items():
+            (self.repository / path).write_text(text, encoding="utf-8")
         with open(self.repository / "drctl.hcl", "a", encoding="utf-8") as file:
             file.write(runbook)
         for path in self.repository.rglob("*"):

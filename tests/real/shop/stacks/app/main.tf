@@ -50,6 +50,7 @@ provider "aws" {
     dynamodb = "http://aws.example"
     ec2      = "http://aws.example"
     iam      = "http://aws.example"
+    rds      = "http://aws.example"
     s3       = "http://aws.example"
     sns      = "http://aws.example"
     ssm      = "http://aws.example"
