@@ -5,7 +5,10 @@ use crate::model::{
     resource::{ResourceAction, type_of},
 };
 use serde::Serialize;
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 /// Types that are told of, those with most time first.
 const TYPES: usize = 8;
@@ -87,11 +90,17 @@ impl fmt::Display for Judgement {
 }
 
 impl Calibration {
-    /// Looks at the runs of `service` that kept a forecast and got to their end.
+    /// Looks at the runs of `service` that kept a forecast and got to their end, the newest first. Of
+    /// rehearsals with the same seed and the same plan, only the first counts.
     pub fn of(records: &[RunRecord], service: &str) -> Self {
         let own = |record: &&RunRecord| record.service.as_deref() == Some(service);
-        let (rehearsed, real): (Vec<&RunRecord>, Vec<_>) =
+        let (mut rehearsed, real): (Vec<&RunRecord>, Vec<_>) =
             records.iter().filter(own).partition(|record| record.time_scale.is_some());
+        // The same draws of the same plan are one witness, however often they were made.
+        let mut seen = BTreeSet::new();
+        rehearsed.retain(|record| {
+            record.execution_ms.is_some() && seen.insert((record.seed, &record.plan_digest))
+        });
         Self { real: Calibrated::of(&real), rehearsals: Calibrated::of(&rehearsed) }
     }
 }
@@ -287,6 +296,16 @@ mod tests {
         assert_eq!(of(&[1_100; 6]).verdict, Judgement::TooOptimistic);
         assert_eq!(of(&[900; 6]).verdict, Judgement::TooPessimistic);
         assert_eq!(of(&[900, 900, 900, 1_100, 1_100, 1_100]).verdict, Judgement::Well);
+    }
+
+    #[test]
+    fn the_same_draws_of_the_same_plan_are_one_witness() {
+        let seeded = |seed| RunRecord { seed: Some(seed), ..run(900, true) };
+        let changed = RunRecord { plan_digest: Some("other".into()), ..seeded(1) };
+        let all = [seeded(1), seeded(1), seeded(2), changed];
+        assert_eq!(Calibration::of(&all, "shop").rehearsals.runs, 3);
+        let real = [run(900, false), run(900, false)];
+        assert_eq!(Calibration::of(&real, "shop").real.runs, 2, "the cloud draws anew each time");
     }
 
     #[test]
