@@ -12,6 +12,8 @@ use crate::report::{
 const SEGMENTS_SHOWN: usize = 12;
 /// Segments shown take at least this part of the whole: one 200th.
 const SMALLEST_PART: u64 = 200;
+/// Segments shown take at least this, in milliseconds: less would be shown as nothing.
+const SHORTEST: u64 = 100;
 /// Savings shown.
 const SAVINGS_SHOWN: usize = 5;
 /// Savings of less than this, in milliseconds, are not worth a change.
@@ -80,7 +82,7 @@ impl Report {
 /// Returns the longest segments, in the order of time.
 fn longest(path: &CriticalPath) -> Vec<&Segment> {
     let whole: u64 = path.segments.iter().map(|segment| segment.took_ms).sum();
-    let worth = |segment: &&Segment| segment.took_ms >= whole / SMALLEST_PART;
+    let worth = |segment: &&Segment| segment.took_ms >= SHORTEST.max(whole / SMALLEST_PART);
     let mut shown: Vec<_> = path.segments.iter().filter(worth).collect();
     shown.sort_by_key(|segment| std::cmp::Reverse(segment.took_ms));
     shown.truncate(SEGMENTS_SHOWN);
