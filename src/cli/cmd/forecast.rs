@@ -33,7 +33,12 @@ use crate::{
     runbook::{self, Runbook},
 };
 use anyhow::anyhow;
-use std::{collections::BTreeMap, path::PathBuf, str::FromStr};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    str::FromStr,
+    sync::{Mutex, PoisonError},
+};
 use tokio::task::block_in_place;
 
 /// Say how long a recovery would take, before anything is done
@@ -182,12 +187,15 @@ impl ForecastCommand {
         let forecast = lint::forecast(&survey, &options, &assumed).map_err(from_module)?;
         let forecast = self.provided(forecast.ok_or_else(nothing)?)?;
         let rto = self.rto.or_else(|| runbook.as_ref()?.service.rto).map(Objective::get);
-        let prediction = forecast.predict(&Asked {
-            draws: self.draws,
-            seed: self.seed,
-            rto,
-            verified: verified(runbook.as_ref()),
+        let asked =
+            Asked { draws: self.draws, seed: self.seed, rto, verified: verified(runbook.as_ref()) };
+        let meter = Mutex::new(ui.meter());
+        let prediction = forecast.predict_telling(&asked, &|done| {
+            if let Ok(mut meter) = meter.lock() {
+                meter.show(|| format!("Drawn {done} of {} recoveries", self.draws));
+            }
         });
+        meter.into_inner().unwrap_or_else(PoisonError::into_inner).clear();
         let region =
             self.region.clone().or_else(|| Some(runbook.as_ref()?.regions.first()?.name.clone()));
         let rest = Rest {

@@ -25,7 +25,10 @@ use draw::{Drawing, one_of};
 use fastrand::Rng;
 use model::{Model, ms};
 use rayon::prelude::*;
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 /// How many recoveries are drawn where nothing else is asked for.
 pub const DRAWS: u32 = 10_000;
@@ -77,15 +80,23 @@ impl Forecast {
     ///
     /// The same forecast, draws and seed return the same, whatever the number of threads.
     pub fn predict(&self, asked: &Asked) -> Prediction {
+        self.predict_telling(asked, &|_| ())
+    }
+
+    /// As [`Forecast::predict`], and tells how many recoveries are drawn; on several threads.
+    pub fn predict_telling(&self, asked: &Asked, tell: &(dyn Fn(u32) + Sync)) -> Prediction {
         let model = Model::new(&self.whole);
         let draws = asked.draws.max(1);
         let verification = self.verification(asked.verified);
         let before: Vec<u64> = self.before.iter().copied().map(ms).collect();
         let rto = asked.rto.map(ms);
+        let done = AtomicU32::new(0);
         let draw = |chunk: u32| {
             let number = CHUNK.min(draws - chunk * CHUNK);
             let mut rng = Rng::with_seed(mixed(asked.seed, chunk));
-            some(&model, number, &verification, &before, rto, &mut rng)
+            let drawn = some(&model, number, &verification, &before, rto, &mut rng);
+            tell(done.fetch_add(number, Ordering::Relaxed) + number);
+            drawn
         };
         let chunks: Vec<Drawn> = (0..draws.div_ceil(CHUNK)).into_par_iter().map(draw).collect();
         let mut totals: Vec<u64> =
