@@ -77,3 +77,56 @@ impl Report {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::event::{Event, EventKind},
+        report::{Timeline, samples},
+    };
+
+    /// The same events in another order, some left out, some of impossible times.
+    fn garbled(seed: u64) -> Vec<Event> {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let mut events = match seed % 3 {
+            0 => samples::by_hand(),
+            1 => samples::gone_wrong(),
+            _ => samples::by_chance(seed),
+        };
+        events
+            .retain(|event| matches!(event.kind, EventKind::RunStarted { .. }) || rng.f64() > 0.1);
+        if rng.bool() {
+            rng.shuffle(&mut events);
+        }
+        for event in &mut events {
+            if rng.f64() < 0.1 {
+                event.elapsed_ms = rng.choice([0, 1 << 53, u64::MAX]).unwrap_or(0);
+            }
+            match &mut event.kind {
+                EventKind::ResourceFinished { took_ms, .. } if rng.f64() < 0.2 => {
+                    *took_ms = u64::MAX;
+                }
+                EventKind::RunStarted { outage, .. } if rng.f64() < 0.2 => {
+                    outage.before_ms = u64::MAX;
+                }
+                EventKind::RunPlanned { rto_ms, .. } if rng.f64() < 0.2 => *rto_ms = Some(u64::MAX),
+                EventKind::Simulated { time_scale, .. } => *time_scale = u32::MAX,
+                _ => {}
+            }
+        }
+        events
+    }
+
+    #[test]
+    fn no_journal_is_so_garbled_that_it_cannot_be_shown() {
+        for seed in 0..600 {
+            let report = Report::from(garbled(seed).into_iter().collect::<Timeline>());
+            for format in Format::ALL {
+                let text = report.show(*format, Style::default());
+                assert!(text.is_ok_and(|text| text.ends_with('\n')), "seed {seed}, {format:?}");
+            }
+            assert!(report.record().is_some(), "seed {seed}");
+        }
+    }
+}

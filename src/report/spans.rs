@@ -123,7 +123,7 @@ impl Spans<'_> {
             Some(StepOutcome::Refused) => Status::Error("the gate refused its plan".into()),
             Some(StepOutcome::Skipped { .. } | StepOutcome::Interrupted) | None => Status::Unset,
         };
-        let took_ms = ended_ms - began_ms;
+        let took_ms = ended_ms.saturating_sub(began_ms);
         let attributes = vec![("drctl.waited_ms", int(report.waited_ms))];
         let root = self.id(&["run"]);
         self.span(&[name], root, (began_ms, took_ms), status, name, attributes);

@@ -77,7 +77,7 @@ impl Replay {
             // What the model does not explain is kept as it was measured.
             let begins = replay.begins(&modelled, &replay.ends(Without::Nothing, false));
             let ended = step.ended_ms.unwrap_or(timeline.last_ms);
-            let modelled_ms = begins + modelled.work_ms(Without::Nothing, false);
+            let modelled_ms = begins.saturating_add(modelled.work_ms(Without::Nothing, false));
             modelled.besides_ms = signed(ended) - signed(modelled_ms);
             replay.steps.push(modelled);
         }
@@ -109,7 +109,7 @@ impl Replay {
             } else {
                 (signed(step.work_ms(without, at_once)) + step.besides_ms).max(0)
             };
-            ends.push(begins + took.unsigned_abs());
+            ends.push(begins.saturating_add(took.unsigned_abs()));
         }
         ends
     }

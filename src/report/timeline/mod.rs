@@ -10,13 +10,16 @@ pub use facts::{
     StepTime, TerraformFacts,
 };
 
-use super::{clock::Clock, milestones::Milestones};
+use super::{
+    clock::{Clock, LONGEST},
+    milestones::Milestones,
+};
 use crate::model::{
     event::{Event, EventKind},
     prediction::Prediction,
     redirect::Dependency,
     resource::ResourceAction,
-    run::RunOutcome,
+    run::{Outage, RunOutcome},
     step::{Phase, StepId, StepKind},
 };
 use std::collections::BTreeMap;
@@ -95,7 +98,7 @@ impl Timeline {
                     began_at: *began_at,
                     repo: repo.clone(),
                     region: region.clone(),
-                    outage: *outage,
+                    outage: Outage { before_ms: outage.before_ms.min(LONGEST), ..*outage },
                 });
             }
             EventKind::CheckoutReady { commit, reference, mirror_age_ms } => {
@@ -153,7 +156,8 @@ impl Timeline {
             }
             EventKind::Predicted { prediction } => self.prediction = Some((**prediction).clone()),
             EventKind::LockWaited { step, lock, took_ms } => {
-                let wait = LockWait { lock: *lock, until_ms: now, took_ms: *took_ms };
+                let wait =
+                    LockWait { lock: *lock, until_ms: now, took_ms: (*took_ms).min(LONGEST) };
                 self.step(step).locks.push(wait);
             }
             EventKind::ProvidersChosen { step, versions } => {
