@@ -20,6 +20,10 @@ const ADDRESS_PRIOR: f64 = 1.0;
 /// wide spread; the widest that the catalogue has of public logs is 2.9.
 const WIDEST_SPREAD: f64 = 10.0;
 
+/// The longest time that an own run is believed: the longest default timeout of a create, that of
+/// `google_filestore_instance` (14,400 minutes, the provider's documentation).
+const LONGEST_SEEN: Duration = Duration::from_secs(14_400 * 60);
+
 /// One resource instance that was made in a real run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observation {
@@ -210,6 +214,7 @@ struct Samples {
 
 impl Samples {
     fn add(&mut self, took: Duration) {
+        let took = took.min(LONGEST_SEEN);
         let at = self.sorted.partition_point(|other| *other <= took);
         self.sorted.insert(at, took);
     }

@@ -76,11 +76,11 @@ impl Drawing {
             // The first of equals, as the schedule at the medians takes it.
             let after =
                 step.needs.iter().copied().rev().max_by_key(|need| self.steps[*need].ends_ms);
-            let begins_ms =
-                after.map_or(0, |need| self.steps[need].ends_ms) + one_of(&step.overheads, rng);
+            let begins_ms = after.map_or(0, |need| self.steps[need].ends_ms);
+            let begins_ms = begins_ms.saturating_add(one_of(&step.overheads, rng));
             let took_ms = self.apply(step, at, rng);
             let drawn = &mut self.steps[at];
-            (drawn.after, drawn.ends_ms) = (after, begins_ms + took_ms);
+            (drawn.after, drawn.ends_ms) = (after, begins_ms.saturating_add(took_ms));
             total = total.max(drawn.ends_ms);
         }
         total

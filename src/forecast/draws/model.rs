@@ -123,19 +123,21 @@ impl LogNormal {
         Self {
             middle: ms(time.p50).ln(),
             spread: spread(time.p50, time.p90),
-            ceiling: ceiling.map_or(f64::INFINITY, ms),
+            ceiling: ceiling.map_or(f64::INFINITY, ms).min(LONGEST as f64),
         }
     }
 
     fn draw(&self, rng: &mut Rng) -> u64 {
         let drawn = (self.middle + self.spread * normal_quantile(rng.f64())).exp();
-        // What is too large for a whole number becomes the largest.
         drawn.min(self.ceiling).round() as u64
     }
 }
 
+/// The longest time that is drawn, in milliseconds: 1,115 years, of which half a million add up.
+const LONGEST: u64 = 1 << 45;
+
 pub(super) fn ms(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX).min(LONGEST)
 }
 
 /// Whether a node that takes no time is kept, since its needs times its dependents are more edges
