@@ -128,11 +128,11 @@ fn phases(report: &Report, text: &mut String) {
 fn critical(report: &Report, path: &CriticalPath, text: &mut String) {
     let whole = report.recovery_time_ms.unwrap_or(report.out_for_ms);
     let mut said = Vec::new();
-    for saving in path.savings.iter().take(SAVINGS) {
+    for saving in path.worth_doing().take(SAVINGS) {
         let (what, saves) = words::saving(saving);
         said.push(format!("- pre-provision {}: {saves}", code(&what)));
     }
-    if let (Some(floor), Some(cost)) = (path.floor_ms, path.parallelism_cost_ms) {
+    if let Some((cost, floor)) = path.parallelism() {
         said.push(format!(
             "- {} with unlimited parallelism: `-parallelism` cost {}",
             rounded(floor),

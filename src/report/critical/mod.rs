@@ -47,6 +47,9 @@ pub struct CriticalPath {
     pub inferred: Vec<StepId>,
 }
 
+/// What saves less than this, in milliseconds, is not worth a change.
+const WORTH_DOING: u64 = 1_000;
+
 /// How many things on the path are tried without, the longest ones.
 const TRIED: usize = 20;
 
@@ -79,6 +82,18 @@ impl CriticalPath {
             segments,
         };
         Some((path, critical))
+    }
+
+    /// Returns what would have saved enough to be worth a change, the most first.
+    pub(super) fn worth_doing(&self) -> impl Iterator<Item = &Saving> {
+        self.savings.iter().filter(|saving| saving.saves_ms >= WORTH_DOING)
+    }
+
+    /// Returns what `-parallelism` cost and how long it would have taken with everything at once,
+    /// when that is worth a change.
+    pub(super) fn parallelism(&self) -> Option<(u64, u64)> {
+        let both = self.parallelism_cost_ms.zip(self.floor_ms);
+        both.filter(|(cost_ms, _)| *cost_ms >= WORTH_DOING)
     }
 }
 

@@ -81,7 +81,7 @@ impl Critical {
             Pretty::ms(path.worked_ms),
             Pretty::ms(path.waited_ms)
         )];
-        if let (Some(floor), Some(cost)) = (path.floor_ms, path.parallelism_cost_ms) {
+        if let Some((cost, floor)) = path.parallelism() {
             summary.push(format!(
                 "With unlimited parallelism it would have taken {}; -parallelism cost {}.",
                 rounded(floor),
@@ -97,7 +97,7 @@ impl Critical {
                 took: Pretty::ms(saving.took_ms).to_string(),
             }
         };
-        let savings = path.savings.iter().filter(|saving| saving.saves_ms > 0).take(SAVINGS);
+        let savings = path.worth_doing().take(SAVINGS);
         Some(Self { rows, savings: savings.map(saving).collect(), summary })
     }
 }

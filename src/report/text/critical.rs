@@ -16,10 +16,6 @@ const SMALLEST_PART: u64 = 200;
 const SHORTEST: u64 = 100;
 /// Savings shown.
 const SAVINGS_SHOWN: usize = 5;
-/// Savings of less than this, in milliseconds, are not worth a change.
-const SMALLEST_SAVING: u64 = 1_000;
-/// What `-parallelism` cost is shown from this on, in milliseconds.
-const SMALLEST_COST: u64 = 1_000;
 
 impl Report {
     /// What the recovery time was made of, and what would have made it shorter.
@@ -122,8 +118,7 @@ impl Page {
     }
 
     fn savings(&mut self, path: &CriticalPath) {
-        let worth = path.savings.iter().filter(|saving| saving.saves_ms >= SMALLEST_SAVING);
-        for saving in worth.take(SAVINGS_SHOWN) {
+        for saving in path.worth_doing().take(SAVINGS_SHOWN) {
             let Saving { step, address, saves_ms, .. } = saving;
             let what = match address {
                 Some(address) => format!("{step}: pre-provision {address}"),
@@ -134,9 +129,7 @@ impl Page {
             let room = self.style.width() - before.chars().count();
             self.line(&format!("{before}{}", fit(&what, room)));
         }
-        if let Some((cost, floor)) = path.parallelism_cost_ms.zip(path.floor_ms)
-            && cost >= SMALLEST_COST
-        {
+        if let Some((cost, floor)) = path.parallelism() {
             let text = format!(
                 "-parallelism cost {}: {} with everything at once",
                 Pretty::ms(cost),
