@@ -191,8 +191,9 @@ impl Report {
         let verdicts = Verdicts::from(&timeline);
         let summary = Summary::from(&timeline);
         let since = |name| MilestoneTime { name, since_outage_ms: milestones.get(name) };
-        let (critical_path, critical) = CriticalPath::of(&timeline).unzip();
-        let (waited, gaps) = waits(&timeline);
+        let worked_on = timeline.worked_on();
+        let (critical_path, critical) = CriticalPath::of(&timeline, &worked_on).unzip();
+        let (waited, gaps) = waits(&timeline, &worked_on);
         let resources = resources(&timeline, waited, &critical.unwrap_or_default());
         let steps = timeline.steps.iter().zip(gaps).map(|(step, gaps)| StepReport {
             took_ms: step.took_ms(),

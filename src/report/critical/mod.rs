@@ -9,7 +9,7 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
-use super::timeline::Timeline;
+use super::timeline::{ResourceTime, Timeline};
 use crate::model::{
     resource::{ResourceAction, without_keys},
     run::Lock,
@@ -54,11 +54,13 @@ const WORTH_DOING: u64 = 1_000;
 const TRIED: usize = 20;
 
 impl CriticalPath {
-    /// Finds what decided when a run was over; `None` when its beginning is missing. With it come
+    /// Finds what decided when a run was over, from its [`Timeline::worked_on`]; `None` when its beginning is missing. With it come
     /// the resources that lie on the path, by their index in the report.
-    pub(super) fn of(timeline: &Timeline) -> Option<(Self, BTreeSet<usize>)> {
-        let worked_on = timeline.worked_on();
-        let mut walk = Walk::new(timeline, &worked_on)?;
+    pub(super) fn of(
+        timeline: &Timeline,
+        worked_on: &[ResourceTime],
+    ) -> Option<(Self, BTreeSet<usize>)> {
+        let mut walk = Walk::new(timeline, worked_on)?;
         let critical = std::mem::take(&mut walk.critical);
         let inferred = std::mem::take(&mut walk.inferred).into_iter().collect();
         let segments = walk.segments();
@@ -67,7 +69,7 @@ impl CriticalPath {
             *if segment.what.is_work() { &mut worked_ms } else { &mut waited_ms } +=
                 segment.took_ms;
         }
-        let replay = Replay::new(timeline, &worked_on);
+        let replay = Replay::new(timeline, worked_on);
         let total = replay.total_ms(Without::Nothing, false);
         let at_once = replay.has_resources().then(|| replay.total_ms(Without::Nothing, true));
         let cost = at_once.map(|at_once| total.saturating_sub(at_once));
@@ -127,9 +129,11 @@ fn savings(segments: &[Segment], replay: &Replay, total: u64) -> Vec<Saving> {
 }
 
 /// Returns what each resource waited for, in the order of the report, and the gaps of each step.
-pub(super) fn waits(timeline: &Timeline) -> (Vec<Option<Waited>>, Vec<Vec<Gap>>) {
-    let worked_on = timeline.worked_on();
-    let steps = by_step(&worked_on);
+pub(super) fn waits(
+    timeline: &Timeline,
+    worked_on: &[ResourceTime],
+) -> (Vec<Option<Waited>>, Vec<Vec<Gap>>) {
+    let steps = by_step(worked_on);
     let mut waited = vec![None; worked_on.len()];
     let none = Vec::new();
     let mut gaps = Vec::with_capacity(timeline.steps.len());

@@ -60,6 +60,7 @@ impl Replay {
             ordered.iter().enumerate().map(|(place, step)| (&step.id, place)).collect();
         let mut replay = Self { steps: Vec::new() };
         let none = Vec::new();
+        let mut ends = Vec::with_capacity(ordered.len());
         for step in &ordered {
             let needs: Vec<usize> =
                 step.needs.iter().filter_map(|need| place.get(need).copied()).collect();
@@ -75,10 +76,11 @@ impl Replay {
                 stack,
             };
             // What the model does not explain is kept as it was measured.
-            let begins = replay.begins(&modelled, &replay.ends(Without::Nothing, false));
+            let begins = modelled.begins(&ends);
             let ended = step.ended_ms.unwrap_or(timeline.last_ms);
             let modelled_ms = begins.saturating_add(modelled.work_ms(Without::Nothing, false));
             modelled.besides_ms = signed(ended) - signed(modelled_ms);
+            ends.push(modelled.ends(&ends, Without::Nothing, false));
             replay.steps.push(modelled);
         }
         replay
@@ -95,27 +97,32 @@ impl Replay {
         self.ends(without, at_once).into_iter().max().unwrap_or(0)
     }
 
-    fn begins(&self, step: &Modelled, ends: &[u64]) -> u64 {
-        step.needs.iter().map(|need| ends[*need]).fold(step.free_ms, u64::max)
-    }
-
     fn ends(&self, without: Without<'_>, at_once: bool) -> Vec<u64> {
         let mut ends: Vec<u64> = Vec::with_capacity(self.steps.len());
         for step in &self.steps {
-            let begins = self.begins(step, &ends);
-            let skipped = matches!(without, Without::Program(id) if *id == step.id);
-            let took = if skipped && step.is_program {
-                0
-            } else {
-                (signed(step.work_ms(without, at_once)) + step.besides_ms).max(0)
-            };
-            ends.push(begins.saturating_add(took.unsigned_abs()));
+            ends.push(step.ends(&ends, without, at_once));
         }
         ends
     }
 }
 
 impl Modelled {
+    /// Returns when it begins, by when the steps before it end.
+    fn begins(&self, ends: &[u64]) -> u64 {
+        self.needs.iter().map(|need| ends[*need]).fold(self.free_ms, u64::max)
+    }
+
+    /// Returns when it ends, by when the steps before it end.
+    fn ends(&self, ends: &[u64], without: Without<'_>, at_once: bool) -> u64 {
+        let skipped = matches!(without, Without::Program(id) if *id == self.id);
+        let took = if skipped && self.is_program {
+            0
+        } else {
+            (signed(self.work_ms(without, at_once)) + self.besides_ms).max(0)
+        };
+        self.begins(ends).saturating_add(took.unsigned_abs())
+    }
+
     /// Returns how long its resources take.
     fn work_ms(&self, without: Without<'_>, at_once: bool) -> u64 {
         let Some(stack) = &self.stack else { return 0 };

@@ -127,6 +127,14 @@ fn three_stacks() -> Timeline {
     stamped(told).iter().collect()
 }
 
+fn path_of(timeline: &Timeline) -> Option<(CriticalPath, BTreeSet<usize>)> {
+    CriticalPath::of(timeline, &timeline.worked_on())
+}
+
+fn waits_of(timeline: &Timeline) -> (Vec<Option<Waited>>, Vec<Vec<Gap>>) {
+    waits(timeline, &timeline.worked_on())
+}
+
 /// One line a segment: when, how long, of which step, what.
 fn shown(path: &CriticalPath) -> String {
     let line = |segment: &Segment| {
@@ -144,7 +152,7 @@ fn shown(path: &CriticalPath) -> String {
 
 #[test]
 fn the_path_of_three_stacks_is_the_one_of_the_hand() {
-    let (path, critical) = CriticalPath::of(&three_stacks()).unwrap();
+    let (path, critical) = path_of(&three_stacks()).unwrap();
     insta::assert_snapshot!(shown(&path), @"
           0  60000 -        Detection
       60000   1000 -        Checkout
@@ -182,7 +190,7 @@ fn the_path_of_three_stacks_is_the_one_of_the_hand() {
 
 #[test]
 fn what_would_have_been_saved_stops_where_something_else_takes_over() {
-    let (path, _) = CriticalPath::of(&three_stacks()).unwrap();
+    let (path, _) = path_of(&three_stacks()).unwrap();
     let saved: Vec<_> = path
         .savings
         .iter()
@@ -210,7 +218,7 @@ fn what_would_have_been_saved_stops_where_something_else_takes_over() {
 #[test]
 fn waiting_is_told_apart_from_working() {
     let timeline = three_stacks();
-    let (waited, gaps) = waits(&timeline);
+    let (waited, gaps) = waits_of(&timeline);
     let at = |address: &str| {
         let index = timeline.resources.iter().position(|r| r.address == address).unwrap();
         waited[index].unwrap()
@@ -253,7 +261,7 @@ fn a_lane_that_comes_free_is_what_a_resource_waited_for() {
     told.push((10_000, EventKind::ServiceVerified));
     told.sort_by_key(|(at, _)| *at);
     let timeline: Timeline = stamped(told).iter().collect();
-    let (path, _) = CriticalPath::of(&timeline).unwrap();
+    let (path, _) = path_of(&timeline).unwrap();
     insta::assert_snapshot!(shown(&path), @"
           0   6000 data     a.slow
        6000   4000 data     a.three (by lane)
@@ -284,7 +292,7 @@ fn a_step_that_waits_for_a_lane_or_a_lock_says_so() {
     told.extend(phase("b", Phase::Init, 1_600, 2_000));
     told.push((2_000, finished("b", StepOutcome::Done)));
     let timeline: Timeline = stamped(told).iter().collect();
-    let gaps = &waits(&timeline).1[1];
+    let gaps = &waits_of(&timeline).1[1];
     let named: Vec<_> = gaps.iter().map(|gap| (gap.took_ms, &gap.what)).collect();
     assert_eq!(
         named,
@@ -324,8 +332,8 @@ fn the_path_adds_up_to_the_whole_whatever_happens() {
 #[test]
 fn without_a_graph_the_last_end_is_taken_and_said() {
     let timeline: Timeline = samples::by_hand().iter().collect();
-    let (path, critical) = CriticalPath::of(&timeline).unwrap();
+    let (path, critical) = path_of(&timeline).unwrap();
     assert_eq!(path.inferred, [StepId::new("network")]);
     assert_eq!(critical.len(), 1, "nothing ended before the NAT gateway began");
-    assert!(waits(&timeline).0.iter().all(Option::is_none));
+    assert!(waits_of(&timeline).0.iter().all(Option::is_none));
 }

@@ -9,6 +9,7 @@ use super::{
     layout::{Page, Style, TIME, Tone, fit},
     timeline::ResourceTime,
     verdict::Verdict,
+    words::{self, Passed},
 };
 use crate::model::text::plain;
 use crate::model::{
@@ -153,17 +154,11 @@ impl Report {
             Some(ms) => ("recovery time", ms),
             None => ("so far", self.out_for_ms),
         };
-        let passed_ms: u64 = self.phases.iter().filter_map(|phase| phase.took_ms).sum();
-        // The phase in which the run ended has all that is left; those after it have nothing.
-        let mut unfinished = Some(self.out_for_ms.saturating_sub(passed_ms));
-        for phase in &self.phases {
-            match (phase.took_ms, unfinished.filter(|_| phase.took_ms.is_none())) {
-                (Some(ms), _) => page.share(phase.name, ms, total_ms, ""),
-                (None, Some(ms)) => {
-                    unfinished = None;
-                    page.share(phase.name, ms, total_ms, "  not completed");
-                }
-                (None, None) => page.line(&format!("  {:<14}  {:>TIME$}", phase.name, "-")),
+        for Passed { name, took_ms, completed } in self.passed() {
+            match took_ms {
+                Some(ms) if completed => page.share(name, ms, total_ms, ""),
+                Some(ms) => page.share(name, ms, total_ms, "  not completed"),
+                None => page.line(&format!("  {name:<14}  {:>TIME$}", "-")),
             }
         }
         page.line(&format!("  {what:<14}  {:>TIME$}", Pretty::ms(total_ms).to_string()));
@@ -229,19 +224,7 @@ impl Report {
         }
         page.section("Recovery points");
         for (store, point) in &self.recovery_points {
-            let text = match (point.before_outage_ms, &point.cause) {
-                (Some(ms @ 0..), _) => {
-                    format!("{} before the outage", Pretty::ms(ms.unsigned_abs()))
-                }
-                (Some(ms), _) => {
-                    format!(
-                        "{} after the outage began: nothing is lost",
-                        Pretty::ms(ms.unsigned_abs())
-                    )
-                }
-                (None, Some(cause)) => format!("unknown: {cause}"),
-                (None, None) => "unknown".to_owned(),
-            };
+            let text = words::recovery_point(point);
             page.hanging(&format!("  {:<14}  ", fit(store, WIDEST_NAME)), &text);
         }
     }
@@ -271,7 +254,7 @@ impl Report {
         }
         page.section("Removed again");
         for removal in &self.removals {
-            let took = removal.took_ms.map_or("-".to_owned(), |ms| Pretty::ms(ms).to_string());
+            let took = words::time(removal.took_ms);
             let text = match removal.cause.as_slice() {
                 [] => took,
                 cause => format!("{took}, and failed: {}", cause.join(": ")),
@@ -372,16 +355,13 @@ impl Page {
 
     fn step(&mut self, report: &StepReport, names: usize) {
         let step = &report.step;
-        let (word, tone) = match &step.outcome {
-            Some(StepOutcome::Done) => ("done", Some(Tone::Good)),
-            Some(StepOutcome::Failed { .. }) => ("failed", Some(Tone::Bad)),
-            Some(StepOutcome::Refused) => ("refused", Some(Tone::Bad)),
-            Some(StepOutcome::Skipped { .. }) => ("skipped", Some(Tone::Doubtful)),
-            Some(StepOutcome::Interrupted) => ("stopped", Some(Tone::Doubtful)),
-            None => ("no end", Some(Tone::Doubtful)),
+        let word = words::outcome(step.outcome.as_ref());
+        let tone = match &step.outcome {
+            Some(StepOutcome::Done) => Tone::Good,
+            Some(StepOutcome::Failed { .. } | StepOutcome::Refused) => Tone::Bad,
+            Some(StepOutcome::Skipped { .. } | StepOutcome::Interrupted) | None => Tone::Doubtful,
         };
-        let time = |ms: Option<u64>| ms.map_or("-".to_owned(), |ms| Pretty::ms(ms).to_string());
-        let (began, took) = (time(step.began_ms), time(report.took_ms));
+        let (began, took) = (words::time(step.began_ms), words::time(report.took_ms));
         let name = fit(step.id.as_str(), names);
         let rest = format!(
             "{:width$}  {name:<names$}  {began:>TIME$}  {took:>TIME$}  ",
@@ -394,10 +374,8 @@ impl Page {
         };
         let begin = self.text.len();
         self.hanging(&format!("  {word}{rest}"), &what);
-        if let Some(tone) = tone {
-            let painted = self.style.paint(tone, word);
-            self.text.replace_range(begin + 2..begin + 2 + word.len(), &painted);
-        }
+        let painted = self.style.paint(tone, word);
+        self.text.replace_range(begin + 2..begin + 2 + word.len(), &painted);
         if let Some(StepOutcome::Failed { cause, hints }) = &step.outcome {
             for (number, cause) in (1..).zip(cause) {
                 self.hanging(&format!("            {number}. "), cause);
