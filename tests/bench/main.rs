@@ -270,27 +270,9 @@ fn rehearse(repo: &Path, dir: &Path) -> (Duration, u64) {
 
 /// Runs drctl; also its peak of resident memory, in KiB.
 fn timed(mut command: Command, home: &Path) -> (Duration, u64) {
-    let start = Instant::now();
-    let mut child = command
-        .env("DRCTL_HOME", home)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0;
-    while child.try_wait().unwrap().is_none() {
-        let text = fs::read_to_string(&status).unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kib = line.and_then(|l| l.trim().trim_end_matches(" kB").parse().ok());
-        peak = peak.max(kib.unwrap_or(0));
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let took = start.elapsed();
+    let (took, peak, code) = validate::attended(command.env("DRCTL_HOME", home));
     // Without a probe nothing is proven; a cloud that is made this fast misses any objective,
     // since its scale also multiplies what Terraform itself takes.
-    let code = child.wait().unwrap().code();
     assert!(matches!(code, Some(0 | 1 | 6)), "drctl exited with {code:?}");
     (took, peak)
 }

@@ -116,9 +116,16 @@ pub(crate) fn measured(rounds: usize, command: impl Fn() -> Command) -> Cost {
 /// Runs a program that may find something, but not fail.
 fn cost(mut command: Command) -> Cost {
     let before = cpu_of_children();
+    let (wall, peak, code) = attended(&mut command);
+    assert!(matches!(code, Some(0 | 1)), "{command:?} exited with {code:?}");
+    Cost { wall, cpu: cpu_of_children() - before, peak }
+}
+
+/// Runs a program to its end, and shows nothing of it: what it took, its peak of resident memory in KiB, its exit code.
+pub(crate) fn attended(command: &mut Command) -> (Duration, u64, Option<i32>) {
     let start = Instant::now();
-    let mut child =
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
     let status = format!("/proc/{}/status", child.id());
     let mut peak = 0;
     while child.try_wait().unwrap().is_none() {
@@ -129,9 +136,7 @@ fn cost(mut command: Command) -> Cost {
         thread::sleep(Duration::from_millis(2));
     }
     let wall = start.elapsed();
-    let code = child.wait().unwrap().code();
-    assert!(matches!(code, Some(0 | 1)), "{command:?} exited with {code:?}");
-    Cost { wall, cpu: cpu_of_children() - before, peak }
+    (wall, peak, child.wait().unwrap().code())
 }
 
 /// The CPU time of every child that has ended so far, user and system.
