@@ -64,15 +64,12 @@ pub(super) struct Attempt<'a> {
 impl Attempt<'_> {
     /// Runs to the end, prints the report, and writes it to the files that were asked for.
     pub(super) async fn recover(&self) -> Result<Exit, CliError> {
-        let ended = self.run().await;
-        // A run that ended with an error has a report, too: a CI job shows that more than any other.
-        report::write_all(self.folder, &self.asked.write, self.ui);
-        ended?;
-        if self.asked.which.json {
-            report::exit_of(self.folder)
-        } else {
-            report::print(self.folder, self.ui)
+        if let Err(error) = self.run().await {
+            // It has a report, too: a CI job shows that more than any other.
+            report::write_all(self.folder, &self.asked.write, self.ui);
+            return Err(error);
         }
+        report::tell(self.folder, &self.asked.write, self.asked.which.json, self.ui)
     }
 
     /// Runs to the end; what came of it is in the folder of the run.

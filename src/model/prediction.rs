@@ -87,6 +87,14 @@ impl fmt::Display for Prediction {
 }
 
 impl Prediction {
+    /// Returns the quantiles in words: `6m20s at the median, 8m00s at the 90th percentile, 9m00s at
+    /// the 99th`.
+    pub fn in_words(&self) -> String {
+        let time = |ms| Rounded(Duration::from_millis(ms));
+        let (p50, p90, p99) = (time(self.p50_ms), time(self.p90_ms), time(self.p99_ms));
+        format!("{p50} at the median, {p90} at the 90th percentile, {p99} at the 99th")
+    }
+
     /// Returns in how many of a hundred recoveries the recovery time objective is met, rounded down:
     /// a chance that is to be relied on is never told as more than it is. `None` without an
     /// objective.

@@ -90,10 +90,19 @@ impl Report {
     }
 }
 
-/// Prints the report of a run as text.
-pub(crate) fn print(folder: &RunFolder, ui: &Ui) -> Result<Exit, CliError> {
+/// Tells of a run that has just ended: writes its report to files, and prints it as text unless
+/// its events were printed as JSON.
+pub(crate) fn tell(
+    folder: &RunFolder,
+    outputs: &[Output<Format>],
+    json: bool,
+    ui: &Ui,
+) -> Result<Exit, CliError> {
     let report = read(folder)?;
-    ui.answer(&shown(&report, Format::Text, ui)?);
+    write(&report, outputs, ui);
+    if !json {
+        ui.answer(&shown(&report, Format::Text, ui)?);
+    }
     Ok(exit(&report))
 }
 
@@ -126,11 +135,6 @@ fn write(report: &report::Report, outputs: &[Output<Format>], ui: &Ui) {
 fn shown(report: &report::Report, format: Format, ui: &Ui) -> Result<String, CliError> {
     let style = Style { color: ui.color_on_stdout(), ..Style::default() };
     report.show(format, style).or_exit(Exit::Failed)
-}
-
-/// Reads what a run's exit code is.
-pub(crate) fn exit_of(folder: &RunFolder) -> Result<Exit, CliError> {
-    Ok(exit(&read(folder)?))
 }
 
 /// Folds the journal of a run.

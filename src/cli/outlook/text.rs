@@ -38,12 +38,7 @@ impl Outlook {
 
     fn verdict(&self, page: &mut Page) {
         let forecast = &self.forecast;
-        let times = format!(
-            "{} at the median, {} at the 90th percentile, {} at the 99th",
-            time(forecast.p50_ms),
-            time(forecast.p90_ms),
-            time(forecast.p99_ms)
-        );
+        let times = forecast.in_words();
         let (Some(rto), Some(chance)) = (self.rto_ms, forecast.chance_of_100()) else {
             page.hanging_toned(Tone::Doubtful, "NO RTO", "  ", &times);
             page.hanging(

@@ -5,7 +5,7 @@ use crate::report::{
     critical::{CriticalPath, Saving, Segment, What},
     json::{Expected, Report},
     layout::{Page, TIME, fit},
-    words::{self, rounded},
+    words,
 };
 
 /// Segments shown, the longest; the JSON document has them all.
@@ -55,18 +55,12 @@ impl Report {
         let Some(expected) = &self.forecast else { return };
         page.section("Forecast");
         let prediction = &expected.prediction;
-        let quantiles = format!(
-            "{} at the median, {} at the 90th percentile, {} at the 99th",
-            rounded(prediction.p50_ms),
-            rounded(prediction.p90_ms),
-            rounded(prediction.p99_ms)
-        );
-        page.field("execution", &quantiles);
+        page.field("execution", &prediction.in_words());
         if let Some(text) = measured(expected, self.execution_ms) {
             page.field("measured", &text);
         }
-        if let Some(chance) = prediction.chance {
-            let text = format!("the objective is met in {:.0} of 100 draws", chance * 100.0);
+        if let Some(chance) = prediction.chance_of_100() {
+            let text = format!("the objective is met in {chance} of 100 draws");
             page.field("chance", &text);
         }
         if !prediction.missing.is_empty() {
