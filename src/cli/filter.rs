@@ -10,7 +10,7 @@ pub(super) struct Filter {
     #[arg(long, value_name = "NAME")]
     pub(super) service: Option<String>,
 
-    /// Only failovers, or only rehearsals
+    /// Only failovers, only rehearsals, or only drills
     #[arg(long, value_name = "KIND")]
     pub(super) kind: Option<Kind>,
 
@@ -26,6 +26,8 @@ pub(super) enum Kind {
     Failover,
     /// A run against the simulated cloud
     Rehearsal,
+    /// A real run that was torn down again
+    Drill,
 }
 
 impl Filter {
@@ -36,6 +38,7 @@ impl Filter {
             kind: self.kind.map(|kind| match kind {
                 Kind::Failover => RunKind::Failover,
                 Kind::Rehearsal => RunKind::Rehearsal,
+                Kind::Drill => RunKind::Drill,
             }),
             region: self.region.clone(),
             limit,

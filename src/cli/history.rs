@@ -10,7 +10,7 @@ use crate::{
     model::{
         record::RunRecord,
         resource::{ResourceAction, type_of, without_keys},
-        run::{OutageSource, RunKind},
+        run::RunKind,
         step::StepKind,
     },
     store::Query,
@@ -117,7 +117,7 @@ fn learn_rest(history: &mut forecast::History, record: &RunRecord) {
         history.add_verification(took);
     }
     // Where nobody said when the outage began, its detection is not known.
-    let was_told = record.outage.known_by == OutageSource::Declared;
+    let was_told = record.outage.known_by.is_observed();
     if let (true, Some(detection), Some(decision)) =
         (was_told, phase("detection"), phase("decision"))
     {

@@ -110,11 +110,13 @@ impl Attempt<'_> {
 
     fn started(&self) -> Result<EventKind, CliError> {
         let outage = match self.asked.outage_at {
-            None => Outage { before_ms: 0, known_by: OutageSource::Assumed },
+            None => {
+                Outage { before_ms: 0, known_by: OutageSource::Assumed, detected_before_ms: None }
+            }
             Some(at) => {
                 let before = self.began_at.duration_since(at).as_millis();
                 let before_ms = u64::try_from(before).unwrap_or(0);
-                Outage { before_ms, known_by: OutageSource::Declared }
+                Outage { before_ms, known_by: OutageSource::Declared, detected_before_ms: None }
             }
         };
         Ok(EventKind::RunStarted {

@@ -9,6 +9,7 @@ mod execute;
 mod files;
 mod ledger;
 mod point;
+mod question;
 mod recovery;
 mod remove;
 mod replan;
@@ -23,6 +24,7 @@ mod verify;
 
 pub use assemble::{AssembleError, Assembled, Sources, assemble, lines};
 pub use execute::{Ended, execute};
+pub use question::{Programs, question};
 pub use recovery::{CommandWork, PlannedStep, Recovery, StackWork, StateHome, Work, digest};
 pub use remove::remove;
 pub use replan::replan;

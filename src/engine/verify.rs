@@ -1,16 +1,21 @@
 //! Whether the service is back, and how old its data is.
 
-use super::{recovery::Recovery, run::Run, tools::Tools};
+use super::{
+    question::{Programs, question},
+    recovery::Recovery,
+    run::Run,
+    tools::Tools,
+};
 use crate::{
     model::{chain, event::EventKind},
     probe::{
-        self, CommandTarget, HttpTarget, ProbeReport, Prober, RecoveryPointError, Target,
-        TcpTarget, Verification, recovery_point, time_of_data, time_of_file, until_up,
+        CommandTarget, ProbeReport, Prober, RecoveryPointError, Verification, recovery_point,
+        time_of_data, time_of_file, until_up,
     },
-    runbook::{self, Asks, Known, RecoveryPoint, ToldBy, strings},
+    runbook::{Known, RecoveryPoint, Role, ToldBy, strings},
 };
 use jiff::{SignedDuration, Timestamp};
-use std::{num::NonZeroU32, path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 use tokio::{sync::mpsc, task::spawn_blocking};
 
 /// Asks every probe until all have passed often enough in a row, and says so.
@@ -29,8 +34,10 @@ pub async fn verify(
         tell(&verification, run);
         return verification;
     }
+    let programs = Programs { dir: &recovery.root, env: &recovery.env };
+    let of_service = recovery.probes.iter().filter(|probe| probe.role == Role::Service);
     let probes: Result<Vec<_>, _> =
-        recovery.probes.iter().map(|probe| question(probe, recovery, known)).collect();
+        of_service.map(|probe| question(probe, known, programs)).collect();
     let verification = match probes {
         Ok(probes) => {
             let (tx, mut reports) = mpsc::unbounded_channel();
@@ -74,54 +81,6 @@ fn answered(report: ProbeReport) -> EventKind {
         detail,
         passes: report.passes,
         needed: report.needed,
-    }
-}
-
-/// Makes a probe that can be asked; the error is its name and what is wrong with it.
-fn question(
-    probe: &runbook::Probe,
-    recovery: &Recovery,
-    known: &Known,
-) -> Result<probe::Probe, (String, String)> {
-    let target = target(&probe.asks, recovery, known).map_err(|e| (probe.name.clone(), e))?;
-    Ok(probe::Probe {
-        name: probe.name.clone(),
-        target,
-        interval: probe.interval,
-        timeout: probe.timeout,
-        up_after: NonZeroU32::new(probe.up_after).unwrap_or(NonZeroU32::MIN),
-    })
-}
-
-fn target(asks: &Asks, recovery: &Recovery, known: &Known) -> Result<Target, String> {
-    let string = |expr| known.string(expr).map_err(|mistake| mistake.to_string());
-    match asks {
-        Asks::Http { url, status, contains } => {
-            let mut target = HttpTarget::get(&string(url)?).map_err(|e| e.to_string())?;
-            if let Some(status) = status {
-                target.expect_status = *status..=*status;
-            }
-            target.expect_body = contains.as_ref().map(string).transpose()?;
-            Ok(Target::Http(target))
-        }
-        Asks::Tcp(address) => {
-            let address = string(address)?;
-            let parts = address.rsplit_once(':').and_then(|(host, port)| {
-                Some((host.trim_matches(['[', ']']).to_owned(), port.parse().ok()?))
-            });
-            let (host, port) = parts
-                .filter(|(host, _)| !host.is_empty())
-                .ok_or_else(|| format!("`{address}` is not `host:port`"))?;
-            Ok(Target::Tcp(TcpTarget { host, port }))
-        }
-        Asks::Command(argv) => {
-            let argv = strings(known, argv).map_err(|mistake| mistake.to_string())?;
-            Ok(Target::Command(CommandTarget {
-                argv,
-                dir: recovery.root.clone(),
-                env: recovery.env.clone(),
-            }))
-        }
     }
 }
 

@@ -14,6 +14,7 @@ pub mod step;
 pub mod text;
 pub mod time;
 pub mod verdict;
+pub mod window;
 
 /// Returns an error and everything that caused it, outermost first.
 ///

@@ -71,6 +71,8 @@ pub enum RunKind {
     Failover,
     /// A run against the simulated cloud.
     Rehearsal,
+    /// A real run into the fallback region that is torn down again, always.
+    Drill,
     /// Written by a newer drctl.
     #[serde(other)]
     Unknown,
@@ -82,6 +84,7 @@ impl RunKind {
         match self {
             Self::Failover => "failover",
             Self::Rehearsal => "rehearsal",
+            Self::Drill => "drill",
             Self::Unknown => "unknown",
         }
     }
@@ -94,6 +97,18 @@ pub struct Outage {
     pub before_ms: u64,
     /// Who says so.
     pub known_by: OutageSource,
+    /// How long before the run began the outage was detected, in milliseconds of wall time, where
+    /// something watched; never more than `before_ms`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detected_before_ms: Option<u64>,
+}
+
+impl Outage {
+    /// Returns how long after its start the outage was detected, in milliseconds: when something that
+    /// watched said so, or when the run began.
+    pub fn detected_after_ms(&self) -> u64 {
+        self.before_ms.saturating_sub(self.detected_before_ms.unwrap_or(0))
+    }
 }
 
 /// How the start of an outage is known.
@@ -104,9 +119,21 @@ pub enum OutageSource {
     Declared,
     /// Nobody said: the run's own start stands for it, so the outage was longer than shown.
     Assumed,
+    /// It is the first failed probe of the outage that `drctl watch` saw.
+    Probed,
+    /// There was none: it was made up for a drill, or made on purpose.
+    Simulated,
     /// Written by a newer drctl.
     #[serde(other)]
     Unknown,
+}
+
+impl OutageSource {
+    /// Returns true when the start of the outage was observed, so that times that count from it say
+    /// something of the service.
+    pub const fn is_observed(self) -> bool {
+        matches!(self, Self::Declared | Self::Probed)
+    }
 }
 
 /// Who said go, which is `t2`.
@@ -119,6 +146,12 @@ pub enum DeclaredBy {
     Digest,
     /// Nobody had to: the run is a rehearsal, and nothing real is at stake.
     Rehearsal,
+    /// Somebody approved it when `drctl watch` asked.
+    Approval,
+    /// The policy of the runbook, without a person.
+    Policy,
+    /// Whoever asked for a drill, which is torn down again.
+    Drill,
     /// Written by a newer drctl.
     #[serde(other)]
     Unknown,

@@ -22,7 +22,7 @@ pub(super) fn started(known_by: OutageSource) -> EventKind {
         began_at,
         repo: "https://git.example.com/shop.git".into(),
         region: "ap-northeast-2".into(),
-        outage: Outage { before_ms: 240_000, known_by },
+        outage: Outage { before_ms: 240_000, known_by, detected_before_ms: None },
     }
 }
 
@@ -85,6 +85,8 @@ pub(super) fn every_variant() -> Vec<Event> {
     let kinds = vec![
         started(OutageSource::Declared),
         started(OutageSource::Assumed),
+        started(OutageSource::Probed),
+        started(OutageSource::Simulated),
         started(OutageSource::Unknown),
         EventKind::CheckoutReady {
             commit: "4f1c2d3e4f5a6b7c8d9e0f1a2b3c4d5e6f7a8b9c".into(),
@@ -103,6 +105,9 @@ pub(super) fn every_variant() -> Vec<Event> {
         ]),
         EventKind::Declared { by: DeclaredBy::Typed },
         EventKind::Declared { by: DeclaredBy::Digest },
+        EventKind::Declared { by: DeclaredBy::Approval },
+        EventKind::Declared { by: DeclaredBy::Policy },
+        EventKind::Declared { by: DeclaredBy::Drill },
         EventKind::Declared { by: DeclaredBy::Unknown },
         EventKind::PhaseStarted { step: step("data"), phase: Phase::Init },
         EventKind::PhaseFinished { step: step("data"), phase: Phase::Init, ok: true },

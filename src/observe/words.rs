@@ -83,6 +83,14 @@ impl Narrator {
                     OutageSource::Assumed => {
                         "outage start not given: counted from the start of the run".to_owned()
                     }
+                    OutageSource::Probed => format!(
+                        "the first failed probe was {} before",
+                        Pretty::ms(outage.before_ms)
+                    ),
+                    OutageSource::Simulated => format!(
+                        "the outage is simulated, and began {} before",
+                        Pretty::ms(outage.before_ms)
+                    ),
                     OutageSource::Unknown => format!(
                         "the outage began {} before, as a newer drctl found out",
                         Pretty::ms(outage.before_ms)
@@ -200,6 +208,9 @@ impl Narrator {
                     DeclaredBy::Typed => "by the operator, who typed the service's name",
                     DeclaredBy::Digest => "by the digest of this very plan",
                     DeclaredBy::Rehearsal => "by nobody: nothing real is made",
+                    DeclaredBy::Approval => "by somebody who approved what `drctl watch` asked",
+                    DeclaredBy::Policy => "by the policy of the runbook",
+                    DeclaredBy::Drill => "by nobody: it is a drill, and torn down again",
                     DeclaredBy::Unknown => "in a way that only a newer drctl knows",
                 };
                 ("Declared", None, by.to_owned())
@@ -289,6 +300,7 @@ fn run_word(kind: RunKind) -> &'static str {
     match kind {
         RunKind::Failover => "failover",
         RunKind::Rehearsal => "rehearsal",
+        RunKind::Drill => "drill",
         RunKind::Unknown => "run",
     }
 }

@@ -23,6 +23,8 @@ pub struct Probe {
     pub timeout: Duration,
     /// How many good answers in a row mean that it is back.
     pub up_after: NonZeroU32,
+    /// How many bad answers in a row mean that it is down.
+    pub down_after: NonZeroU32,
 }
 
 /// One answer, and what it makes of the row.
@@ -165,6 +167,7 @@ mod tests {
             interval: 5 * SECOND,
             timeout: 2 * SECOND,
             up_after: NonZeroU32::new(up_after).unwrap(),
+            down_after: NonZeroU32::new(3).unwrap(),
         }
     }
 

@@ -294,7 +294,10 @@ fn caveats(timeline: &Timeline, kept: &Kept) -> Vec<String> {
         }
     }
     match timeline.run.as_ref().map(|run| run.outage.known_by) {
-        Some(OutageSource::Declared) => {}
+        Some(OutageSource::Declared | OutageSource::Probed) => {}
+        Some(OutageSource::Simulated) => {
+            all.push("the outage was simulated: its start is not that of a real one".to_owned());
+        }
         Some(OutageSource::Assumed) => {
             all.push("outage start not given: counted from the start of the run".to_owned());
         }

@@ -7,7 +7,7 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Measure {
-    /// `t8 − t0`, where the beginning of every outage was declared.
+    /// `t8 − t0`, where the beginning of every outage was declared or probed.
     RecoveryTime,
     /// `t8 − t2`, where one was only assumed, so that the recovery time says when drctl was begun.
     Execution,
@@ -17,7 +17,7 @@ impl Measure {
     /// Returns the one that all of `runs` can be compared by.
     pub fn of<'a>(runs: impl IntoIterator<Item = &'a RunRecord>) -> Self {
         let mut outages = runs.into_iter().map(|run| run.outage.known_by);
-        match outages.all(|known_by| known_by == OutageSource::Declared) {
+        match outages.all(OutageSource::is_observed) {
             true => Self::RecoveryTime,
             false => Self::Execution,
         }

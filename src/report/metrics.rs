@@ -117,6 +117,7 @@ impl Report {
         let kind = self.run.as_ref().map_or("unknown", |run| match run.kind {
             RunKind::Failover => "failover",
             RunKind::Rehearsal => "rehearsal",
+            RunKind::Drill => "drill",
             RunKind::Unknown => "unknown",
         });
         let of = [

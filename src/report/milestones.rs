@@ -11,7 +11,7 @@ use serde::Serialize;
 pub enum Milestone {
     /// `t0`: the service stopped serving.
     OutageBegan,
-    /// `t1`: the run began.
+    /// `t1`: something that watched said so; else the run began.
     Detected,
     /// `t2`: a person or the policy said go.
     Declared,
@@ -126,7 +126,6 @@ impl From<&Timeline> for Milestones {
         let workspace_ready =
             if no_stack { timeline.checkout_ready_ms } else { last(stacks().map(initialised)) };
         let reached = [
-            Some(0),
             timeline.declared_ms,
             workspace_ready.filter(|_| planned),
             if no_stack { Some(0) } else { stacks().filter_map(|step| step.accepted_ms).min() },
@@ -138,8 +137,9 @@ impl From<&Timeline> for Milestones {
 
         let mut at_ms = [None; 9];
         at_ms[0] = Some(0);
-        let mut before = 0;
-        for (slot, reached_ms) in at_ms[1..].iter_mut().zip(reached) {
+        let mut before = run.outage.detected_after_ms();
+        at_ms[1] = Some(before);
+        for (slot, reached_ms) in at_ms[2..].iter_mut().zip(reached) {
             let Some(reached_ms) = reached_ms else { break };
             before = before.max(run.outage.before_ms.saturating_add(reached_ms));
             *slot = Some(before);

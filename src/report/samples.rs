@@ -24,7 +24,7 @@ pub(super) fn started(before_ms: u64, known_by: OutageSource) -> EventKind {
         began_at,
         repo: "https://git.example.com/shop.git".into(),
         region: "ap-northeast-2".into(),
-        outage: Outage { before_ms, known_by },
+        outage: Outage { before_ms, known_by, detected_before_ms: None },
     }
 }
 

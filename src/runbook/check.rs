@@ -1,6 +1,6 @@
 //! What can only be checked once the whole runbook is read: names, references, cycles.
 
-use super::{Asks, Mistake, Runbook, Step, Work};
+use super::{Mistake, NotifyBy, Runbook, Step, Work};
 use crate::{
     config::{
         body::{Attribute, Body},
@@ -46,13 +46,21 @@ pub(super) fn runbook(mut runbook: Runbook, body: &Body, mistakes: &mut Vec<Mist
     for reference in simulated.flat_map(|value| value.expr().references()) {
         no_stack(&reference, mistakes);
     }
+    let told = runbook.notify.iter().filter_map(|notify| match &notify.by {
+        NotifyBy::Command(run) => Some(run),
+        NotifyBy::Webhook { .. } | NotifyBy::Slack { .. } => None,
+    });
     let without_stacks = runbook
         .regions
         .iter()
         .flat_map(|region| region.variables.iter().chain(&region.replace))
         .map(Attribute::expr)
         .chain(runbook.globals.iter().filter_map(|global| global.suffix.as_ref()))
-        .chain(runbook.steps.iter().flat_map(providers));
+        .chain(runbook.steps.iter().flat_map(providers))
+        .chain(told)
+        .chain(runbook.probes.iter().filter_map(|probe| probe.via.as_ref()))
+        .chain(runbook.kong.iter().flat_map(|kong| [&kong.dark, &kong.light]))
+        .chain(runbook.chaos.iter().filter_map(|group| group.reapply.as_ref()));
     for reference in without_stacks.flat_map(Expr::references) {
         no_stack(&reference, mistakes);
     }
@@ -69,7 +77,7 @@ fn unique_names(body: &Body, mistakes: &mut Vec<Mistake>) {
         // Steps of every kind share one space of names, since they need each other.
         let (space, label) = match block.kind() {
             "stack" | "command" => ("step", block.label(0)),
-            "probe" => ("probe", block.label(1)),
+            kind @ ("probe" | "notify" | "chaos") => (kind, block.label(1)),
             kind @ ("region" | "recovery_point" | "global") => (kind, block.label(0)),
             _ => continue,
         };
@@ -145,13 +153,7 @@ fn providers(step: &Step) -> impl Iterator<Item = &Expr> {
 fn asked_exprs(runbook: &Runbook) -> Vec<&Expr> {
     let mut exprs = Vec::new();
     for probe in &runbook.probes {
-        match &probe.asks {
-            Asks::Http { url, contains, .. } => {
-                exprs.push(url);
-                exprs.extend(contains);
-            }
-            Asks::Tcp(expr) | Asks::Command(expr) => exprs.push(expr),
-        }
+        exprs.extend(probe.asks.exprs());
     }
     exprs.extend(runbook.recovery_points.iter().map(|point| point.told_by.expr()));
     exprs

@@ -1,13 +1,22 @@
 //! The runbook, `drctl.hcl`: what is promised, and what is done in which order.
 
+mod chaos;
 mod check;
+mod drill;
 mod mistake;
+mod probe;
 mod read;
 mod reader;
 mod values;
+mod watch;
+mod window;
 
+pub use chaos::{ChaosGroup, Kong, Target, WORK_DAYS};
+pub use drill::Drill;
 pub use mistake::Mistake;
+pub use probe::{Asks, Cloud, Probe, Role};
 pub use values::{Known, strings};
+pub use watch::{Act, Address, Flap, Notify, NotifyBy, Watch};
 
 use crate::{
     config::{
@@ -48,6 +57,16 @@ pub struct Runbook {
     pub globals: Vec<Global>,
     /// Values that a rehearsal cannot know: attributes by type, `data.TYPE` for data sources.
     pub simulate: Vec<Simulated>,
+    /// When an outage is one, and what is done about it.
+    pub watch: Watch,
+    /// Who is told of it.
+    pub notify: Vec<Notify>,
+    /// What bounds a drill.
+    pub drill: Drill,
+    /// What may be killed at random.
+    pub chaos: Vec<ChaosGroup>,
+    /// How a region is made dark.
+    pub kong: Option<Kong>,
 }
 
 /// The service and its promises.
@@ -165,41 +184,6 @@ pub struct Command {
     pub cutover: bool,
 }
 
-/// A question to the service.
-#[derive(Clone, Debug)]
-pub struct Probe {
-    /// Its name.
-    pub name: String,
-    /// What it asks.
-    pub asks: Asks,
-    /// From one question to the next.
-    pub interval: Duration,
-    /// How long an answer may take.
-    pub timeout: Duration,
-    /// How many good answers in a row mean that the service is up.
-    pub up_after: u32,
-    /// How many bad answers in a row mean that the service is down.
-    pub down_after: u32,
-}
-
-/// What a probe asks.
-#[derive(Clone, Debug)]
-pub enum Asks {
-    /// An HTTP or HTTPS address.
-    Http {
-        /// The address.
-        url: Expr,
-        /// The status that is a good answer; any from 200 to 299 when absent.
-        status: Option<u16>,
-        /// What the body must hold.
-        contains: Option<Expr>,
-    },
-    /// A TCP port: `host:port`.
-    Tcp(Expr),
-    /// A program that exits with 0.
-    Command(Expr),
-}
-
 /// What the attributes of a type are in a rehearsal.
 #[derive(Clone, Debug)]
 pub struct Simulated {
@@ -274,6 +258,11 @@ impl Runbook {
             recovery_points: vec![],
             globals: vec![],
             simulate: vec![],
+            watch: Watch::default(),
+            notify: vec![],
+            drill: Drill::default(),
+            chaos: vec![],
+            kong: None,
         }
     }
 

@@ -1,8 +1,8 @@
 //! From the text of `drctl.hcl` to a [`Runbook`], with every mistake on the way.
 
 use super::{
-    Asks, Command, Global, Mistake, PARALLELISM, Probe, RecoveryPoint, Region, Runbook, Service,
-    Simulated, Stack, Step, ToldBy, Work, check, reader::Reader,
+    ChaosGroup, Command, Drill, Global, Kong, Mistake, Notify, PARALLELISM, Probe, RecoveryPoint,
+    Region, Runbook, Service, Simulated, Stack, Step, ToldBy, Watch, Work, check, reader::Reader,
 };
 use crate::{
     config::{
@@ -14,13 +14,21 @@ use crate::{
 use std::{path::Path, time::Duration};
 
 /// The blocks at the top of a runbook.
-const BLOCKS: &[&str] =
-    &["service", "region", "stack", "command", "probe", "recovery_point", "global", "simulate"];
-
-/// How often a probe asks, how long an answer may take, and how many in a row count.
-const INTERVAL: Duration = Duration::from_secs(5);
-const TIMEOUT: Duration = Duration::from_secs(2);
-const IN_A_ROW: u32 = 3;
+const BLOCKS: &[&str] = &[
+    "service",
+    "region",
+    "stack",
+    "command",
+    "probe",
+    "recovery_point",
+    "global",
+    "simulate",
+    "watch",
+    "notify",
+    "drill",
+    "chaos",
+    "kong",
+];
 
 /// How long the program of a recovery point may take.
 const RECOVERY_POINT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -39,7 +47,11 @@ pub(super) fn runbook(path: &Path, text: &[u8], region: &str) -> Result<Runbook,
             .filter_map(|b| region_block(b, &mut mistakes))
             .collect(),
         steps: steps(file.body(), region, &mut mistakes),
-        probes: file.body().blocks_of("probe").filter_map(|b| probe(b, &mut mistakes)).collect(),
+        probes: file
+            .body()
+            .blocks_of("probe")
+            .filter_map(|b| Probe::read(b, &mut mistakes))
+            .collect(),
         recovery_points: file
             .body()
             .blocks_of("recovery_point")
@@ -51,6 +63,24 @@ pub(super) fn runbook(path: &Path, text: &[u8], region: &str) -> Result<Runbook,
             .blocks_of("simulate")
             .filter_map(|b| simulate(b, &mut mistakes))
             .collect(),
+        watch: only(file.body(), "watch", &mut mistakes)
+            .map(|block| Watch::read(block, &mut mistakes))
+            .unwrap_or_default(),
+        notify: file
+            .body()
+            .blocks_of("notify")
+            .filter_map(|b| Notify::read(b, &mut mistakes))
+            .collect(),
+        drill: only(file.body(), "drill", &mut mistakes)
+            .map(|block| Drill::read(block, &mut mistakes))
+            .unwrap_or_default(),
+        chaos: file
+            .body()
+            .blocks_of("chaos")
+            .filter_map(|b| ChaosGroup::read(b, region, &mut mistakes))
+            .collect(),
+        kong: only(file.body(), "kong", &mut mistakes)
+            .and_then(|block| Kong::read(block, &mut mistakes)),
     };
     let runbook = check::runbook(runbook, file.body(), &mut mistakes);
     if mistakes.is_empty() {
@@ -80,6 +110,17 @@ fn top(body: &Body, path: &Path, mistakes: &mut Vec<Mistake>) {
                 .hint("Begin with `service \"NAME\" { rto = \"30m\" }`"),
         );
     }
+}
+
+/// Returns the one block of a kind that a runbook has once at most.
+fn only<'a>(body: &'a Body, kind: &'a str, mistakes: &mut Vec<Mistake>) -> Option<&'a Block> {
+    let mut blocks = body.blocks_of(kind);
+    let first = blocks.next();
+    for other in blocks {
+        let message = format!("a runbook has one `{kind}` block, and this is a second");
+        mistakes.push(Mistake::new(other.place(), message));
+    }
+    first
 }
 
 fn service(body: &Body, path: &Path, mistakes: &mut Vec<Mistake>) -> Service {
@@ -210,43 +251,6 @@ fn step_name(reader: &mut Reader<'_>, block: &Block) -> Option<StepId> {
 
 fn needs(reader: &mut Reader<'_>) -> Vec<StepId> {
     reader.strings("needs").into_iter().map(|(name, _)| StepId::new(name)).collect()
-}
-
-fn probe(block: &Block, mistakes: &mut Vec<Mistake>) -> Option<Probe> {
-    let kind = block.label(0).unwrap_or_default().to_owned();
-    let own: &[&str] = match kind.as_str() {
-        "http" => &["url", "status", "contains"],
-        "tcp" => &["address"],
-        "command" => &["run"],
-        _ => &["url", "status", "contains", "address", "run"],
-    };
-    let known = [own, &["interval", "timeout", "up_after", "down_after"]].concat();
-    let mut reader = Reader::new(block, &known, &[], mistakes);
-    let name = reader.labels(&["KIND", "NAME"])?[1].to_owned();
-    let asks = match kind.as_str() {
-        "http" => Asks::Http {
-            url: reader.required("url")?.clone(),
-            status: reader.number("status"),
-            contains: reader.expr("contains").cloned(),
-        },
-        "tcp" => Asks::Tcp(reader.required("address")?.clone()),
-        "command" => Asks::Command(reader.required("run")?.clone()),
-        other => {
-            let place = block.label_place(0).unwrap_or_else(|| block.place());
-            let message = format!("there is no probe of kind `{other}`");
-            reader
-                .wrong(Mistake::new(place, message).instead_of(other, ["http", "tcp", "command"]));
-            return None;
-        }
-    };
-    Some(Probe {
-        name,
-        asks,
-        interval: reader.duration("interval").unwrap_or(INTERVAL),
-        timeout: reader.duration("timeout").unwrap_or(TIMEOUT),
-        up_after: reader.number("up_after").unwrap_or(IN_A_ROW),
-        down_after: reader.number("down_after").unwrap_or(IN_A_ROW),
-    })
 }
 
 fn recovery_point(block: &Block, mistakes: &mut Vec<Mistake>) -> Option<RecoveryPoint> {

@@ -128,6 +128,29 @@ impl<'a> Reader<'a> {
         number.or_else(|| self.not(name, "a whole number above zero", &value, expr))
     }
 
+    /// Returns an attribute that must be a number above zero.
+    pub(super) fn amount(&mut self, name: &str) -> Option<f64> {
+        let expr = self.expr(name)?;
+        let value = self.value(expr)?;
+        let amount = value.as_f64().filter(|n| *n > 0.0 && n.is_finite());
+        if amount.is_none() {
+            self.wrong(Mistake::new(expr.place(), format!("`{name}` is no number above zero")));
+        }
+        amount
+    }
+
+    /// Returns what one of some words stands for.
+    pub(super) fn word<T: Copy>(&mut self, name: &str, known: &[(&str, T)]) -> Option<T> {
+        let (text, place) = self.string(name)?;
+        let meant = known.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        if meant.is_none() {
+            let words = known.iter().map(|(word, _)| *word);
+            let message = format!("`{text}` is nothing that `{name}` can be");
+            self.wrong(Mistake::new(place, message).instead_of(&text, words));
+        }
+        meant
+    }
+
     /// Returns an attribute that must be a list of strings and depend on nothing.
     pub(super) fn strings(&mut self, name: &str) -> Vec<(String, Place)> {
         let Some(expr) = self.expr(name) else { return Vec::new() };

@@ -21,7 +21,7 @@ fn run(second: i64, service: &str, kind: RunKind) -> RunRecord {
         "repo": "r",
         "service": service,
         "region": "ap-northeast-2",
-        "outage": Outage { before_ms: 0, known_by: OutageSource::Declared },
+        "outage": Outage { before_ms: 0, known_by: OutageSource::Declared, detected_before_ms: None },
         "summary": Summary::Met,
         "verdict": Verdict::Met { spare_ms: 1 },
         "outcome": RunOutcome::Recovered,
@@ -304,7 +304,7 @@ fn runs_of_the_first_form_are_readable_for_ever() {
         .collect();
     insta::assert_snapshot!(shown.join("\n"), @r#"
     20260117-110000-0003 failover None unfinished None
-    20260116-110000-0002 unknown Some("shop") missed Some(1801000)
+    20260116-110000-0002 drill Some("shop") missed Some(1801000)
     20260115-110000-0001 rehearsal None refused None
     20260114-025907-4f1c failover Some("shop") met Some(812000)
     "#);

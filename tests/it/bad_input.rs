@@ -150,7 +150,7 @@ command "network" {
 }
 "#,
     )]);
-    insta::assert_snapshot!(dry(&env, &[]), @"
+    insta::assert_snapshot!(dry(&env, &[]), @r"
     --- stderr
     error: the runbook has 10 mistake(s):
       drctl.hcl:3:9: `rto`: `half an hour` is not a duration such as `90s`, `15m` or `1h30m`
@@ -165,7 +165,7 @@ command "network" {
       drctl.hcl:14:64: a runbook knows nothing called `env`
         Known here: `region`, `primary`, `service`, `stack`
       drctl.hcl:17:1: a runbook has no block `helm`
-        Known here: `service`, `region`, `stack`, `command`, `probe`, `recovery_point`, `global`, `simulate`
+        Known here: `service`, `region`, `stack`, `command`, `probe`, `recovery_point`, `global`, `simulate`, `watch`, `notify`, `drill`, `chaos`, `kong`
       drctl.hcl:20:7: there is no probe of kind `htp`
         Did you mean `http`?
       drctl.hcl:24:1: `command` needs the attribute `run`

@@ -180,7 +180,7 @@ async fn go(
         began_at: "2026-01-01T00:00:00Z".parse().unwrap(),
         repo: "/shop".into(),
         region: "ap-northeast-2".into(),
-        outage: Outage { before_ms: 0, known_by: OutageSource::Assumed },
+        outage: Outage { before_ms: 0, known_by: OutageSource::Assumed, detected_before_ms: None },
     };
     let mut run = Run::begin(start, started, sink).unwrap();
     run.say(EventKind::RunPlanned {

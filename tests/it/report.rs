@@ -29,7 +29,11 @@ fn recovery(resources: u64) -> impl Iterator<Item = Event> {
             began_at,
             repo: "https://git.example.com/shop.git".into(),
             region: "ap-northeast-2".into(),
-            outage: Outage { before_ms: 60_000, known_by: OutageSource::Declared },
+            outage: Outage {
+                before_ms: 60_000,
+                known_by: OutageSource::Declared,
+                detected_before_ms: None,
+            },
         },
         EventKind::RunPlanned {
             service: "shop".into(),

@@ -1,11 +1,7 @@
 //! Outages out of runs and of what was entered, without overlaps.
 
 use super::{End, Known, Outage, length};
-use crate::model::{
-    outage::EnteredOutage,
-    record::RunRecord,
-    run::{OutageSource, RunKind},
-};
+use crate::model::{outage::EnteredOutage, record::RunRecord, run::RunKind};
 use jiff::{SignedDuration, Timestamp};
 
 /// What the runs and the entered outages come to.
@@ -33,7 +29,7 @@ pub(super) fn all(known: Known<'_>, until: Timestamp) -> Found {
 /// A run that nobody said go to, and that nobody gave an outage for, is a question and no outage.
 fn is_outage(run: &RunRecord) -> bool {
     let declared = run.phases.iter().any(|(name, _)| name == "decision");
-    declared || run.recovery_time_ms.is_some() || run.outage.known_by == OutageSource::Declared
+    declared || run.recovery_time_ms.is_some() || run.outage.known_by.is_observed()
 }
 
 fn of_run(run: &RunRecord) -> Outage {
@@ -43,7 +39,7 @@ fn of_run(run: &RunRecord) -> Outage {
         began_at,
         ended_at: after(began_at, lasted_ms),
         lasted_ms,
-        start_assumed: run.outage.known_by != OutageSource::Declared,
+        start_assumed: !run.outage.known_by.is_observed(),
         end: if run.recovery_time_ms.is_some() { End::Known } else { End::Open },
         runs: vec![run.run.clone()],
         notes: Vec::new(),

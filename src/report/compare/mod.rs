@@ -5,7 +5,7 @@ mod text;
 use super::measure::Measure;
 use crate::model::{
     record::RunRecord,
-    run::{OutageSource, RunId, RunKind},
+    run::{RunId, RunKind},
     step::StepId,
     verdict::Summary,
 };
@@ -252,10 +252,10 @@ fn caveats(earlier: &RunRecord, later: &RunRecord) -> Vec<String> {
         all.push(format!("the service was not seen to be back in the run {} ({why})", run.run));
     }
     if earlier.outage.known_by != later.outage.known_by {
-        let assumed = both.iter().find(|run| run.outage.known_by != OutageSource::Declared);
+        let assumed = both.iter().find(|run| !run.outage.known_by.is_observed());
         all.extend(assumed.map(|run| {
             format!(
-                "the start of the outage is only assumed in the run {}, so its recovery time says little",
+                "the start of the outage is only assumed or simulated in the run {}, so its recovery time says little",
                 run.run
             )
         }));
@@ -268,6 +268,7 @@ mod tests {
     use super::*;
     use crate::{
         model::record::{ResourceRecord, StepRecord},
+        model::run::OutageSource,
         report::{Style, samples},
     };
 
@@ -376,7 +377,7 @@ mod tests {
         the time scale of the simulated cloud differs: none and 100
         the seed of the simulated cloud differs: none and 1
         the service was not seen to be back in the run 20260314-025908-4f1c (failed)
-        the start of the outage is only assumed in the run 20260314-025908-4f1c, so its recovery time says little
+        the start of the outage is only assumed or simulated in the run 20260314-025908-4f1c, so its recovery time says little
         ");
     }
 

@@ -190,6 +190,7 @@ impl Hero {
         let run = report.run.as_ref();
         let kind = match run.map(|run| run.kind) {
             Some(RunKind::Rehearsal) => "Rehearsal",
+            Some(RunKind::Drill) => "Drill",
             Some(RunKind::Failover) => "Failover",
             Some(RunKind::Unknown) | None => "Run",
         };

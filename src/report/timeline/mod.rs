@@ -98,7 +98,13 @@ impl Timeline {
                     began_at: *began_at,
                     repo: repo.clone(),
                     region: region.clone(),
-                    outage: Outage { before_ms: outage.before_ms.min(LONGEST), ..*outage },
+                    outage: Outage {
+                        before_ms: outage.before_ms.min(LONGEST),
+                        detected_before_ms: outage
+                            .detected_before_ms
+                            .map(|ms| ms.min(outage.before_ms).min(LONGEST)),
+                        ..*outage
+                    },
                 });
             }
             EventKind::CheckoutReady { commit, reference, mirror_age_ms } => {

@@ -1,0 +1,200 @@
+//! What the service is asked, and what is asked besides it.
+
+use super::{Mistake, reader::Reader};
+use crate::config::{body::Block, expression::Expr};
+use std::time::Duration;
+
+/// How often a probe asks, how long an answer may take, and how many in a row count.
+const INTERVAL: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(2);
+const IN_A_ROW: u32 = 3;
+
+/// A question.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    /// Its name.
+    pub name: String,
+    /// What it asks.
+    pub asks: Asks,
+    /// What its answer says something of.
+    pub role: Role,
+    /// The command that asks it elsewhere, such as `["ssh", "bastion"]`; from here when absent.
+    pub via: Option<Expr>,
+    /// From one question to the next.
+    pub interval: Duration,
+    /// How long an answer may take.
+    pub timeout: Duration,
+    /// How many good answers in a row mean that the service is up.
+    pub up_after: u32,
+    /// How many bad answers in a row mean that the service is down.
+    pub down_after: u32,
+}
+
+/// What the answer of a probe says something of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The service: it is asked while watching, and at the end of a recovery.
+    Service,
+    /// The primary region.
+    Primary,
+    /// The fallback region, into which nothing is rebuilt while it is down.
+    Fallback,
+    /// Somebody whom an outage of the service does not touch: when they are down, too, it is drctl
+    /// that is cut off.
+    Witness,
+}
+
+/// What a probe asks.
+#[derive(Clone, Debug)]
+pub enum Asks {
+    /// An HTTP or HTTPS address.
+    Http {
+        /// The address.
+        url: Expr,
+        /// The status that is a good answer; any from 200 to 299 when absent.
+        status: Option<u16>,
+        /// What the body must hold.
+        contains: Option<Expr>,
+        /// For how long its certificate must still be good, before it is warned of.
+        certificate: Option<Duration>,
+    },
+    /// A TCP port: `host:port`.
+    Tcp(Expr),
+    /// A name in the DNS.
+    Dns {
+        /// The name.
+        host: Expr,
+        /// The address, or the name, that must be among the answers; any answer when absent.
+        expect: Option<Expr>,
+        /// The server that is asked, `host` or `host:port`; those of the system when absent.
+        server: Option<Expr>,
+    },
+    /// The interfaces of a cloud in one region.
+    Region {
+        /// Whose.
+        cloud: Cloud,
+        /// The region; the primary or the fallback, by the probe's role, when absent.
+        region: Option<Expr>,
+        /// Its address instead of the cloud's own.
+        endpoint: Option<Expr>,
+    },
+    /// A program that exits with 0.
+    Command(Expr),
+}
+
+impl Asks {
+    /// Returns every expression in it.
+    pub fn exprs(&self) -> Vec<&Expr> {
+        match self {
+            Self::Http { url, contains, .. } => {
+                [Some(url), contains.as_ref()].into_iter().flatten().collect()
+            }
+            Self::Tcp(expr) | Self::Command(expr) => vec![expr],
+            Self::Dns { host, expect, server } => {
+                [Some(host), expect.as_ref(), server.as_ref()].into_iter().flatten().collect()
+            }
+            Self::Region { region, endpoint, .. } => {
+                [region, endpoint].into_iter().flatten().collect()
+            }
+        }
+    }
+}
+
+/// A cloud whose regions can be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cloud {
+    /// Amazon Web Services.
+    Aws,
+    /// Google Cloud.
+    Google,
+    /// Microsoft Azure.
+    Azure,
+}
+
+const KINDS: [&str; 5] = ["http", "tcp", "dns", "region", "command"];
+
+impl Probe {
+    /// Reads a `probe` block.
+    pub(super) fn read(block: &Block, mistakes: &mut Vec<Mistake>) -> Option<Self> {
+        let kind = block.label(0).unwrap_or_default().to_owned();
+        let own: &[&str] = match kind.as_str() {
+            "http" => &["url", "status", "contains", "certificate"],
+            "tcp" => &["address"],
+            "dns" => &["host", "expect", "server"],
+            "region" => &["cloud", "region", "endpoint"],
+            "command" => &["run"],
+            // What it is meant to be is not known, so nothing in it is a mistake.
+            _ => &[
+                "url",
+                "status",
+                "contains",
+                "certificate",
+                "address",
+                "host",
+                "expect",
+                "server",
+                "cloud",
+                "region",
+                "endpoint",
+                "run",
+            ],
+        };
+        let every = ["role", "via", "interval", "timeout", "up_after", "down_after"];
+        let known = [own, &every].concat();
+        let mut reader = Reader::new(block, &known, &[], mistakes);
+        let name = reader.labels(&["KIND", "NAME"])?[1].to_owned();
+        let asks = match kind.as_str() {
+            "http" => Asks::Http {
+                url: reader.required("url")?.clone(),
+                status: reader.number("status"),
+                contains: reader.expr("contains").cloned(),
+                certificate: reader.duration("certificate"),
+            },
+            "tcp" => Asks::Tcp(reader.required("address")?.clone()),
+            "dns" => Asks::Dns {
+                host: reader.required("host")?.clone(),
+                expect: reader.expr("expect").cloned(),
+                server: reader.expr("server").cloned(),
+            },
+            "region" => Asks::Region {
+                cloud: cloud(&mut reader)?,
+                region: reader.expr("region").cloned(),
+                endpoint: reader.expr("endpoint").cloned(),
+            },
+            "command" => Asks::Command(reader.required("run")?.clone()),
+            other => {
+                let place = block.label_place(0).unwrap_or_else(|| block.place());
+                let message = format!("there is no probe of kind `{other}`");
+                reader.wrong(Mistake::new(place, message).instead_of(other, KINDS));
+                return None;
+            }
+        };
+        let usual = if kind == "region" { Role::Primary } else { Role::Service };
+        Some(Self {
+            name,
+            asks,
+            role: role(&mut reader, usual),
+            via: reader.expr("via").cloned(),
+            interval: reader.duration("interval").unwrap_or(INTERVAL),
+            timeout: reader.duration("timeout").unwrap_or(TIMEOUT),
+            up_after: reader.number("up_after").unwrap_or(IN_A_ROW),
+            down_after: reader.number("down_after").unwrap_or(IN_A_ROW),
+        })
+    }
+}
+
+fn cloud(reader: &mut Reader<'_>) -> Option<Cloud> {
+    let known = [("aws", Cloud::Aws), ("google", Cloud::Google), ("azure", Cloud::Azure)];
+    reader.required("cloud")?;
+    reader.word("cloud", &known)
+}
+
+fn role(reader: &mut Reader<'_>, usual: Role) -> Role {
+    let known = [
+        ("service", Role::Service),
+        ("primary", Role::Primary),
+        ("fallback", Role::Fallback),
+        ("witness", Role::Witness),
+    ];
+    reader.word("role", &known).unwrap_or(usual)
+}
