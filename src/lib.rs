@@ -15,6 +15,7 @@ pub mod format;
 pub mod lint;
 pub mod model;
 pub mod observe;
+pub mod outage;
 pub mod probe;
 pub mod provider;
 pub mod report;

@@ -14,7 +14,8 @@ pub struct Watch {
     pub region: Option<String>,
     /// How many probes of the service must be down at once; more than half when absent.
     pub quorum: Option<u32>,
-    /// How long the quorum must stay down before it is an outage; zero counts it at once.
+    /// How long an outage must go on after it was detected before somebody is asked or it is failed
+    /// over. What passes by itself sooner is told, and no more.
     pub confirm: Duration,
     /// What is done when the service is down and its region is not.
     pub service_down: Act,
@@ -70,7 +71,7 @@ impl Default for Watch {
         Self {
             region: None,
             quorum: None,
-            confirm: Duration::ZERO,
+            confirm: Duration::from_secs(60),
             service_down: Act::Notify,
             region_down: Act::Approve,
             cool_down: Duration::from_secs(6 * 3_600),

@@ -28,6 +28,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "engine",
         &["model", "config", "runbook", "retarget", "terraform", "deploy", "probe", "state"],
     ),
+    ("outage", &["model", "runbook", "probe"]),
     ("observe", &["model"]),
     ("report", &["model", "format", "schedule"]),
 ];
