@@ -27,3 +27,4 @@ pub mod source;
 pub mod state;
 pub mod store;
 pub mod terraform;
+pub mod web;

@@ -109,16 +109,6 @@ impl Attempt<'_> {
     }
 
     fn started(&self) -> Result<EventKind, CliError> {
-        let outage = match self.asked.outage_at {
-            None => {
-                Outage { before_ms: 0, known_by: OutageSource::Assumed, detected_before_ms: None }
-            }
-            Some(at) => {
-                let before = self.began_at.duration_since(at).as_millis();
-                let before_ms = u64::try_from(before).unwrap_or(0);
-                Outage { before_ms, known_by: OutageSource::Declared, detected_before_ms: None }
-            }
-        };
         Ok(EventKind::RunStarted {
             run: self.folder.id().clone(),
             run_kind: self.way.run_kind(),
@@ -126,8 +116,25 @@ impl Attempt<'_> {
             began_at: self.began_at,
             repo: origin(&self.asked.which.repo)?.to_string(),
             region: self.asked.which.region.clone(),
-            outage,
+            outage: self.outage(),
         })
+    }
+
+    /// When the outage began, by whoever knows best.
+    fn outage(&self) -> Outage {
+        let ms_before = |at: Timestamp| {
+            u64::try_from(self.began_at.duration_since(at).as_millis()).unwrap_or(0)
+        };
+        let known = |known_by, before_ms| Outage { before_ms, known_by, detected_before_ms: None };
+        let Some(began_at) = self.asked.outage_at else { return known(OutageSource::Assumed, 0) };
+        let before_ms = ms_before(began_at);
+        match self.way.noticed() {
+            None => known(OutageSource::Declared, before_ms),
+            Some(noticed) => Outage {
+                detected_before_ms: Some(ms_before(noticed.detected_at).min(before_ms)),
+                ..known(OutageSource::Probed, before_ms)
+            },
+        }
     }
 
     fn sinks(&self) -> Result<Fanout, CliError> {
@@ -192,7 +199,10 @@ impl Attempt<'_> {
                     refuse_twice(self.home, self.folder.id(), &prepared.service, region)?;
                 }
                 tokio::select! {
-                    by = self.confirm(&prepared, expected.clone()) => run.declared(by?),
+                    by = self.confirm(&prepared, expected.clone()) => {
+                        let by = by?;
+                        run.declared(self.way.noticed().map_or(by, |noticed| noticed.by));
+                    }
                     () = self.stop.token().cancelled() => return Ok(RunOutcome::Interrupted),
                 }
             }

@@ -2,10 +2,11 @@
 
 use crate::{
     catalogue::Catalogue,
-    model::run::RunKind,
+    model::run::{DeclaredBy, RunKind},
     provider::simulate::World,
     sim::{OutageMode, Scenario},
 };
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 use std::{borrow::Cow, collections::BTreeMap, path::PathBuf};
 
@@ -19,9 +20,20 @@ pub(super) enum Way {
         again: bool,
         /// Digests of changes to that which somebody said yes to.
         accepted: Vec<String>,
+        /// What `drctl watch` knows, when it is that which recovers.
+        noticed: Option<Noticed>,
     },
     /// Against the simulated cloud.
     Rehearsal(Box<Simulated>),
+}
+
+/// What `drctl watch` knows of the outage.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Noticed {
+    /// When it was detected.
+    pub(super) detected_at: Timestamp,
+    /// Who said go.
+    pub(super) by: DeclaredBy,
 }
 
 /// What a rehearsal is like.
@@ -70,6 +82,14 @@ impl Simulated {
 }
 
 impl Way {
+    /// Returns what `drctl watch` knows of the outage, when it is that which recovers.
+    pub(super) fn noticed(&self) -> Option<Noticed> {
+        match self {
+            Self::Failover { noticed, .. } => *noticed,
+            Self::Rehearsal(_) => None,
+        }
+    }
+
     /// Returns what the run is called.
     pub(super) fn run_kind(&self) -> RunKind {
         match self {

@@ -1,15 +1,18 @@
 //! `drctl failover`.
 
-use crate::cli::{
-    asked::Asked,
-    error::CliError,
-    exit::Exit,
-    home::Home,
-    recover::{self, Attempt},
-    runtime::block_on,
-    stop,
-    ui::Ui,
-    way::Way,
+use crate::{
+    cli::{
+        asked::Asked,
+        error::CliError,
+        exit::Exit,
+        home::{Home, RunFolder},
+        recover::{self, Attempt},
+        runtime::block_on,
+        stop,
+        ui::Ui,
+        way::{Noticed, Way},
+    },
+    model::run::{DeclaredBy, RunId},
 };
 use anyhow::anyhow;
 use jiff::Timestamp;
@@ -56,6 +59,48 @@ pub(crate) struct Failover {
     /// Say yes to what the gate showed that a plan would change or take away (12 digits at least)
     #[arg(long, value_name = "DIGEST", requires = "again")]
     accept_changes: Vec<String>,
+
+    #[command(flatten)]
+    noticed: ByWatch,
+}
+
+/// What `drctl watch` says when it fails over.
+#[derive(clap::Args, Debug)]
+struct ByWatch {
+    /// The name that the run is given; refused when there is such a run
+    #[arg(long, value_name = "RUN", hide = true, requires = "detected_at")]
+    as_run: Option<RunId>,
+
+    /// When the outage was detected
+    #[arg(long, value_name = "TIME", hide = true, requires_all = ["outage_at", "expect_plan", "decided_by"])]
+    detected_at: Option<Timestamp>,
+
+    /// Who decided
+    #[arg(long, value_name = "WHO", hide = true, requires = "detected_at")]
+    decided_by: Option<Decider>,
+}
+
+#[derive(clap::ValueEnum, Clone, Copy, Debug)]
+enum Decider {
+    Policy,
+    Approval,
+}
+
+impl ByWatch {
+    fn noticed(&self) -> Option<Noticed> {
+        let by = match self.decided_by? {
+            Decider::Policy => DeclaredBy::Policy,
+            Decider::Approval => DeclaredBy::Approval,
+        };
+        Some(Noticed { detected_at: self.detected_at?, by })
+    }
+
+    fn folder(&self, home: &Home, began_at: Timestamp) -> Result<RunFolder, CliError> {
+        let Some(run) = &self.as_run else { return home.new_run(began_at) };
+        let folder = home.run(run);
+        folder.create()?;
+        Ok(folder)
+    }
 }
 
 impl Failover {
@@ -83,8 +128,9 @@ impl Failover {
                 expected: self.expect_plan,
                 again: self.again,
                 accepted: self.accept_changes,
+                noticed: self.noticed.noticed(),
             },
-            folder: &home.new_run(began_at)?,
+            folder: &self.noticed.folder(&home, began_at)?,
             home: &home,
             stop: &stop::listen_and_say(*ui)?,
             ui,
