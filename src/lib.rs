@@ -16,6 +16,7 @@ pub mod lint;
 pub mod model;
 pub mod observe;
 pub mod probe;
+pub mod program;
 pub mod provider;
 pub mod report;
 pub mod retarget;
