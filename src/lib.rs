@@ -17,6 +17,7 @@ pub mod model;
 pub mod observe;
 pub mod outage;
 pub mod probe;
+pub mod program;
 pub mod provider;
 pub mod report;
 pub mod retarget;

@@ -2,6 +2,7 @@
 
 use super::{
     point::{Pointing, needs, shared_modules},
+    question::program_env,
     recovery::{CommandWork, PlannedStep, Recovery, Work, digest},
 };
 use crate::{
@@ -143,17 +144,6 @@ fn simulate(runbook: &Runbook, known: &Known) -> Result<Map<String, Value>, Asse
     };
     let all: Result<_, Mistake> = runbook.simulate.iter().map(values).collect();
     all.map_err(|mistake| AssembleError::Mistakes(vec![mistake]))
-}
-
-fn program_env(known: &Known) -> BTreeMap<String, String> {
-    [
-        ("DRCTL_REGION", Some(known.region.clone())),
-        ("DRCTL_PRIMARY", known.primary.clone()),
-        ("DRCTL_SERVICE", Some(known.service.clone())),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-    .collect()
 }
 
 /// All that decides what will be done, as one JSON document.

@@ -24,7 +24,7 @@ mod verify;
 
 pub use assemble::{AssembleError, Assembled, Sources, assemble, lines};
 pub use execute::{Ended, execute};
-pub use question::{Programs, question};
+pub use question::{Programs, program_env, question};
 pub use recovery::{CommandWork, PlannedStep, Recovery, StackWork, StateHome, Work, digest};
 pub use remove::remove;
 pub use replan::replan;

@@ -1,8 +1,11 @@
 //! From a probe of the runbook to a question that can be asked.
 
 use crate::{
-    probe::{self, CommandTarget, HttpTarget, Target, TcpTarget},
-    runbook::{Asks, Known, Probe, strings},
+    probe::{
+        self, CommandTarget, DnsTarget, ElsewhereTarget, HttpTarget, RegionTarget, Target,
+        TcpTarget,
+    },
+    runbook::{Asks, Cloud, Known, Probe, Role, strings},
 };
 use std::{collections::BTreeMap, num::NonZeroU32, path::Path};
 
@@ -15,6 +18,18 @@ pub struct Programs<'a> {
     pub env: &'a BTreeMap<String, String>,
 }
 
+/// What is added to the environment of every program: the names that a runbook's expressions know.
+pub fn program_env(known: &Known) -> BTreeMap<String, String> {
+    [
+        ("DRCTL_REGION", Some(known.region.clone())),
+        ("DRCTL_PRIMARY", known.primary.clone()),
+        ("DRCTL_SERVICE", Some(known.service.clone())),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+    .collect()
+}
+
 /// Makes a probe that can be asked.
 ///
 /// # Errors
@@ -25,7 +40,7 @@ pub fn question(
     known: &Known,
     programs: Programs<'_>,
 ) -> Result<probe::Probe, (String, String)> {
-    let target = target(&probe.asks, known, programs).map_err(|e| (probe.name.clone(), e))?;
+    let target = target(probe, known, programs).map_err(|e| (probe.name.clone(), e))?;
     let in_a_row = |count| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
     Ok(probe::Probe {
         name: probe.name.clone(),
@@ -37,15 +52,24 @@ pub fn question(
     })
 }
 
-fn target(asks: &Asks, known: &Known, programs: Programs<'_>) -> Result<Target, String> {
+fn target(probe: &Probe, known: &Known, programs: Programs<'_>) -> Result<Target, String> {
+    let target = Box::new(asked(probe, known, programs)?);
+    let Some(via) = &probe.via else { return Ok(*target) };
+    let argv = strings(known, via).map_err(|mistake| mistake.to_string())?;
+    let (dir, env) = (programs.dir.to_owned(), programs.env.clone());
+    Ok(Target::Elsewhere(ElsewhereTarget { through: CommandTarget { argv, dir, env }, target }))
+}
+
+fn asked(probe: &Probe, known: &Known, programs: Programs<'_>) -> Result<Target, String> {
     let string = |expr| known.string(expr).map_err(|mistake| mistake.to_string());
-    match asks {
-        Asks::Http { url, status, contains, .. } => {
+    match &probe.asks {
+        Asks::Http { url, status, contains, certificate } => {
             let mut target = HttpTarget::get(&string(url)?).map_err(|e| e.to_string())?;
             if let Some(status) = status {
                 target.expect_status = *status..=*status;
             }
             target.expect_body = contains.as_ref().map(string).transpose()?;
+            target.certificate = *certificate;
             Ok(Target::Http(target))
         }
         Asks::Tcp(address) => {
@@ -58,11 +82,50 @@ fn target(asks: &Asks, known: &Known, programs: Programs<'_>) -> Result<Target, 
                 .ok_or_else(|| format!("`{address}` is not `host:port`"))?;
             Ok(Target::Tcp(TcpTarget { host, port }))
         }
-        Asks::Dns { .. } | Asks::Region { .. } => Err("it cannot be asked yet".to_owned()),
+        Asks::Dns { host, expect, server } => {
+            let mut target = DnsTarget::new(&string(host)?).map_err(|e| e.to_string())?;
+            if let Some(expect) = expect {
+                target = target.expecting(&string(expect)?).map_err(|e| e.to_string())?;
+            }
+            if let Some(server) = server {
+                target = target.asking(&string(server)?).map_err(|e| e.to_string())?;
+            }
+            Ok(Target::Dns(target))
+        }
+        Asks::Region { cloud, region, endpoint } => {
+            let region = match region {
+                Some(region) => string(region)?,
+                None => region_of(probe.role, known)?,
+            };
+            let endpoint = endpoint.as_ref().map(string).transpose()?;
+            let target = RegionTarget::new(cloud_of(*cloud), &region, endpoint.as_deref());
+            Ok(Target::Region(target.map_err(|e| e.to_string())?))
+        }
         Asks::Command(argv) => {
             let argv = strings(known, argv).map_err(|mistake| mistake.to_string())?;
             let (dir, env) = (programs.dir.to_owned(), programs.env.clone());
             Ok(Target::Command(CommandTarget { argv, dir, env }))
         }
+    }
+}
+
+/// The region that a probe says something of.
+fn region_of(role: Role, known: &Known) -> Result<String, String> {
+    match (role, &known.primary) {
+        (Role::Primary, Some(primary)) => Ok(primary.clone()),
+        (Role::Primary, None) => Err("the primary region is not known: give the probe a `region`, or the service its `primary`".to_owned()),
+        (Role::Fallback, _) if !known.region.is_empty() => Ok(known.region.clone()),
+        (Role::Fallback, _) => Err("the fallback region is not known: give the probe a `region`".to_owned()),
+        (Role::Service | Role::Witness, _) => {
+            Err("it does not say which region: give it a `region`, or the role `primary` or `fallback`".to_owned())
+        }
+    }
+}
+
+fn cloud_of(cloud: Cloud) -> probe::Cloud {
+    match cloud {
+        Cloud::Aws => probe::Cloud::Aws,
+        Cloud::Google => probe::Cloud::Google,
+        Cloud::Azure => probe::Cloud::Azure,
     }
 }

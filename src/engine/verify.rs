@@ -72,8 +72,8 @@ fn tell(verification: &Verification, run: &mut Run<'_>) {
 fn answered(report: ProbeReport) -> EventKind {
     let up = report.answer.is_up();
     let detail = match up {
-        true => report.answer.detail,
-        false => format!("{}: {}", report.answer.why, report.answer.detail),
+        true => report.answer.summary(),
+        false => format!("{}: {}", report.answer.why, report.answer.summary()),
     };
     EventKind::ProbeAnswered {
         probe: report.probe,

@@ -1,13 +1,18 @@
 //! A request over HTTP.
 
-use super::{Seen, Why};
+use super::{Seen, Why, certificate};
+use jiff::Timestamp;
 use reqwest::{
     Client, Method, Response, Url,
     dns::{Addrs, Name, Resolve, Resolving},
     header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue},
     redirect::Policy,
+    tls::TlsInfo,
 };
-use std::{error::Error, io, iter, ops::RangeInclusive, sync::Arc};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap, error::Error, io, iter, ops::RangeInclusive, sync::Arc, time::Duration,
+};
 use tokio::net::lookup_host;
 
 /// How many redirects are followed; what `curl` calls too many is 50, browsers stop at 20.
@@ -15,11 +20,16 @@ const REDIRECTS: usize = 10;
 /// How much of a body is read, in bytes.
 const BODY_LIMIT: usize = 1 << 20;
 
+/// How OpenSSL says X509_V_ERR_CERT_HAS_EXPIRED, which has a code that is not handed on to here:
+/// <https://docs.openssl.org/master/man3/X509_STORE_CTX_get_error/>.
+const EXPIRED: &str = "certificate has expired";
+
 /// A request, and what its answer must be.
 ///
 /// The body is read, up to 1 MiB, also when no text is expected in it: a service
 /// that breaks off in the middle of its answer is not up.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(into = "Written", try_from = "Written")]
 pub struct HttpTarget {
     url: Url,
     method: Method,
@@ -29,6 +39,54 @@ pub struct HttpTarget {
     pub expect_status: RangeInclusive<u16>,
     /// A text that the body must contain.
     pub expect_body: Option<String>,
+    /// For how long its certificate must still be good; sooner is a warning, and not down.
+    pub certificate: Option<Duration>,
+}
+
+/// An [`HttpTarget`] on its way to where it is asked. It holds secrets.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    url: String,
+    method: String,
+    headers: BTreeMap<String, String>,
+    expect_status: (u16, u16),
+    expect_body: Option<String>,
+    certificate_secs: Option<u64>,
+}
+
+impl From<HttpTarget> for Written {
+    fn from(target: HttpTarget) -> Self {
+        // A value was made of a string.
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let headers = target.headers.iter();
+        Self {
+            headers: headers.map(|(name, value)| (name.to_string(), text(value))).collect(),
+            url: target.url.into(),
+            method: target.method.to_string(),
+            expect_status: target.expect_status.into_inner(),
+            expect_body: target.expect_body,
+            certificate_secs: target.certificate.map(|good_for| good_for.as_secs()),
+        }
+    }
+}
+
+impl TryFrom<Written> for HttpTarget {
+    type Error = HttpTargetError;
+
+    fn try_from(written: Written) -> Result<Self, HttpTargetError> {
+        let target = Self::get(&written.url)?.with_method(&written.method)?;
+        let headers = written.headers.iter();
+        let target = headers.fold(Ok(target), |target: Result<Self, _>, (name, value)| {
+            target?.with_header(name, value)
+        })?;
+        let (first, last) = written.expect_status;
+        Ok(Self {
+            expect_status: first..=last,
+            expect_body: written.expect_body,
+            certificate: written.certificate_secs.map(Duration::from_secs),
+            ..target
+        })
+    }
 }
 
 /// Why something cannot be asked over HTTP.
@@ -66,6 +124,7 @@ impl HttpTarget {
             headers: HeaderMap::from_iter([(CACHE_CONTROL, HeaderValue::from_static("no-cache"))]),
             expect_status: 200..=299,
             expect_body: None,
+            certificate: None,
         })
     }
 
@@ -100,6 +159,12 @@ impl HttpTarget {
         self.url.path()
     }
 
+    /// Returns the address.
+    #[cfg(test)]
+    pub(super) fn address(&self) -> &str {
+        self.url.as_str()
+    }
+
     fn follows_redirects(&self) -> bool {
         let (first, last) = (*self.expect_status.start(), *self.expect_status.end());
         last < 300 || first > 399
@@ -110,6 +175,7 @@ impl HttpTarget {
 ///
 /// Proxies named in the environment are not used: the question goes the way that
 /// the service's users go.
+#[derive(Clone)]
 pub(super) struct Clients {
     following: Client,
     staying: Client,
@@ -121,6 +187,7 @@ impl Clients {
             Client::builder()
                 .user_agent(concat!("drctl/", env!("CARGO_PKG_VERSION")))
                 .no_proxy()
+                .tls_info(true)
                 // A connection that is kept open would still lead to the old region.
                 .pool_max_idle_per_host(0)
                 .dns_resolver(Arc::new(FreshDns))
@@ -139,10 +206,21 @@ impl Clients {
             .request(target.method.clone(), target.url.clone())
             .headers(target.headers.clone());
         match request.send().await {
-            Ok(response) => judge(target, response).await,
+            Ok(response) => {
+                let ends = served(&response).and_then(certificate::ends);
+                let warn = |good_for| certificate::warning(ends, good_for, Timestamp::now());
+                let warning = target.certificate.and_then(warn);
+                let judged = judge(target, response).await;
+                Seen { certificate_ends: ends, warning, ..judged }
+            }
             Err(error) => of_error(error),
         }
     }
+}
+
+/// The certificate that was served, as its DER.
+fn served(response: &Response) -> Option<&[u8]> {
+    response.extensions().get::<TlsInfo>()?.peer_certificate()
 }
 
 async fn judge(target: &HttpTarget, mut response: Response) -> Seen {
@@ -186,7 +264,9 @@ fn of_error(error: reqwest::Error) -> Seen {
         // Neither DNS nor TCP, and no question was asked yet: the handshake. Below it lies
         // OpenSSL's own error, which lacks the reason for which a certificate was refused.
         _ if error.is_connect() => {
-            Seen::new(Why::Tls, causes().nth(1).map_or(innermost, ToString::to_string))
+            let detail = causes().nth(1).map_or(innermost, ToString::to_string);
+            let why = if detail.contains(EXPIRED) { Why::Expired } else { Why::Tls };
+            Seen::new(why, detail)
         }
         _ => Seen::new(Why::Broken, innermost),
     }

@@ -1,20 +1,28 @@
-//! Is the service back? Asking it, over HTTP, over TCP or through a command.
+//! Is the service there? Asking it, over HTTP, TCP or DNS or through a command, from here or from
+//! elsewhere; and whether a cloud's region answers.
 //!
 //! "Down" is an answer and not an error: every way to be down has its word in
 //! [`Why`]. Each question is asked anew, over a new connection and with a new
 //! answer from DNS, since that is what changes while a service moves.
 
+mod certificate;
 mod command;
+mod dns;
+mod elsewhere;
 mod http;
 mod recovery_point;
+mod region;
 #[cfg(any(test, feature = "test-fakes"))]
 mod scripted;
 mod tcp;
 mod verify;
 
-pub use command::CommandTarget;
+pub use crate::program::Program as CommandTarget;
+pub use dns::{DnsTarget, DnsTargetError};
+pub use elsewhere::{Ask, ElsewhereTarget, Told};
 pub use http::{HttpTarget, HttpTargetError};
 pub use recovery_point::{RecoveryPointError, recovery_point, time_of_data, time_of_file};
+pub use region::{Cloud, RegionTarget, RegionTargetError};
 #[cfg(any(test, feature = "test-fakes"))]
 pub use scripted::ScriptedProber;
 pub use tcp::TcpTarget;
@@ -22,6 +30,8 @@ pub use verify::{Probe, ProbeReport, Verification, until_up};
 
 use crate::model::chain;
 use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::{fmt, io, time::Duration};
 use tokio::{
     sync::OnceCell,
@@ -29,14 +39,21 @@ use tokio::{
 };
 
 /// Whom to ask, and what to expect.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Target {
     /// A request over HTTP or HTTPS.
     Http(HttpTarget),
     /// A connection over TCP that is made and closed.
     Tcp(TcpTarget),
+    /// A name in the DNS.
+    Dns(DnsTarget),
+    /// The interfaces of a cloud in one region.
+    Region(RegionTarget),
     /// A program that exits with 0.
     Command(CommandTarget),
+    /// Any of these, asked by a drctl elsewhere.
+    Elsewhere(ElsewhereTarget),
 }
 
 /// What a probe saw.
@@ -48,21 +65,39 @@ pub struct Answer {
     pub detail: String,
     /// How long the answer took.
     pub took: Duration,
+    /// When the certificate ends that was served, if one was.
+    pub certificate_ends: Option<Timestamp>,
+    /// What somebody should see to, and is no reason to count the service as down.
+    pub warning: Option<String>,
 }
 
 impl Answer {
+    /// Makes an answer that warns of nothing.
+    pub fn new(why: Why, detail: impl Into<String>, took: Duration) -> Self {
+        Self { why, detail: detail.into(), took, certificate_ends: None, warning: None }
+    }
+
     /// Returns true when the service answered as it should.
     pub fn is_up(&self) -> bool {
         self.why == Why::Ok
     }
+
+    /// Returns the detail, and what it warns of.
+    pub fn summary(&self) -> String {
+        match &self.warning {
+            Some(warning) => format!("{}; {warning}", self.detail),
+            None => self.detail.clone(),
+        }
+    }
 }
 
 /// Why a service counts as up, which is [`Why::Ok`], or as down, which is all else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Why {
     /// It answered as it should.
     Ok,
-    /// Nobody listens there.
+    /// Nobody listens there, or a server of the DNS refuses to be asked.
     Refused,
     /// There is no way there.
     Unreachable,
@@ -70,13 +105,17 @@ pub enum Why {
     Timeout,
     /// Its name has no address.
     Resolve,
+    /// A server of the DNS said that it failed.
+    Servfail,
     /// No trusted encrypted connection could be made.
     Tls,
+    /// The certificate that was served is no longer good.
+    Expired,
     /// The connection broke off, or the other side speaks another protocol.
     Broken,
     /// It answered with a status that was not expected.
     Status,
-    /// It answered without the text that was expected.
+    /// It answered without the text, the address or the name that was expected.
     Content,
     /// It sent the question on and on.
     Redirects,
@@ -85,18 +124,44 @@ pub enum Why {
     /// The command was killed by a signal that was not ours.
     Killed,
     /// The command could not be started.
+    #[serde(rename = "not found")]
     NotFound,
+    /// Whoever was to ask elsewhere did not: nothing is known of the service itself.
+    Via,
 }
 
-impl fmt::Display for Why {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+impl Why {
+    /// Every one that there is.
+    pub const ALL: [Self; 16] = [
+        Self::Ok,
+        Self::Refused,
+        Self::Unreachable,
+        Self::Timeout,
+        Self::Resolve,
+        Self::Servfail,
+        Self::Tls,
+        Self::Expired,
+        Self::Broken,
+        Self::Status,
+        Self::Content,
+        Self::Redirects,
+        Self::Exit,
+        Self::Killed,
+        Self::NotFound,
+        Self::Via,
+    ];
+
+    /// Returns the one word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
             Self::Ok => "ok",
             Self::Refused => "refused",
             Self::Unreachable => "unreachable",
             Self::Timeout => "timeout",
             Self::Resolve => "resolve",
+            Self::Servfail => "servfail",
             Self::Tls => "tls",
+            Self::Expired => "expired",
             Self::Broken => "broken",
             Self::Status => "status",
             Self::Content => "content",
@@ -104,7 +169,14 @@ impl fmt::Display for Why {
             Self::Exit => "exit",
             Self::Killed => "killed",
             Self::NotFound => "not found",
-        })
+            Self::Via => "via",
+        }
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
     }
 }
 
@@ -141,18 +213,29 @@ impl RealProber {
 impl Prober for RealProber {
     async fn ask(&self, target: &Target, limit: Duration) -> Answer {
         let began = Instant::now();
-        let asked = timeout(limit, async {
+        let asked = async {
             match target {
                 Target::Http(target) => match self.clients().await {
                     Ok(clients) => clients.ask(target).await,
                     Err(seen) => seen,
                 },
                 Target::Tcp(target) => target.ask().await,
-                Target::Command(target) => target.ask().await,
+                Target::Dns(target) => target.ask(limit).await,
+                Target::Region(target) => match self.clients().await {
+                    Ok(clients) => target.ask(clients, began, limit).await,
+                    Err(seen) => seen,
+                },
+                Target::Command(target) => command::ask(target).await,
+                Target::Elsewhere(target) => target.ask(limit).await,
             }
-        });
-        let seen = asked.await.unwrap_or_else(|_| Seen::timeout(limit));
-        Answer { why: seen.why, detail: seen.detail, took: began.elapsed() }
+        };
+        let seen = match target {
+            // These say themselves whom they waited for in vain.
+            Target::Region(_) | Target::Elsewhere(_) => asked.await,
+            _ => timeout(limit, asked).await.unwrap_or_else(|_| Seen::timeout(limit)),
+        };
+        let Seen { why, detail, certificate_ends, warning } = seen;
+        Answer { why, detail, took: began.elapsed(), certificate_ends, warning }
     }
 }
 
@@ -161,11 +244,14 @@ impl Prober for RealProber {
 struct Seen {
     why: Why,
     detail: String,
+    certificate_ends: Option<Timestamp>,
+    warning: Option<String>,
 }
 
 impl Seen {
     fn new(why: Why, detail: impl AsRef<str>) -> Self {
-        Self { why, detail: one_line(detail.as_ref()) }
+        let detail = one_line(detail.as_ref());
+        Self { why, detail, certificate_ends: None, warning: None }
     }
 
     fn timeout(limit: Duration) -> Self {
@@ -215,6 +301,13 @@ mod tests {
         assert_eq!(why(io::ErrorKind::NetworkUnreachable), Why::Unreachable);
         assert_eq!(why(io::ErrorKind::TimedOut), Why::Timeout);
         assert_eq!(why(io::ErrorKind::ConnectionReset), Why::Broken);
+    }
+
+    #[test]
+    fn a_word_is_written_as_it_is_shown() {
+        for why in Why::ALL {
+            assert_eq!(serde_json::json!(why), serde_json::json!(why.to_string()));
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! How new the data is that can be restored: told by a program, a file or a value.
 
-use super::{CommandTarget, Seen, Why, one_line};
+use super::{CommandTarget, Seen, Why, command, one_line};
 use jiff::{SignedDuration, Timestamp};
 use std::{
     fs, io,
@@ -97,12 +97,12 @@ pub async fn recovery_point(
     command: &CommandTarget,
     limit: Duration,
 ) -> Result<Timestamp, RecoveryPointError> {
-    let failed = |Seen { why, detail }| RecoveryPointError::Failed { why, detail };
-    let ended = timeout(limit, command.run())
+    let failed = |Seen { why, detail, .. }| RecoveryPointError::Failed { why, detail };
+    let ended = timeout(limit, command.run(&[]))
         .await
         .map_err(|_| failed(Seen::timeout(limit)))?
-        .map_err(failed)?;
-    let seen = ended.seen();
+        .map_err(|error| failed(command::not_run(&error)))?;
+    let seen = command::seen(&ended);
     if seen.why != Why::Ok {
         return Err(failed(seen));
     }

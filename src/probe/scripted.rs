@@ -7,8 +7,9 @@ use tokio::time::{Instant, sleep, timeout};
 
 /// Answers from a script. Without any line it answers [`Why::Ok`] at once.
 ///
-/// A target is known by the port of a [`super::TcpTarget`], by the path of an
-/// address, or by the program of a command, so a script names what a test names.
+/// A target is known by the port of a [`super::TcpTarget`], by the path of an address, by the name
+/// that is looked up, by the region, or by the program of a command, so a script names what a test
+/// names. What is asked elsewhere is known as what it is here.
 pub struct ScriptedProber {
     began: Instant,
     script: Vec<Line>,
@@ -45,15 +46,22 @@ impl ScriptedProber {
 impl Prober for ScriptedProber {
     async fn ask(&self, target: &Target, limit: Duration) -> Answer {
         let began = Instant::now();
-        let name = match target {
-            Target::Http(target) => target.path().to_owned(),
-            Target::Tcp(target) => target.port.to_string(),
-            Target::Command(target) => target.argv.first().cloned().unwrap_or_default(),
-        };
+        let name = name(target);
         let now = self.began.elapsed();
         let line = self.script.iter().rev().find(|line| line.target == name && line.from <= now);
         let (why, takes) = line.map_or((Why::Ok, Duration::ZERO), |line| (line.why, line.takes));
         let why = timeout(limit, sleep(takes)).await.map_or(Why::Timeout, |()| why);
-        Answer { why, detail: format!("scripted: {why}"), took: began.elapsed() }
+        Answer::new(why, format!("scripted: {why}"), began.elapsed())
+    }
+}
+
+fn name(target: &Target) -> String {
+    match target {
+        Target::Http(target) => target.path().to_owned(),
+        Target::Tcp(target) => target.port.to_string(),
+        Target::Dns(target) => target.host().to_owned(),
+        Target::Region(target) => target.region().to_owned(),
+        Target::Command(target) => target.argv.first().cloned().unwrap_or_default(),
+        Target::Elsewhere(target) => name(&target.target),
     }
 }

@@ -1,10 +1,11 @@
 //! A connection over TCP that is made and closed.
 
 use super::{Seen, Why};
+use serde::{Deserialize, Serialize};
 use tokio::net::{TcpStream, lookup_host};
 
 /// A host and a port that must take connections.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TcpTarget {
     /// A name or an address.
     pub host: String,
@@ -23,7 +24,7 @@ impl TcpTarget {
             match TcpStream::connect(address).await {
                 Ok(_) => return Seen::new(Why::Ok, format!("connected to {address}")),
                 Err(error) => {
-                    let Seen { why, detail } = Seen::of_io(&error);
+                    let Seen { why, detail, .. } = Seen::of_io(&error);
                     seen = Seen::new(why, format!("{address}: {detail}"));
                 }
             }

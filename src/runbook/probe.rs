@@ -44,6 +44,18 @@ pub enum Role {
     Witness,
 }
 
+impl Role {
+    /// Returns the word for it in a runbook.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Service => "service",
+            Self::Primary => "primary",
+            Self::Fallback => "fallback",
+            Self::Witness => "witness",
+        }
+    }
+}
+
 /// What a probe asks.
 #[derive(Clone, Debug)]
 pub enum Asks {
@@ -83,6 +95,17 @@ pub enum Asks {
 }
 
 impl Asks {
+    /// Returns the word for it in a runbook.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Http { .. } => "http",
+            Self::Tcp(_) => "tcp",
+            Self::Dns { .. } => "dns",
+            Self::Region { .. } => "region",
+            Self::Command(_) => "command",
+        }
+    }
+
     /// Returns every expression in it.
     pub fn exprs(&self) -> Vec<&Expr> {
         match self {

@@ -15,6 +15,8 @@ mod modules;
 mod pitfalls;
 mod plan;
 mod probe;
+mod probe_command;
+mod probe_kinds;
 mod provider_wire;
 mod recovery_point;
 mod rehearse;

@@ -7,6 +7,7 @@ pub(super) mod doctor;
 pub(super) mod failover;
 pub(super) mod forecast;
 pub(super) mod plan;
+pub(super) mod probe;
 pub(super) mod rehearse;
 pub(super) mod report;
 pub(super) mod runs;

@@ -2,6 +2,7 @@
 
 pub(crate) mod events;
 pub(crate) mod redact;
+pub(crate) mod tls;
 
 use std::{
     fmt, fs,
