@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
 /// Which service, from where, and into which region.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Clone, Debug)]
 pub(super) struct Which {
     /// The repository: a URL or a path
     #[arg(long, value_name = "URL|PATH", default_value = ".")]

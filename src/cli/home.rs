@@ -54,6 +54,20 @@ impl Home {
         self.root.join("mirrors")
     }
 
+    /// Returns where what watches remember is.
+    pub(super) fn watches(&self) -> PathBuf {
+        self.root.join("watch")
+    }
+
+    /// Returns where the watch over a service that falls back to a region remembers.
+    pub(super) fn watch(&self, service: &str, region: &str) -> PathBuf {
+        // A name may be anything; a folder's may not.
+        let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
+        let clean =
+            |text: &str| text.chars().map(|c| if plain(c) { c } else { '-' }).collect::<String>();
+        self.watches().join(format!("{}--{}", clean(service), clean(region)))
+    }
+
     /// Returns where the history of runs is.
     pub(super) fn history(&self) -> PathBuf {
         self.root.join(crate::store::FILE_NAME)
@@ -165,6 +179,11 @@ impl RunFolder {
                 error
                     .hint("Set `DRCTL_HOME` to a folder that can be written, with room on its disk")
             })
+    }
+
+    /// Returns true when there is such a folder.
+    pub(super) fn exists(&self) -> bool {
+        self.root.is_dir()
     }
 
     /// Returns the run's name.

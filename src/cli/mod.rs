@@ -28,6 +28,7 @@ mod shown;
 mod stop;
 mod twice;
 mod ui;
+mod watch;
 mod way;
 mod whereabouts;
 
@@ -87,6 +88,8 @@ enum Command {
     Availability(cmd::availability::Availability),
     State(cmd::state::State),
     Sim(cmd::sim::Sim),
+    Watch(cmd::watch::WatchCommand),
+    Approve(cmd::approve::Approve),
     Doctor(cmd::doctor::Doctor),
     Completions(cmd::completions::Completions),
 }
@@ -118,6 +121,8 @@ pub fn main() -> Exit {
         Command::Compare(command) => command.run(&ui),
         Command::Trend(command) => command.run(&ui),
         Command::Availability(command) => command.run(&ui),
+        Command::Watch(command) => command.run(&ui),
+        Command::Approve(command) => command.run(&ui),
         Command::Doctor(command) => command.run(&ui),
         Command::Completions(command) => command.run(&ui, &mut Cli::command()),
     };

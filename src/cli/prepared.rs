@@ -165,7 +165,7 @@ fn words(progress: &Progress) -> String {
 }
 
 /// Reads what is checked out, and decides.
-async fn decide(
+pub(super) async fn decide(
     which: &Which,
     checkout: Checkout,
     detected: Detected,

@@ -135,6 +135,7 @@ pub struct Judge {
     /// What was said last of the primary and of the fallback: whether it is down.
     said: (bool, bool),
     phase: Phase,
+    version: u64,
 }
 
 /// A pause after which what was not settled says nothing any more: at least so many milliseconds.
@@ -155,6 +156,7 @@ impl Judge {
             said: (false, false),
             questions,
             phase: Phase::Calm,
+            version: 0,
         }
     }
 
@@ -197,6 +199,12 @@ impl Judge {
             probes: names.zip(self.standings.iter().cloned()).collect(),
             phase: self.phase.clone(),
         }
+    }
+
+    /// Returns a number that grows with everything that must not be forgotten: when a row of failures
+    /// began, what a probe stands at, what is an outage.
+    pub fn version(&self) -> u64 {
+        self.version
     }
 
     /// Returns the questions, in their order.
@@ -258,6 +266,7 @@ impl Judge {
         let standing = &mut self.standings[probe];
         let settled = standing.take(question, seen, &self.rules.flap);
         let more_of_the_same = standing.row > 1 && !settled;
+        self.version += u64::from(!more_of_the_same);
         if settled {
             changes.push(Change::Probe {
                 name: question.name.clone(),
@@ -311,6 +320,7 @@ impl Judge {
             changes.extend((fallback != said_fallback).then_some(Change::FallbackDown(fallback)));
         }
         self.judge(now, wall, &mut changes);
+        self.version += u64::from(!changes.is_empty());
         changes
     }
 

@@ -95,6 +95,9 @@ pub struct Asked {
     pub last_asked: Option<Moment>,
     /// How many answers in a row were like the last.
     pub row: u32,
+    /// How many answers there were since the start.
+    #[serde(skip)]
+    pub answers: u64,
     /// Whether it was ever up: one that never was may be asked wrongly.
     pub was_up: bool,
     pub(super) damping: Damping,
@@ -109,6 +112,7 @@ impl Default for Asked {
             last: None,
             last_asked: None,
             row: 0,
+            answers: 0,
             was_up: false,
             damping: Damping::default(),
         }
@@ -118,6 +122,7 @@ impl Default for Asked {
 impl Asked {
     /// Takes an answer in; returns true when that changes what it stands at.
     pub(super) fn take(&mut self, question: &Question, seen: &Seen, flap: &Flap) -> bool {
+        self.answers += 1;
         let went_on = if seen.is_up() { self.passing_since } else { self.failing_since }.is_some();
         self.row = if went_on { self.row.saturating_add(1) } else { 1 };
         match seen.is_up() {
@@ -169,6 +174,7 @@ impl Asked {
             damping: self.damping,
             last: self.last.take(),
             was_up: self.was_up,
+            answers: self.answers,
             ..Self::default()
         };
     }

@@ -42,7 +42,8 @@ pub enum Control {
 
 /// Looks on while it is asked.
 pub trait Look {
-    /// Is called after answers came in, and at least once a second, with all that changed.
+    /// Is called after answers came in that changed something, and at least once a second, with all
+    /// that changed.
     fn look(&mut self, judge: &Judge, changes: &[Change]) -> Control;
 }
 
@@ -66,6 +67,7 @@ pub async fn watch(
 ) {
     let mut round = Round::new(prober, watched);
     let mut tick = Instant::now() + TICK;
+    let mut version = judge.version();
     loop {
         let due = round.next_due().map_or(tick, |due| due.min(tick));
         let mut changes = Vec::new();
@@ -89,9 +91,10 @@ pub async fn watch(
         if Instant::now() >= tick {
             tick = Instant::now() + TICK;
             changes.extend(judge.look(clock.steady(), clock.wall()));
-        } else if changes.is_empty() {
+        } else if judge.version() == version {
             continue;
         }
+        version = judge.version();
         if look.look(judge, &changes) == Control::Stop {
             return;
         }
@@ -99,8 +102,8 @@ pub async fn watch(
 }
 
 fn seen(asked: Moment, answered: Moment, answer: Answer) -> Seen {
-    let Answer { why, detail, .. } = answer;
-    Seen { asked, answered, why, detail, warning: None }
+    let Answer { why, detail, warning, .. } = answer;
+    Seen { asked, answered, why, detail, warning }
 }
 
 type Asking = (usize, Moment, Answer);

@@ -52,7 +52,7 @@ const FENCED: &[(&str, &[&str])] = &[
     ("x509_cert", &["probe"]),
     ("rmp", &["provider"]),
     ("rusqlite", &["store"]),
-    ("askama", &["report"]),
+    ("askama", &["cli", "report"]),
 ];
 
 /// Modules that never wait, and so never see an async runtime.

@@ -27,3 +27,4 @@ mod state;
 mod support;
 mod terraform;
 mod validate;
+mod watch;

@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub(super) mod approve;
 pub(super) mod availability;
 pub(super) mod compare;
 pub(super) mod completions;
@@ -16,3 +17,4 @@ pub(super) mod state;
 pub(super) mod trend;
 pub(super) mod validate;
 pub(super) mod verify_evidence;
+pub(super) mod watch;

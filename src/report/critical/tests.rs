@@ -337,3 +337,24 @@ fn without_a_graph_the_last_end_is_taken_and_said() {
     assert_eq!(critical.len(), 1, "nothing ended before the NAT gateway began");
     assert!(waits_of(&timeline).0.iter().all(Option::is_none));
 }
+
+#[test]
+fn what_a_watch_waited_for_after_it_saw_the_outage_is_decision() {
+    let mut timeline = three_stacks();
+    if let Some(run) = &mut timeline.run {
+        run.outage.detected_before_ms = Some(45_000);
+    }
+    let (path, _) = path_of(&timeline).unwrap();
+    let first: Vec<String> =
+        shown(&path).lines().take(3).map(|line| line.trim().to_owned()).collect();
+    assert_eq!(
+        first,
+        [
+            "0  15000 -        Detection",
+            "15000  45000 -        Decision",
+            "60000   1000 -        Checkout"
+        ]
+    );
+    let milestones = timeline.milestones();
+    assert_eq!(milestones.get(crate::report::milestones::Milestone::Detected), Some(15_000));
+}

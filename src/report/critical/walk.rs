@@ -83,6 +83,11 @@ impl<'a> Walk<'a> {
                 self.back_to(since, None, what);
             }
         }
+        // What watched knew of it before the run began, and waited for a go.
+        let detected = timeline.run.as_ref().map(|run| run.outage.detected_after_ms());
+        if let Some(detected) = detected.filter(|detected| *detected < self.before_ms) {
+            self.segment(detected, None, What::Decision);
+        }
         self.segment(0, None, What::Detection);
     }
 

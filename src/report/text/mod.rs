@@ -71,7 +71,7 @@ impl Report {
     }
 
     /// Returns the run in one sentence without a full stop.
-    pub(super) fn headline(&self) -> String {
+    pub fn headline(&self) -> String {
         let service = self.service();
         let region = self.run.as_ref().map_or("the fallback", |run| &run.region);
         let out_for = Pretty::ms(self.out_for_ms);
