@@ -14,6 +14,7 @@ pub mod forecast;
 pub mod format;
 pub mod lint;
 pub mod model;
+pub mod notify;
 pub mod observe;
 pub mod probe;
 pub mod program;

@@ -135,11 +135,7 @@ async fn a_region_is_up_unless_more_than_half_of_it_does_not_answer() {
     let up = services(&[("ec2", "302 Found"), ("sts", "404 Not Found"), ("dynamodb", "500 Oh")]);
     let mixed = services(&[("ec2", "503 Service Unavailable"), ("sts", "200 OK")]);
     let down = services(&[("ec2", "503 Slow Down"), ("sts", "503 Slow Down")]);
-    let lines = [
-        ask_aws(up.await).await,
-        ask_aws(mixed.await).await,
-        ask_aws(down.await).await,
-    ];
+    let lines = [ask_aws(up.await).await, ask_aws(mixed.await).await, ask_aws(down.await).await];
     insta::assert_snapshot!(lines.join("\n"), @r"
     ok: 2 of 3 answered
     timeout: dynamodb: no answer within 400ms; ec2: 503 Service Unavailable, not 100-499
