@@ -44,6 +44,11 @@ fn listen(said: impl Fn(&str, u32) + Send + Sync + 'static) -> io::Result<Stop> 
     Ok(stop)
 }
 
+/// Listens for signals, where nothing is to be said of them.
+pub(super) fn listen_only() -> Result<Stop, CliError> {
+    listen(|_, _| {}).context("failed to listen for signals").or_exit(Exit::Failed)
+}
+
 /// Listens for signals, and says what they do.
 pub(super) fn listen_and_say(ui: Ui) -> Result<Stop, CliError> {
     listen(move |name, before| {
