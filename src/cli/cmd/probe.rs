@@ -11,7 +11,7 @@ use crate::{
         whereabouts::Whereabouts,
     },
     engine::{Programs, program_env, question},
-    model::{nearest, text::plain, time::Pretty},
+    model::{nearest, text::plain},
     probe::{Answer, Ask, Probe as Question, Prober, RealProber, Target, Told},
     runbook::{self, Known, Probe, Runbook},
 };
@@ -285,7 +285,7 @@ fn as_text(probes: &[&Probe], asked: &[Asked], color: bool) -> String {
         let (word, code, took, detail) = match asked {
             Ok(answer) => {
                 let code = if answer.is_up() { "32" } else { "1;31" };
-                let took = Pretty(answer.took).to_string();
+                let took = format!("{:.3}s", answer.took.as_secs_f64());
                 (answer.why.word(), code, took, answer.detail.as_str())
             }
             Err(why) => ("not asked", "33", String::new(), why.as_str()),
