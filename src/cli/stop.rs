@@ -44,8 +44,8 @@ fn listen(said: impl Fn(&str, u32) + Send + Sync + 'static) -> io::Result<Stop> 
     Ok(stop)
 }
 
-/// Listens for signals that end what can be ended at any time.
-pub(super) fn listen_quietly() -> Result<Stop, CliError> {
+/// Listens for signals, where nothing is to be said of them.
+pub(super) fn listen_only() -> Result<Stop, CliError> {
     listen(|_, _| {}).context("failed to listen for signals").or_exit(Exit::Failed)
 }
 

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     model::window::Window,
+    probe::Why,
     runbook::{Flap, Role, Watch},
 };
 use jiff::Timestamp;
@@ -264,6 +265,12 @@ impl Judge {
         let mut changes = Vec::new();
         let question = &self.questions[probe];
         let standing = &mut self.standings[probe];
+        if seen.why == Why::Via {
+            // Who was to ask elsewhere did not, which says nothing of whom they were to ask.
+            standing.was_not_asked(seen);
+            let warning = format!("it could not be asked: {}", seen.detail);
+            return self.warn(probe, Some(warning)).into_iter().collect();
+        }
         let settled = standing.take(question, seen, &self.rules.flap);
         let more_of_the_same = standing.row > 1 && !settled;
         self.version += u64::from(!more_of_the_same);
@@ -275,16 +282,24 @@ impl Judge {
                 detail: seen.detail.clone(),
             });
         }
-        if seen.is_up() && self.warnings[probe] != seen.warning {
-            self.warnings[probe].clone_from(&seen.warning);
-            let name = question.name.clone();
-            changes.extend(seen.warning.clone().map(|warning| Change::Warned { name, warning }));
+        if seen.is_up() {
+            changes.extend(self.warn(probe, seen.warning.clone()));
         }
         // One more answer like the last changes nothing while all is calm.
         if !(more_of_the_same && self.phase == Phase::Calm) {
             changes.extend(self.look(seen.answered, wall));
         }
         changes
+    }
+
+    /// Notes what is to be warned of, and says it once.
+    fn warn(&mut self, probe: usize, warning: Option<String>) -> Option<Change> {
+        if self.warnings[probe] == warning {
+            return None;
+        }
+        self.warnings[probe].clone_from(&warning);
+        let name = self.questions[probe].name.clone();
+        warning.map(|warning| Change::Warned { name, warning })
     }
 
     /// Lets time pass.
@@ -424,7 +439,6 @@ impl Judge {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::probe::Why;
     use jiff::SignedDuration;
 
     /// Seconds after some boot, with a wall clock that is ahead by some.
@@ -566,6 +580,16 @@ mod tests {
         let changes = answers(&mut judge, 60..62, Why::Refused);
         // The last answer inside the window was at 59.010.
         assert_eq!(began(&changes), Some(59_010));
+    }
+
+    #[test]
+    fn who_was_not_asked_is_neither_up_nor_down() {
+        let mut judge = Judge::new(Rules::default(), questions());
+        answers(&mut judge, [0, 5], Why::Ok);
+        let changes = answers(&mut judge, 10..30, Why::Via);
+        assert!(changes.iter().all(|change| matches!(change, Change::Warned { .. })));
+        assert_eq!(changes.len(), 2, "each is said once");
+        assert!(judge.standings().iter().all(|standing| standing.settled == Settled::Up));
     }
 
     #[test]

@@ -154,6 +154,12 @@ impl Asked {
         true
     }
 
+    /// Notes that nobody asked.
+    pub(super) fn was_not_asked(&mut self, seen: &Seen) {
+        self.answers += 1;
+        self.last = Some((seen.why.to_string(), seen.detail.clone()));
+    }
+
     /// Returns true while its answers speak against what it stands at: then it is asked sooner.
     pub fn is_in_doubt(&self) -> bool {
         match self.settled {

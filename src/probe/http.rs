@@ -75,10 +75,10 @@ impl TryFrom<Written> for HttpTarget {
 
     fn try_from(written: Written) -> Result<Self, HttpTargetError> {
         let target = Self::get(&written.url)?.with_method(&written.method)?;
-        let headers = written.headers.iter();
-        let target = headers.fold(Ok(target), |target: Result<Self, _>, (name, value)| {
-            target?.with_header(name, value)
-        })?;
+        let target = written
+            .headers
+            .iter()
+            .try_fold(target, |target, (name, value)| target.with_header(name, value))?;
         let (first, last) = written.expect_status;
         Ok(Self {
             expect_status: first..=last,

@@ -70,6 +70,7 @@ fn help_shows_an_example_of_every_command() {
     for command in [
         "failover",
         "forecast",
+        "probe",
         "report",
         "runs",
         "compare",

@@ -12,6 +12,7 @@ mod forecast;
 mod history;
 mod layers;
 mod modules;
+mod notify;
 mod pitfalls;
 mod plan;
 mod probe;

@@ -1,12 +1,18 @@
 //! `drctl probe`.
 
 use crate::support::{Env, Output, tls::Authority};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use serde_json::{Value, json};
 use std::{
+    fs,
     io::{Read, Write},
     net::TcpListener,
     process::Stdio,
     thread,
+    time::Duration,
 };
 
 /// Serves the same answer on loopback for as long as the tests run, and returns the port.
@@ -211,6 +217,7 @@ fn a_probe_is_asked_elsewhere_by_the_same_drctl() {
         probe "tcp" "cut" {{
           address = "127.0.0.1:1"
           via     = ["sh", "-c", "echo 'no route to bastion' >&2; exit 255"]
+          timeout = "20s"
         }}
         "#
     ));
@@ -294,7 +301,7 @@ async fn a_certificate_that_ends_soon_warns_and_one_that_ended_is_down() {
     );
     let all = [probe("good", good), probe("soon", soon), probe("over", over)];
     let env = env(&(all.concat() + &probe("stranger", stranger) + &http));
-    std::fs::write(env.root().join("ca.pem"), authority.pem()).unwrap();
+    fs::write(env.root().join("ca.pem"), authority.pem()).unwrap();
     let mut command = env.command(&["probe", "--json"]);
     command.env("SSL_CERT_FILE", env.root().join("ca.pem"));
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
@@ -316,4 +323,24 @@ async fn a_certificate_that_ends_soon_warns_and_one_that_ended_is_down() {
         told["probes"][1]["certificate_ends"].as_str().unwrap().parse().unwrap();
     let left = ends.duration_since(jiff::Timestamp::now()).as_hours();
     assert!((118..=120).contains(&left), "{left} hours");
+}
+
+#[test]
+fn whoever_stops_it_stops_the_programs_of_probes_too() {
+    let env = env(
+        "probe \"command\" \"long\" {\n  run = [\"sh\", \"-c\", \"echo $$ > pid; mv pid child; sleep 100\"]\n  timeout = \"100s\"\n}\n",
+    );
+    let mut probe = env.spawn(&["probe"]);
+    let child = env.repo().join("child");
+    while !child.exists() {
+        thread::sleep(Duration::from_millis(10));
+    }
+    let pid = Pid::from_raw(i32::try_from(probe.id()).unwrap());
+    kill(pid, Signal::SIGTERM).unwrap();
+    assert_eq!(probe.wait().unwrap().code(), Some(5));
+    let pid: u32 = fs::read_to_string(child).unwrap().trim().parse().unwrap();
+    let stat = || fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    while !stat().is_empty() && !stat().contains(") Z ") {
+        thread::sleep(Duration::from_millis(10));
+    }
 }

@@ -6,12 +6,13 @@ use crate::{
         exit::Exit,
         prepared::read_runbook,
         runtime::block_on,
+        stop,
         ui::Ui,
         whereabouts::Whereabouts,
     },
     engine::{Programs, program_env, question},
-    model::{nearest, text::plain, time::Pretty},
-    probe::{Answer, Ask, Prober, RealProber, Told},
+    model::{nearest, text::plain},
+    probe::{Answer, Ask, Probe as Question, Prober, RealProber, Target, Told},
     runbook::{self, Known, Probe, Runbook},
 };
 use anyhow::{Context, anyhow};
@@ -22,7 +23,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
-use tokio::{signal::ctrl_c, task::JoinSet};
+use tokio::task::JoinSet;
 
 /// Ask every probe of the runbook once, and print what each saw
 ///
@@ -155,7 +156,10 @@ fn ask_one(ui: &Ui) -> Result<Exit, CliError> {
         .or_exit(Exit::Usage)
         .map_err(|error| error.hint("Use the same version of drctl here and there"))?;
     block_on(async {
-        let answer = RealProber::default().ask(&target, limit).await;
+        let stop = stop::listen_only()?;
+        let prober = RealProber::default();
+        let asked = stop.token().run_until_cancelled(prober.ask(&target, limit)).await;
+        let Some(answer) = asked else { return Ok(Exit::Interrupted) };
         ui.answer(&format!("{}\n", json!(Told::from(answer))));
         Ok(Exit::Met)
     })
@@ -167,21 +171,29 @@ async fn ask_all(
     known: &Known,
     root: &Path,
 ) -> Result<Option<Vec<Asked>>, CliError> {
+    let stop = stop::listen_only()?;
     let env = program_env(known);
     let programs = Programs { dir: root, env: &env };
     let prober = Arc::new(RealProber::default());
+    let questions: Vec<_> = probes.iter().map(|probe| askable(probe, known, programs)).collect();
+    let over_http =
+        |question: &Question| matches!(question.target, Target::Http(_) | Target::Region(_));
+    if questions.iter().flatten().any(over_http) {
+        // What it takes to read the trusted certificates is no part of any answer.
+        prober.warm().await;
+    }
     let mut asked: Vec<Asked> = Vec::new();
     let mut asking = JoinSet::new();
-    for (index, probe) in probes.iter().enumerate() {
-        asked.push(Err("it gave no answer".to_owned()));
-        match askable(probe, known, programs) {
+    for (index, question) in questions.into_iter().enumerate() {
+        match question {
             Ok(question) => {
+                asked.push(Err("it gave no answer".to_owned()));
                 let prober = Arc::clone(&prober);
                 asking.spawn(async move {
                     (index, prober.ask(&question.target, question.timeout).await)
                 });
             }
-            Err(why) => asked[index] = Err(why),
+            Err(why) => asked.push(Err(why)),
         }
     }
     loop {
@@ -191,7 +203,7 @@ async fn ask_all(
                 Some(Err(_)) => {}
                 None => return Ok(Some(asked)),
             },
-            _ = ctrl_c() => {
+            () = stop.token().cancelled() => {
                 // The programs of probes have groups of their own, and end with what asks them.
                 asking.shutdown().await;
                 return Ok(None);
@@ -201,11 +213,7 @@ async fn ask_all(
 }
 
 /// Makes a question of a probe; the error is why nobody can ask it now.
-fn askable(
-    probe: &Probe,
-    known: &Known,
-    programs: Programs<'_>,
-) -> Result<crate::probe::Probe, String> {
+fn askable(probe: &Probe, known: &Known, programs: Programs<'_>) -> Result<Question, String> {
     let exprs = probe.asks.exprs().into_iter().chain(&probe.via);
     for path in exprs.flat_map(|expr| expr.paths()) {
         match &path[..] {
@@ -277,7 +285,7 @@ fn as_text(probes: &[&Probe], asked: &[Asked], color: bool) -> String {
         let (word, code, took, detail) = match asked {
             Ok(answer) => {
                 let code = if answer.is_up() { "32" } else { "1;31" };
-                let took = Pretty(answer.took).to_string();
+                let took = format!("{:.3}s", answer.took.as_secs_f64());
                 (answer.why.word(), code, took, answer.detail.as_str())
             }
             Err(why) => ("not asked", "33", String::new(), why.as_str()),

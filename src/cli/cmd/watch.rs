@@ -107,7 +107,7 @@ impl WatchCommand {
 
     async fn watch(self, ui: &Ui) -> Result<Exit, CliError> {
         let home = Home::find()?;
-        let stop = stop::listen_quietly()?;
+        let stop = stop::listen_only()?;
         let wanted = Wanted {
             which: Which {
                 repo: self.repo,
