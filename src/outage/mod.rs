@@ -7,6 +7,7 @@ mod damping;
 mod judge;
 mod moment;
 mod picture;
+mod play;
 mod standing;
 mod watch;
 
@@ -16,5 +17,6 @@ mod thousand_days;
 pub use judge::{Change, Judge, Kept, Ongoing, Rules};
 pub use moment::{Clock, Moment, Stamp, SystemClock};
 pub use picture::{Picture, Scope};
+pub use play::{Met, Stage, play};
 pub use standing::{Asked, Question, Seen, Settled};
 pub use watch::{Control, Look, Watched, watch};

@@ -1,10 +1,7 @@
 //! A thousand days of outages, half outages, flapping, lost requests and cut lines: what is called an
 //! outage, and what is not.
 
-use super::{
-    Change, Judge, Moment, Rules, Scope,
-    standing::{Question, Seen},
-};
+use super::{Change, Control, Judge, Met, Moment, Rules, Scope, Stage, standing::Question};
 use crate::{probe::Why, runbook::Role};
 use jiff::Timestamp;
 use std::{collections::BTreeMap, fmt::Write as _};
@@ -136,7 +133,7 @@ struct Tally {
 }
 
 /// Plays 1,000 days with an event every 12 h or so, and counts.
-fn play(rules: &Rules, questions: Vec<Question>, seed: u64) -> BTreeMap<Event, Tally> {
+fn days(rules: &Rules, questions: Vec<Question>, seed: u64) -> BTreeMap<Event, Tally> {
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut judge = Judge::new(rules.clone(), questions);
     let mut tallies: BTreeMap<Event, Tally> = BTreeMap::new();
@@ -154,54 +151,18 @@ fn play(rules: &Rules, questions: Vec<Question>, seed: u64) -> BTreeMap<Event, T
 
 /// What passes from one event to the next with all probes up changes nothing, and is left out.
 fn go_through(episode: &Episode, judge: &mut Judge, rng: &mut fastrand::Rng, tally: &mut Tally) {
-    let mut due: Vec<Moment> = judge
+    let due: Vec<Moment> = judge
         .questions()
         .iter()
         .map(|question| episode.from - MINUTE + rng.i64(0..question.interval_ms))
         .collect();
-    let end = episode.until + 5 * MINUTE;
-    let (mut seen_at, mut escalated, mut acted) = (None, false, false);
     tally.episodes += 1;
-    loop {
-        let Some((probe, asked)) = due.iter().copied().enumerate().min_by_key(|(_, at)| *at) else {
-            return;
-        };
-        if asked > end {
-            break;
-        }
-        let (role, timeout) = (judge.questions()[probe].role, judge.questions()[probe].timeout_ms);
-        let fails = episode.fails(probe, role, asked, rng);
-        let took = if fails && rng.bool() { timeout } else { rng.i64(5..200) };
-        let why = if fails { Why::Timeout } else { Why::Ok };
-        let answered = asked + took;
-        let seen = Seen { asked, answered, why, detail: String::new(), warning: None };
-        for change in judge.take(probe, &seen, wall(answered)) {
-            match change {
-                Change::Began(outage) => {
-                    tally.alarms += 1;
-                    escalated |= outage.scope == Scope::Region;
-                    match episode.outage_from() {
-                        Some(began) if (began..episode.until).contains(&answered) => {
-                            seen_at.get_or_insert(answered - began);
-                        }
-                        _ => tally.false_alarms += 1,
-                    }
-                    acted = false;
-                }
-                Change::Escalated(_) => escalated = true,
-                _ => {}
-            }
-        }
-        let lasting = judge.outage().is_some_and(|o| answered - o.detected >= CONFIRM);
-        if lasting && !acted {
-            acted = true;
-            tally.acts += 1;
-            tally.false_acts += u32::from(episode.outage_from().is_none());
-        }
-        due[probe] = (asked + judge.pace_ms(probe)).max(answered);
-    }
+    let mut audience =
+        Audience { episode, rng, tally, seen_after: None, escalated: false, acted: false };
+    super::play(judge, due, episode.until + 5 * MINUTE, &mut audience);
+    let Audience { seen_after, escalated, .. } = audience;
     if episode.outage_from().is_some() {
-        match seen_at {
+        match seen_after {
             Some(after) => tally.detection.push(after),
             None => tally.missed += 1,
         }
@@ -209,8 +170,54 @@ fn go_through(episode: &Episode, judge: &mut Judge, rng: &mut fastrand::Rng, tal
     }
 }
 
-fn wall(at: Moment) -> Timestamp {
-    Timestamp::from_millisecond(1_767_225_600_000 + at).unwrap()
+/// Who looks on while an episode is played, and counts.
+struct Audience<'a> {
+    episode: &'a Episode,
+    rng: &'a mut fastrand::Rng,
+    tally: &'a mut Tally,
+    seen_after: Option<Moment>,
+    escalated: bool,
+    acted: bool,
+}
+
+impl Stage for Audience<'_> {
+    fn ask(&mut self, judge: &Judge, probe: usize, asked: Moment) -> Met {
+        let fails = self.episode.fails(probe, judge.questions()[probe].role, asked, self.rng);
+        // Half of the failures are not answered at all.
+        let took_ms = if fails && self.rng.bool() { DAY } else { self.rng.i64(5..200) };
+        Met { why: if fails { Why::Refused } else { Why::Ok }, took_ms }
+    }
+
+    fn hear(&mut self, judge: &Judge, answered: Moment, changes: Vec<Change>) -> Control {
+        for change in changes {
+            match change {
+                Change::Began(outage) => {
+                    self.tally.alarms += 1;
+                    self.escalated |= outage.scope == Scope::Region;
+                    self.acted = false;
+                    match self.episode.outage_from() {
+                        Some(began) if (began..self.episode.until).contains(&answered) => {
+                            self.seen_after.get_or_insert(answered - began);
+                        }
+                        _ => self.tally.false_alarms += 1,
+                    }
+                }
+                Change::Escalated(_) => self.escalated = true,
+                _ => {}
+            }
+        }
+        let lasting = judge.outage().is_some_and(|o| answered - o.detected >= CONFIRM);
+        if lasting && !self.acted {
+            self.acted = true;
+            self.tally.acts += 1;
+            self.tally.false_acts += u32::from(self.episode.outage_from().is_none());
+        }
+        Control::Continue
+    }
+
+    fn wall(&self, at: Moment) -> Timestamp {
+        Timestamp::from_millisecond(1_767_225_600_000 + at).unwrap()
+    }
 }
 
 fn table(tallies: &BTreeMap<Event, Tally>) -> String {
@@ -253,7 +260,7 @@ fn table(tallies: &BTreeMap<Event, Tally>) -> String {
 
 #[test]
 fn a_thousand_days() {
-    let tallies = play(&Rules::default(), questions(3), 1);
+    let tallies = days(&Rules::default(), questions(3), 1);
     insta::assert_snapshot!(table(&tallies), @r"
     event              episodes  alarms  false  acts  false  missed  wrong scope  detected, median/max
     ServiceDown              84      84      0    84      0       0            0          7.6s / 10.7s
@@ -272,7 +279,7 @@ fn a_thousand_days() {
 #[test]
 fn a_thousand_days_without_a_quorum_and_with_the_first_bad_answer() {
     let alone = Rules { quorum: Some(1), ..Rules::default() };
-    let tallies = play(&alone, questions(1), 1);
+    let tallies = days(&alone, questions(1), 1);
     insta::assert_snapshot!(table(&tallies), @r"
     event              episodes  alarms  false  acts  false  missed  wrong scope  detected, median/max
     ServiceDown              80     105     25    80      0       0            0           4.8s / 8.2s
