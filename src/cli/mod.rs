@@ -6,6 +6,7 @@ mod after_go;
 mod asked;
 mod cmd;
 mod confirm;
+mod drill;
 mod earlier;
 mod error;
 mod evidence;
@@ -25,6 +26,7 @@ mod rehearsal;
 mod repository_tests;
 mod runtime;
 mod shown;
+mod simulating;
 mod stop;
 mod twice;
 mod ui;
@@ -77,6 +79,7 @@ enum Command {
     Validate(Box<cmd::validate::Validate>),
     Forecast(Box<cmd::forecast::ForecastCommand>),
     Rehearse(Box<cmd::rehearse::Rehearse>),
+    Drill(Box<cmd::drill::Drill>),
     Report(cmd::report::Report),
     VerifyEvidence(cmd::verify_evidence::VerifyEvidence),
     Runs(cmd::runs::Runs),
@@ -107,6 +110,7 @@ pub fn main() -> Exit {
         Command::Validate(command) => command.run(&ui),
         Command::Forecast(command) => command.run(&ui),
         Command::Rehearse(command) => command.run(&ui),
+        Command::Drill(command) => command.run(&ui),
         Command::Report(command) => command.run(&ui),
         Command::State(command) => command.run(&ui),
         Command::Sim(command) => command.run(&ui),

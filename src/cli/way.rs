@@ -1,8 +1,12 @@
 //! How a recovery is meant: for real, or against the simulated cloud.
 
+use super::{
+    drill::{self, Terms},
+    prepared::Keeping,
+};
 use crate::{
     catalogue::Catalogue,
-    model::run::RunKind,
+    model::run::{RunId, RunKind},
     provider::simulate::World,
     sim::{OutageMode, Scenario},
 };
@@ -22,6 +26,8 @@ pub(super) enum Way {
     },
     /// Against the simulated cloud.
     Rehearsal(Box<Simulated>),
+    /// For real, or against the simulated cloud, and removed again in any case.
+    Drill(Box<Terms>),
 }
 
 /// What a rehearsal is like.
@@ -75,6 +81,33 @@ impl Way {
         match self {
             Self::Failover { .. } => RunKind::Failover,
             Self::Rehearsal(_) => RunKind::Rehearsal,
+            Self::Drill(_) => RunKind::Drill,
+        }
+    }
+
+    /// Returns what the simulated cloud is like, where nothing real is made.
+    pub(super) fn simulated(&self) -> Option<&Simulated> {
+        match self {
+            Self::Failover { .. } => None,
+            Self::Rehearsal(simulated) => Some(simulated),
+            Self::Drill(terms) => terms.simulated.as_ref(),
+        }
+    }
+
+    /// Returns the terms of a drill.
+    pub(super) fn drill(&self) -> Option<&Terms> {
+        match self {
+            Self::Failover { .. } | Self::Rehearsal(_) => None,
+            Self::Drill(terms) => Some(terms),
+        }
+    }
+
+    /// Returns how what the run `run` makes is kept apart from what others make.
+    pub(super) fn keeping<'r>(&self, run: &'r RunId) -> Keeping<'r> {
+        match self {
+            Self::Failover { .. } => Keeping::default(),
+            Self::Rehearsal(_) => Keeping { own_state: true, salt: None },
+            Self::Drill(_) => drill::keeping(run),
         }
     }
 }
