@@ -2,7 +2,7 @@
 
 use crate::{
     cli::home::RunFolder,
-    model::{event::EventKind, resource::ResourceAction},
+    model::{event::EventKind, resource::ResourceAction, step::StepId},
     observe::journal::JournalReader,
     state::StateStore,
     terraform::{UiMessage, managed, replay},
@@ -35,7 +35,7 @@ pub(super) fn in_no_state(folder: &RunFolder, store: &StateStore) -> Vec<String>
     for (stack, addresses) in by_the_logs(folder) {
         begun.entry(stack).or_default().extend(addresses);
     }
-    let known = ever_in_states(store);
+    let known = held_since(store, &BTreeMap::new());
     let none = BTreeSet::new();
     let unknown = begun.iter().flat_map(|(stack, addresses)| {
         let known = known.get(stack).unwrap_or(&none);
@@ -44,14 +44,24 @@ pub(super) fn in_no_state(folder: &RunFolder, store: &StateStore) -> Vec<String>
     unknown.collect()
 }
 
-/// Every address that any kept version of a state holds.
-fn ever_in_states(store: &StateStore) -> Addresses {
+/// Returns the number of the newest version of each state.
+pub(super) fn newest(store: &StateStore) -> BTreeMap<String, u64> {
+    let stacks = store.stacks().unwrap_or_default().into_iter();
+    let last = |stack: &StepId| store.versions(stack).ok()?.last().map(|version| version.number);
+    stacks.filter_map(|stack| Some((stack.to_string(), last(&stack)?))).collect()
+}
+
+/// Returns what the states have held since, and then: `from` is the first version of each that
+/// counts, and all count of one that is not there.
+pub(super) fn held_since(store: &StateStore, from: &BTreeMap<String, u64>) -> Addresses {
     let mut all = Addresses::new();
     for stack in store.stacks().unwrap_or_default() {
-        let known = all.entry(stack.to_string()).or_default();
-        for version in store.versions(&stack).unwrap_or_default() {
+        let first = from.get(stack.as_str()).copied().unwrap_or(0);
+        let held = all.entry(stack.to_string()).or_default();
+        let versions = store.versions(&stack).unwrap_or_default();
+        for version in versions.iter().filter(|version| version.number >= first) {
             let state = fs::read(&version.path).unwrap_or_default();
-            known.extend(managed(&state).unwrap_or_default());
+            held.extend(managed(&state).unwrap_or_default());
         }
     }
     all

@@ -4,7 +4,7 @@ use super::{
     Lock,
     adapt::{keeping, unprotect},
     admit::taken,
-    left::{in_no_state, in_states},
+    left::{Addresses, held_since, in_no_state, in_states, newest},
     lock::Holder,
     orphans,
     record::Record,
@@ -91,7 +91,7 @@ pub(crate) async fn sweep(
         }
     }
     if swept == 0 {
-        ui.answer("Nothing is left of any drill\n");
+        ui.answer("Nothing is left of any drill that is over\n");
     }
     Ok(worst)
 }
@@ -252,7 +252,7 @@ impl Sweep<'_> {
             simulated_env: Default::default(),
         });
         let known = known(&recovery, &store);
-        let before: usize = in_states(&store).values().map(BTreeSet::len).sum();
+        let before = newest(&store);
         let (mut sink, events) = self.sink();
         let exit = {
             let mut journal = Run::take_up(&last(&events), sink.as_mut());
@@ -269,7 +269,8 @@ impl Sweep<'_> {
             let unknown = in_no_state(self.folder, &store);
             let removed = removed && left.is_empty();
             journal.say(EventKind::SweepFinished { removed, unknown: unknown.clone() });
-            self.tell(record, before, &left, &unknown);
+            let held: usize = held_since(&store, &before).values().map(BTreeSet::len).sum();
+            self.tell(record, held, &left, &unknown);
             match (removed, unknown.is_empty()) {
                 (true, true) => Exit::Met,
                 (true, false) => Exit::Unproven,
@@ -309,16 +310,10 @@ impl Sweep<'_> {
         }
     }
 
-    fn tell(
-        &self,
-        record: &Record,
-        before: usize,
-        left: &super::left::Addresses,
-        unknown: &[String],
-    ) {
+    fn tell(&self, record: &Record, held: usize, left: &Addresses, unknown: &[String]) {
         let standing: usize = left.values().map(BTreeSet::len).sum();
         let (run, service, region) = (self.folder.id(), &record.service, &record.region);
-        let removed = before.saturating_sub(standing);
+        let removed = held.saturating_sub(standing);
         let mut text = format!("{run}: removed {removed} resource(s) of {service} in {region}\n");
         for (stack, addresses) in left {
             for address in addresses {
