@@ -66,6 +66,7 @@ Examples:
   drctl failover --region ap-northeast-2 --dry-run
                                                  see what would be done
   drctl failover --region ap-northeast-2         do it, after you typed the service's name
+  drctl drill --region ap-northeast-2            do it, see what it took, and tear it down again
   drctl report latest                            see what it took
   drctl trend                                    see whether the newest run was slower
 

@@ -311,6 +311,10 @@ fn a_drill_that_is_killed_at_any_moment_leaves_nothing() {
         let child = shop.env.spawn(&shop.args(&[]));
         std::thread::sleep(Duration::from_millis(after));
         kill(child);
+        // A sweep can be killed, too.
+        let sweep = shop.env.spawn(&["drill", "--sweep"]);
+        std::thread::sleep(Duration::from_millis(after / 2));
+        kill(sweep);
         let output = shop.sweep();
         assert_eq!(output.code, Some(0), "killed after {after} ms: {output}");
         assert_eq!(shop.standing(), [""; 0], "killed after {after} ms: {output}");
@@ -329,6 +333,9 @@ fn what_was_being_made_when_all_was_killed_is_named() {
         signal("-KILL", &format!("-{group}"));
     }
     kill(child);
+    let next = shop.drill(&[]);
+    assert_eq!(next.code, Some(4), "{next}");
+    assert!(next.stderr.contains("drctl drill --sweep"), "{next}");
     let output = shop.sweep();
     assert_eq!(output.code, Some(6), "{output}");
     assert!(output.stdout.contains("may be left"), "{output}");

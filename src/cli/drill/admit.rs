@@ -1,6 +1,6 @@
 //! Whether a drill may begin now.
 
-use super::{Lock, Terms, lock::Holder, record::Record};
+use super::{Lock, Terms, lock::Holder, record::Record, sweep::is_open};
 use crate::{
     cli::{
         earlier::{refuse_beside_a_failover, refuse_twice},
@@ -38,10 +38,31 @@ impl Attempt<'_> {
         let lock = Lock::take(self.home, service, region, this)?
             .map_err(|holder| taken(service, region, holder.as_ref()))?;
         if !terms.again {
+            self.refuse_behind_an_open_drill(service)?;
             refuse_twice(self.home, this, service, region)?;
             refuse_beside_a_failover(self.home, this, service, region)?;
         }
         Ok(Some(lock))
+    }
+
+    /// Refuses a drill behind one that came to no end, of which something may be left that is in no
+    /// state yet.
+    fn refuse_behind_an_open_drill(&self, service: &str) -> Result<(), CliError> {
+        for earlier in self.home.runs()?.into_iter().rev().filter(|run| run != self.folder.id()) {
+            let folder = self.home.run(&earlier);
+            let Ok(Some(record)) = Record::read(&folder) else { continue };
+            let is_like = record.service == service && record.region == self.asked.which.region;
+            if is_like && is_open(&folder) {
+                let error = anyhow!(
+                    "the drill {earlier} came to no end, and may have left something of `{service}` in {}",
+                    record.region
+                );
+                return Err(CliError::new(Exit::Refused, error).hint(format!(
+                    "Remove what that drill left: `drctl drill --sweep {earlier}`"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Writes down what is needed to sweep up after a drill, before it makes anything.
@@ -50,9 +71,9 @@ impl Attempt<'_> {
             return Ok(());
         }
         let grace = self.asked.grace.or(prepared.grace).unwrap_or(GRACE);
-        let Prepared { service, repo, checkout, .. } = prepared;
+        let Prepared { service, repo, checkout, detected, .. } = prepared;
         let which = &self.asked.which;
-        Record::new(self.folder.id(), service, repo, &checkout.commit, which, grace)
+        Record::new(self.folder.id(), service, repo, &checkout.commit, which, &detected.path, grace)
             .write(self.folder)
     }
 }

@@ -2,6 +2,7 @@
 
 mod adapt;
 mod admit;
+mod carried;
 mod left;
 mod limit;
 mod lock;

@@ -15,7 +15,7 @@ use nix::{
     unistd::{Pid, getpgrp},
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::Path,
     time::{Duration, Instant},
@@ -25,8 +25,11 @@ use tokio::time::sleep;
 /// How often it is looked.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// What only a Terraform of drctl has in its environment.
+/// What every Terraform of drctl has in its environment.
 const OF_TERRAFORM: &[u8] = b"TF_HTTP_PASSWORD=";
+
+/// What every program of a runbook has in its environment.
+const OF_RUNBOOK: &[u8] = b"DRCTL_SERVICE=";
 
 /// Asks what still runs in the work copy of a run to end, once, and waits until it has.
 ///
@@ -40,11 +43,11 @@ pub(super) async fn end(
     ui: &Ui,
 ) -> Result<(), CliError> {
     let began = Instant::now();
-    let mut asked: BTreeMap<i32, ()> = BTreeMap::new();
+    let mut asked: BTreeSet<i32> = BTreeSet::new();
     loop {
         let groups = groups(&folder.work());
         for (group, signal) in &groups {
-            if asked.insert(*group, ()).is_none() {
+            if asked.insert(*group) {
                 ui.say(&format!(
                     "process group {group} of the drill {} still runs: {signal}, then wait\n",
                     folder.id()
@@ -73,7 +76,7 @@ pub(super) async fn end(
     }
 }
 
-/// Returns the process groups that have a member in `work`, each with what asks it to end.
+/// Returns the process groups of drctl's that have a member in `work`, each with what asks it to end.
 ///
 /// Terraform ends on SIGINT, which its plugins leave to it; for a program of the runbook SIGTERM is
 /// the one that also reaches what a shell started in the background.
@@ -87,9 +90,13 @@ fn groups(work: &Path) -> BTreeMap<i32, Signal> {
             continue;
         }
         let environment = fs::read(process.join("environ")).unwrap_or_default();
-        let of_terraform =
-            environment.split(|byte| *byte == 0).any(|v| v.starts_with(OF_TERRAFORM));
-        let signal = if of_terraform { Signal::SIGINT } else { Signal::SIGTERM };
+        let has = |name: &[u8]| environment.split(|byte| *byte == 0).any(|v| v.starts_with(name));
+        let signal = match () {
+            () if has(OF_TERRAFORM) => Signal::SIGINT,
+            () if has(OF_RUNBOOK) => Signal::SIGTERM,
+            // Somebody who looks around there.
+            () => continue,
+        };
         groups.insert(group, signal);
     }
     groups

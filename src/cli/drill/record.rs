@@ -15,7 +15,7 @@ use std::{
     fs::{self, File, Permissions},
     io::{self, Write},
     os::unix::fs::PermissionsExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -59,6 +59,7 @@ impl Record {
         repo: &str,
         commit: &str,
         which: &Which,
+        terraform: &Path,
         grace: Duration,
     ) -> Self {
         Self {
@@ -73,7 +74,8 @@ impl Record {
             stack: which.stack.clone(),
             replace: which.replace.clone(),
             workspace: which.workspace.clone(),
-            terraform: which.terraform.clone(),
+            // What made a thing can remove it, also where `PATH` is another, as in cron.
+            terraform: terraform.to_str().map(str::to_owned),
             grace_ms: u64::try_from(grace.as_millis()).unwrap_or(u64::MAX),
         }
     }

@@ -4,6 +4,7 @@ use super::{
     Lock,
     adapt::{keeping, unprotect},
     admit::taken,
+    carried::{carry, next_log},
     left::{Addresses, held_since, in_no_state, in_states, newest},
     lock::Holder,
     orphans,
@@ -41,17 +42,7 @@ use crate::{
 use anyhow::Context;
 use jiff::Timestamp;
 use serde_json::Value;
-use std::{
-    collections::BTreeSet,
-    fs, io,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
-
-/// What Terraform leaves in the folder of a stack that the next one needs: a state that could not be
-/// saved, and which versions of providers made what is in it.
-const CARRIED: [&str; 2] = ["errored.tfstate", ".terraform.lock.hcl"];
+use std::{collections::BTreeSet, fs, io, path::PathBuf, sync::Arc, time::Duration};
 
 /// What a sweep may be told.
 pub(crate) struct Asked<'a> {
@@ -124,7 +115,7 @@ fn open_drills(name: Option<&str>, home: &Home, ui: &Ui) -> Result<Vec<RunId>, C
 }
 
 /// Whether something may be left of a drill.
-fn is_open(folder: &RunFolder) -> bool {
+pub(super) fn is_open(folder: &RunFolder) -> bool {
     if earlier::resources(&folder.state()) > 0 {
         return true;
     }
@@ -135,6 +126,8 @@ fn is_open(folder: &RunFolder) -> bool {
         let Ok(event) = event else { return true };
         match event.kind {
             EventKind::RunFinished { outcome } => closed = outcome != RunOutcome::NotRemoved,
+            // It may have been killed, too.
+            EventKind::SweepStarted { .. } => closed = false,
             EventKind::SweepFinished { removed, .. } => closed = removed,
             _ => {}
         }
@@ -346,34 +339,6 @@ impl Sweep<'_> {
             }
         }
     }
-}
-
-/// Moves what Terraform left below `from` to the same place below `to`, where that folder is.
-fn carry(from: &Path, to: &Path) -> io::Result<()> {
-    let mut open = vec![from.to_owned()];
-    while let Some(dir) = open.pop() {
-        for entry in fs::read_dir(&dir)? {
-            let (entry, is_dir) = entry.and_then(|e| e.file_type().map(|t| (e, t.is_dir())))?;
-            let name = entry.file_name();
-            if is_dir && name != ".git" && name != ".terraform" {
-                open.push(entry.path());
-            }
-            let wanted = CARRIED.iter().any(|wanted| name == *wanted);
-            let inside = dir.strip_prefix(from).unwrap_or(&dir);
-            if wanted && !is_dir && to.join(inside).is_dir() {
-                fs::rename(entry.path(), to.join(inside).join(&name))?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Returns a number that no log of the run begins with, nor any behind it.
-fn next_log(logs: &Path) -> u32 {
-    let names = fs::read_dir(logs).into_iter().flatten().flatten();
-    let number = |name: &str| name.split('-').next()?.parse::<u32>().ok();
-    let numbers = names.filter_map(|entry| number(entry.file_name().to_str()?));
-    numbers.max().map_or(0, |last| last + 1)
 }
 
 /// Returns what the stacks were made with: the outputs of the newest state of each that has some.
