@@ -66,6 +66,9 @@ pub struct Naming {
     pub attribute: String,
     /// Where the name must be the only one.
     pub unique: Namespace,
+    /// How many characters it may have at most, where that is known.
+    #[serde(default)]
+    pub max: Option<usize>,
 }
 
 /// How long a name stays taken after its resource was deleted.

@@ -4,7 +4,7 @@
 //! types how long they take, where they live, what their names collide with,
 //! what forces a replacement, and what their computed attributes look like.
 //! `classes.json` has times for kinds of resources that nobody timed, and
-//! `regions.json` the regions. The format is in `README.md`; a user's own file
+//! `regions.json` the regions; `prices.json` what resources cost by the hour. The format is in `README.md`; a user's own file
 //! has the same. What is not known is left out: unknown is an answer.
 
 pub mod accounts;
@@ -12,6 +12,7 @@ mod entry;
 mod error;
 mod lookup;
 pub mod names;
+pub mod prices;
 mod regions;
 mod render;
 mod rules;

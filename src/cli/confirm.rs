@@ -27,7 +27,39 @@ pub(super) fn confirm(
             "Look at it with `--dry-run`, then run it with `--yes --expect-plan {digest}`"
         )));
     }
-    ui.say(&format!("Type the service's name, `{service}`, to rebuild it in {region}: "));
+    typed(ui, service, &format!("rebuild it in {region}"))
+}
+
+/// Returns who said that a drill may begin. It is torn down again, so that a word is enough.
+///
+/// # Errors
+///
+/// As [`confirm`].
+pub(super) fn confirm_drill(
+    ui: &Ui,
+    service: &str,
+    region: &str,
+    digest: &str,
+    expected: Option<&str>,
+    yes: bool,
+) -> Result<DeclaredBy, CliError> {
+    if let Some(expected) = expected {
+        return check(expected, digest);
+    }
+    if yes {
+        return Ok(DeclaredBy::Drill);
+    }
+    if !ui.is_interactive() {
+        let error = anyhow!("nobody can confirm this drill: there is no terminal");
+        return Err(CliError::new(Exit::Usage, error).hint(
+            "Look at it with `--dry-run`, then run it with `--yes`: it makes real things, which cost money until they are torn down",
+        ));
+    }
+    typed(ui, service, &format!("rebuild it in {region} and tear it down again"))
+}
+
+fn typed(ui: &Ui, service: &str, what: &str) -> Result<DeclaredBy, CliError> {
+    ui.say(&format!("Type the service's name, `{service}`, to {what}: "));
     let mut typed = String::new();
     // An end of input is an answer, too: nothing was typed.
     let _ = io::stdin().read_line(&mut typed);

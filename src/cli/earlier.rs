@@ -6,7 +6,11 @@ use super::{
     home::{Home, RunFolder},
 };
 use crate::{
-    model::{event::EventKind, run::RunId},
+    model::{
+        event::EventKind,
+        resource::ResourceAction,
+        run::{RunId, RunKind},
+    },
     observe::journal::JournalReader,
 };
 use anyhow::anyhow;
@@ -28,34 +32,82 @@ pub(super) fn refuse_twice(
     for earlier in home.runs()?.into_iter().rev().filter(|run| run != this) {
         let folder = home.run(&earlier);
         let resources = resources(&folder.state());
-        if resources > 0 && is_of(&folder, service, region) {
+        if resources == 0 {
+            continue;
+        }
+        if let Some(kind) = kind_of(&folder, service, region) {
             let error = anyhow!(
                 "the run {earlier} left {resources} resource(s) of `{service}` in {region}; a second one would build them twice"
             );
-            return Err(CliError::new(Exit::Refused, error)
-                .hint(format!("See with `drctl report {earlier}` what there is; its state is in `{}`", folder.state().display()))
-                .hint("Add `--again` to build everything anew beside it, once its resources are gone or cannot collide"));
+            let error = CliError::new(Exit::Refused, error);
+            let error = match kind {
+                RunKind::Drill => error
+                    .hint(format!("Remove what that drill left: `drctl drill --sweep {earlier}`")),
+                _ => error.hint(format!(
+                    "See with `drctl report {earlier}` what there is; its state is in `{}`",
+                    folder.state().display()
+                )),
+            };
+            return Err(error.hint("Add `--again` to build everything anew beside it, once its resources are gone or cannot collide"));
         }
     }
     Ok(())
 }
 
-/// Whether a run was of this service and region, by the head of its journal.
-fn is_of(folder: &RunFolder, service: &str, region: &str) -> bool {
+/// Refuses a drill where an earlier failover may still stand whose states are in a declared backend:
+/// nobody can tell here whether it was failed back since.
+pub(super) fn refuse_beside_a_failover(
+    home: &Home,
+    this: &RunId,
+    service: &str,
+    region: &str,
+) -> Result<(), CliError> {
+    for earlier in home.runs()?.into_iter().rev().filter(|run| run != this) {
+        let folder = home.run(&earlier);
+        let is_failover = kind_of(&folder, service, region) == Some(RunKind::Failover);
+        if is_failover && made_elsewhere(&folder) {
+            let error = anyhow!(
+                "the failover {earlier} of `{service}` into {region} may still stand: its states are in a declared backend"
+            );
+            return Err(CliError::new(Exit::Refused, error)
+                .hint(format!("See with `drctl report {earlier}` what it made"))
+                .hint("Add `--again` once that is gone, or cannot collide with a drill"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a run made something that no state of drctl's own knows of.
+fn made_elsewhere(folder: &RunFolder) -> bool {
     let Ok(journal) = JournalReader::open(&folder.journal()) else { return false };
-    let (mut of_region, mut of_service) = (false, false);
+    journal.flatten().any(|event| match event.kind {
+        EventKind::ResourceFinished { step, action: ResourceAction::Create, ok: true, .. } => {
+            !folder.state().join(step.as_str()).is_dir()
+        }
+        _ => false,
+    })
+}
+
+/// What a run was for, if it was of this service and region, by the head of its journal.
+fn kind_of(folder: &RunFolder, service: &str, region: &str) -> Option<RunKind> {
+    let journal = JournalReader::open(&folder.journal()).ok()?;
+    let (mut kind, mut of_service) = (None, false);
     for event in journal.take(HEAD).flatten() {
         match event.kind {
-            EventKind::RunStarted { region: its, .. } => of_region = its == region,
+            EventKind::RunStarted { region: its, run_kind, .. } if its == region => {
+                kind = Some(run_kind);
+            }
             EventKind::RunPlanned { service: its, .. } => of_service = its == service,
+            // Nothing of it is real.
+            EventKind::Simulated { .. } => return None,
             _ => {}
         }
     }
-    of_region && of_service
+    kind.filter(|_| of_service)
 }
 
 /// How many resources the newest states of a run hold.
-fn resources(state: &Path) -> usize {
+pub(super) fn resources(state: &Path) -> usize {
     #[derive(Deserialize)]
     struct State {
         #[serde(default)]

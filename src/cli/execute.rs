@@ -1,6 +1,7 @@
 //! From a confirmed plan to the answer of the last probe, with the real parts.
 
 use super::{
+    drill,
     error::{CliError, OrExit},
     exit::Exit,
     prepared::Prepared,
@@ -10,7 +11,7 @@ use super::{
 };
 use crate::{
     engine::{
-        self, Assembled, Ended, Recovery, Run, Simulator, StateHome, Tools, Work,
+        self, Assembled, Ended, Recovery, Removal, Run, Simulator, StateHome, Tools, Work,
         find_recovery_points,
     },
     model::run::RunOutcome,
@@ -35,10 +36,10 @@ use std::{
 
 /// How long an interrupted process may take to end, unless the runbook says: a
 /// resource in flight can take as long as its provider's own timeout.
-const GRACE: Duration = Duration::from_secs(30 * 60);
+pub(super) const GRACE: Duration = Duration::from_secs(30 * 60);
 
 /// How long the state service waits for a request in flight when the run ends.
-const STATE_GRACE: Duration = Duration::from_secs(10);
+pub(super) const STATE_GRACE: Duration = Duration::from_secs(10);
 
 impl Attempt<'_> {
     /// Does what was confirmed.
@@ -47,7 +48,8 @@ impl Attempt<'_> {
         run: &mut Run<'_>,
         prepared: Prepared,
     ) -> Result<RunOutcome, CliError> {
-        let Prepared { assembled, detected, .. } = prepared;
+        let Prepared { assembled, detected, limit, .. } = prepared;
+        let simulated = self.way.simulated();
         for dir in [self.folder.scratch(), self.folder.logs()] {
             private_dir(&dir)?;
         }
@@ -55,24 +57,22 @@ impl Attempt<'_> {
         let server = StateServer::start(Arc::clone(&store), self.folder.id().clone())
             .await
             .map_err(from_state)?;
-        // Only a rehearsal asks, and only before the overrides are written.
-        let keys = match self.way {
-            Way::Failover { .. } => StateKeys::new(),
-            Way::Rehearsal(_) => state_keys(&assembled.recovery, &server),
+        // Only the simulated cloud asks, and only before the overrides are written.
+        let keys = match simulated {
+            None => StateKeys::new(),
+            Some(_) => state_keys(&assembled.recovery, &server),
         };
-        for redirection in assembled.redirections.values() {
-            redirection
-                .write(&assembled.recovery.root, &|stack| server.url(stack))
-                .context("failed to write the override files into the work copy")
-                .or_exit(Exit::Failed)?;
+        write_overrides(&assembled, &server)?;
+        if self.way.drill().is_some() {
+            drill::unprotect(&assembled.recovery.root)?;
         }
         let grace = self.asked.grace.or(prepared.grace).unwrap_or(GRACE);
         let terraform =
             TerraformBinary { path: detected.path, release: detected.release, grace: Some(grace) };
         let mut recovery = with_state(assembled, &server)?;
-        let rehearsal = match self.way {
-            Way::Failover { .. } => None,
-            Way::Rehearsal(simulated) => Some(self.simulate(simulated, &mut recovery, keys).await?),
+        let rehearsal = match simulated {
+            None => None,
+            Some(simulated) => Some(self.simulate(simulated, &mut recovery, keys).await?),
         };
         let tools = Arc::new(Tools {
             server,
@@ -84,7 +84,7 @@ impl Attempt<'_> {
             again: matches!(self.way, Way::Failover { again: true, .. }),
             accepted: match self.way {
                 Way::Failover { accepted, .. } => accepted.clone(),
-                Way::Rehearsal(_) => Vec::new(),
+                Way::Rehearsal(_) | Way::Drill(_) => Vec::new(),
             },
             scratch: self.folder.scratch(),
             logs: self.folder.logs(),
@@ -99,16 +99,21 @@ impl Attempt<'_> {
             let prober = Arc::clone(&prober);
             tokio::spawn(async move { prober.warm().await });
         }
+        let clock = limit.map(|limit| limit.begin(self.stop));
         let max_parallel = usize::from(self.asked.max_parallel);
         let (ended, known) =
             engine::execute(&recovery, Arc::clone(&tools), max_parallel, run).await;
         let done = ended == Ended::Done;
-        let outcome = match ended {
+        let mut outcome = match ended {
             Ended::Failed => RunOutcome::Failed,
             Ended::Refused => RunOutcome::Refused,
             Ended::Interrupted => RunOutcome::Interrupted,
             Ended::Done => self.verify(&recovery, &known, prober, &tools, run).await,
         };
+        drop(clock);
+        if self.way.drill().is_some() {
+            outcome = self.tear_down(outcome, &recovery, &known, &tools, run).await;
+        }
         if let Some(rehearsal) = rehearsal {
             let replans = matches!(self.way, Way::Rehearsal(simulated) if simulated.second_plan);
             if done && replans && !self.stop.token().is_cancelled() {
@@ -173,14 +178,15 @@ impl Attempt<'_> {
         tools: &Arc<Tools>,
         run: &mut Run<'_>,
     ) -> Result<(), CliError> {
-        let Way::Rehearsal(simulated) = self.way else { return Ok(()) };
-        if simulated.keep {
+        let keeps = self.way.simulated().is_some_and(|simulated| simulated.keep);
+        if keeps {
             let text = rehearsal.world.with_cloud(|cloud, _| cloud.save()).or_exit(Exit::Failed)?;
             fs::write(self.folder.cloud(), text)
                 .context("failed to keep the simulated cloud")
                 .or_exit(Exit::Failed)?;
-        } else if !tools.stop.token().is_cancelled() {
-            engine::remove(recovery, known, tools, run).await;
+        } else if self.way.drill().is_none() && !tools.stop.token().is_cancelled() {
+            let stop = tools.stop.token();
+            Removal { recovery, known, tools, stop, afresh: false }.run(run).await;
         }
         for missing in rehearsal.missing_modules() {
             run.note(missing);
@@ -209,12 +215,23 @@ impl Attempt<'_> {
     }
 }
 
-fn from_state(error: StateError) -> CliError {
+/// Writes what points every stack at the fallback into the work copy.
+pub(super) fn write_overrides(assembled: &Assembled, server: &StateServer) -> Result<(), CliError> {
+    for redirection in assembled.redirections.values() {
+        redirection
+            .write(&assembled.recovery.root, &|stack| server.url(stack))
+            .context("failed to write the override files into the work copy")
+            .or_exit(Exit::Failed)?;
+    }
+    Ok(())
+}
+
+pub(super) fn from_state(error: StateError) -> CliError {
     CliError::hinted(Exit::Failed, error, StateError::hint)
 }
 
 /// Tells every stack that has no backend of its own where its state is kept.
-fn with_state(assembled: Assembled, server: &StateServer) -> Result<Recovery, CliError> {
+pub(super) fn with_state(assembled: Assembled, server: &StateServer) -> Result<Recovery, CliError> {
     let mut recovery = assembled.recovery;
     for step in &mut recovery.steps {
         let Work::Stack(stack) = &mut step.work else { continue };
@@ -226,7 +243,7 @@ fn with_state(assembled: Assembled, server: &StateServer) -> Result<Recovery, Cl
     Ok(recovery)
 }
 
-fn private_dir(dir: &Path) -> Result<(), CliError> {
+pub(super) fn private_dir(dir: &Path) -> Result<(), CliError> {
     fs::DirBuilder::new()
         .mode(0o700)
         .create(dir)
@@ -235,7 +252,7 @@ fn private_dir(dir: &Path) -> Result<(), CliError> {
 }
 
 /// Whether several `init` at once would write to one plugin cache.
-fn shares_plugin_cache() -> bool {
+pub(super) fn shares_plugin_cache() -> bool {
     env::var_os("TF_PLUGIN_CACHE_DIR").is_some()
         || cli_config().is_some_and(|text| text.contains("plugin_cache_dir"))
 }

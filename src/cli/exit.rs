@@ -12,7 +12,7 @@ pub enum Exit {
     No = 1,
     /// The command line or the runbook cannot be used.
     Usage = 2,
-    /// The recovery failed, or something that it needs is missing.
+    /// The recovery failed, something that it needs is missing, or a drill left something.
     Failed = 3,
     /// The gate refused a plan; nothing was changed by it.
     Refused = 4,

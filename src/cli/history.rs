@@ -67,7 +67,7 @@ fn asked(home: &Path, query: &Query) -> (Vec<RunRecord>, Vec<String>) {
     (records, notes)
 }
 
-/// Reads what the newest 50 real runs under drctl's folder `home` say.
+/// Reads what the newest 50 real runs under drctl's folder `home` say, failovers and drills.
 ///
 /// Rehearsals are left out: their times are the catalogue's, and would only confirm it. Addresses,
 /// and what was not a create, are of `service` alone, since other services may use the same names
@@ -75,11 +75,11 @@ fn asked(home: &Path, query: &Query) -> (Vec<RunRecord>, Vec<String>) {
 /// the outage began. A create that failed is left out; one that went well counts also when the run
 /// failed later. What cannot be read is a note and no error: a forecast is possible without.
 pub fn read(home: &Path, service: &str) -> Past {
-    let kind = Some(RunKind::Failover);
-    let (records, notes) =
-        asked(home, &Query { kind, real: true, limit: Some(NEWEST), ..Query::default() });
+    let (records, notes) = asked(home, &Query { real: true, ..Query::default() });
     let mut past = Past { notes, ..Past::default() };
-    for record in &records {
+    // A drill makes what a failover makes; a rehearsal that was killed at once may not say that it was one.
+    let real = records.iter().filter(|run| matches!(run.kind, RunKind::Failover | RunKind::Drill));
+    for record in real.take(NEWEST) {
         past.runs += 1;
         learn(&mut past.history, record, service);
     }

@@ -73,6 +73,11 @@ impl Home {
         self.root.join(crate::store::FILE_NAME)
     }
 
+    /// Returns where the locks of drills are.
+    pub(super) fn locks(&self) -> PathBuf {
+        self.root.join("locks")
+    }
+
     /// Returns where what can be learnt again is kept.
     pub(super) fn cache(&self) -> PathBuf {
         self.root.join("cache")
@@ -220,6 +225,16 @@ impl RunFolder {
     /// Returns where the simulated cloud of a rehearsal is kept.
     pub(super) fn cloud(&self) -> PathBuf {
         self.root.join("cloud.json")
+    }
+
+    /// Returns the folder itself.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Returns where a drill keeps what is needed to sweep up after it.
+    pub(super) fn drill(&self) -> PathBuf {
+        self.root.join("drill.json")
     }
 
     /// Returns where drctl keeps the state of stacks that have no backend of their own.

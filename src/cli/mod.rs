@@ -6,6 +6,7 @@ mod after_go;
 mod asked;
 mod cmd;
 mod confirm;
+mod drill;
 mod earlier;
 mod error;
 mod evidence;
@@ -25,6 +26,7 @@ mod rehearsal;
 mod repository_tests;
 mod runtime;
 mod shown;
+mod simulating;
 mod stop;
 mod twice;
 mod ui;
@@ -66,6 +68,7 @@ Examples:
   drctl failover --region ap-northeast-2 --dry-run
                                                  see what would be done
   drctl failover --region ap-northeast-2         do it, after you typed the service's name
+  drctl drill --region ap-northeast-2            do it, see what it took, and tear it down again
   drctl report latest                            see what it took
   drctl trend                                    see whether the newest run was slower
 
@@ -80,6 +83,7 @@ enum Command {
     Validate(Box<cmd::validate::Validate>),
     Forecast(Box<cmd::forecast::ForecastCommand>),
     Rehearse(Box<cmd::rehearse::Rehearse>),
+    Drill(Box<cmd::drill::Drill>),
     Report(cmd::report::Report),
     VerifyEvidence(cmd::verify_evidence::VerifyEvidence),
     Runs(cmd::runs::Runs),
@@ -113,6 +117,7 @@ pub fn main() -> Exit {
         Command::Validate(command) => command.run(&ui),
         Command::Forecast(command) => command.run(&ui),
         Command::Rehearse(command) => command.run(&ui),
+        Command::Drill(command) => command.run(&ui),
         Command::Report(command) => command.run(&ui),
         Command::State(command) => command.run(&ui),
         Command::Sim(command) => command.run(&ui),

@@ -2,6 +2,7 @@
 
 use super::{
     asked::{Asked, Which},
+    drill::Limit,
     error::{CliError, OrExit},
     exit::Exit,
     home::Home,
@@ -49,6 +50,17 @@ pub(super) struct Prepared {
     pub(super) runbook: Runbook,
     /// How long it is expected to take, once that is known.
     pub(super) forecast: Option<Prediction>,
+    /// When it is ended, whatever it has come to.
+    pub(super) limit: Option<Limit>,
+}
+
+/// How what is made is kept apart from what others make.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Keeping<'a> {
+    /// True when drctl keeps every state itself, also where a backend is declared.
+    pub(super) own_state: bool,
+    /// What tells the names of one drill from those of the next.
+    pub(super) salt: Option<&'a str>,
 }
 
 /// Reads where the repository comes from.
@@ -78,13 +90,13 @@ fn from_terraform(error: TerraformError) -> CliError {
 /// objective.
 pub(super) async fn prepare(
     asked: &Asked,
-    own_state: bool,
+    keeping: Keeping<'_>,
     home: &Home,
     work: &Path,
     stop: &Stop,
     ui: &Ui,
 ) -> Result<Prepared, CliError> {
-    let mut prepared = look(&asked.which, own_state, home, work, stop, ui).await?;
+    let mut prepared = look(&asked.which, keeping, home, work, stop, ui).await?;
     prepared.rto = asked.rto.or(prepared.rto);
     prepared.rpo = asked.rpo.or(prepared.rpo);
     if prepared.rto.is_some() {
@@ -96,18 +108,17 @@ pub(super) async fn prepare(
         .hint("Give `--rto 30m`, or write `rto = \"30m\"` into the runbook's `service` block"))
 }
 
-/// Checks the repository out into `work` and makes every decision; with `own_state` drctl keeps
-/// every state itself.
+/// Checks the repository out into `work` and makes every decision.
 pub(super) async fn look(
     which: &Which,
-    own_state: bool,
+    keeping: Keeping<'_>,
     home: &Home,
     work: &Path,
     stop: &Stop,
     ui: &Ui,
 ) -> Result<Prepared, CliError> {
     let (checkout, detected) = fetch(which, home, work, stop, ui).await?;
-    decide(which, checkout, detected, own_state).await
+    decide(which, checkout, detected, keeping).await
 }
 
 /// Checks the repository out into `work`, and finds Terraform.
@@ -169,7 +180,7 @@ pub(super) async fn decide(
     which: &Which,
     checkout: Checkout,
     detected: Detected,
-    own_state: bool,
+    keeping: Keeping<'_>,
 ) -> Result<Prepared, CliError> {
     let judge = FmtJudge::new(&detected);
     let dir = checkout.dir.clone();
@@ -195,7 +206,8 @@ pub(super) async fn decide(
         primary: primary.as_deref(),
         replace: &replace,
         workspace: which.workspace.as_deref(),
-        own_state,
+        own_state: keeping.own_state,
+        salt: keeping.salt,
         units: &units,
     };
     let assembled = assemble(&sources).map_err(from_assemble)?;
@@ -211,6 +223,7 @@ pub(super) async fn decide(
         checkout,
         runbook,
         forecast: None,
+        limit: None,
     })
 }
 

@@ -4,14 +4,15 @@ use super::{
     after_go::AfterGo,
     asked::Asked,
     cmd::report,
-    confirm::confirm,
+    confirm::{confirm, confirm_drill},
+    drill::{self, Lock},
     earlier::refuse_twice,
     error::{CliError, OrExit},
     exit::Exit,
     foreseen::foresee,
     home::{Home, RunFolder},
     kept,
-    prepared::{Prepared, origin, prepare},
+    prepared::{Keeping, Prepared, origin, prepare},
     ui::Ui,
     way::Way,
 };
@@ -32,11 +33,20 @@ use std::{fs, io};
 use tokio::{task::spawn_blocking, time::Instant};
 
 /// Shows what would be done, and does nothing.
-pub(super) async fn show(asked: &Asked, home: &Home, ui: &Ui) -> Result<Exit, CliError> {
+pub(super) async fn show(
+    asked: &Asked,
+    drills: bool,
+    home: &Home,
+    ui: &Ui,
+) -> Result<Exit, CliError> {
     let scratch =
         tempfile::tempdir().context("failed to make a temporary folder").or_exit(Exit::Failed)?;
     let work = scratch.path().join("work");
-    let mut prepared = prepare(asked, false, home, &work, &Stop::default(), ui).await?;
+    let keeping = if drills { drill::KEEPING_OF_NONE } else { Keeping::default() };
+    let mut prepared = prepare(asked, keeping, home, &work, &Stop::default(), ui).await?;
+    if drills {
+        drill::adapt(&mut prepared);
+    }
     let none = foresee(&mut prepared, Some(home), None).await;
     prepared.notes.extend(none);
     ui.answer(&match asked.which.json {
@@ -83,7 +93,9 @@ impl Attempt<'_> {
             .map_err(|error| {
                 error.hint("Make room on the disk, or set `DRCTL_HOME` to a folder on another")
             })?;
-        let ended = self.go(&mut run).await;
+        // Held until all is written down: whoever gets it next finds a run that is over.
+        let mut lock = None;
+        let ended = self.go(&mut run, &mut lock).await;
         run.interrupted(self.stop);
         let outcome = match &ended {
             Ok(outcome) => *outcome,
@@ -126,6 +138,13 @@ impl Attempt<'_> {
             u64::try_from(self.began_at.duration_since(at).as_millis()).unwrap_or(0)
         };
         let known = |known_by, before_ms| Outage { before_ms, known_by, detected_before_ms: None };
+        if let Some(outage) = self.way.simulated().and_then(|simulated| simulated.outage) {
+            return outage;
+        }
+        if self.way.drill().is_some() {
+            let before_ms = self.asked.outage_at.map_or(0, ms_before);
+            return known(OutageSource::Simulated, before_ms);
+        }
         let Some(began_at) = self.asked.outage_at else { return known(OutageSource::Assumed, 0) };
         let before_ms = ms_before(began_at);
         match self.way.noticed() {
@@ -156,24 +175,29 @@ impl Attempt<'_> {
         Ok(Fanout::new(Box::new(journal), apart))
     }
 
-    async fn go(&self, run: &mut Run<'_>) -> Result<RunOutcome, CliError> {
-        let rehearses = matches!(self.way, Way::Rehearsal(_));
+    async fn go(&self, run: &mut Run<'_>, lock: &mut Option<Lock>) -> Result<RunOutcome, CliError> {
+        let simulated = self.way.simulated();
+        let keeping = self.way.keeping(self.folder.id());
+        let work = self.folder.work();
         let mut prepared =
-            prepare(self.asked, rehearses, self.home, &self.folder.work(), self.stop, self.ui)
-                .await?;
-        if rehearses && prepared.rpo.take().is_some() {
+            prepare(self.asked, keeping, self.home, &work, self.stop, self.ui).await?;
+        if simulated.is_some() && prepared.rpo.take().is_some() {
             prepared
                 .notes
                 .push("the recovery point is not rehearsed: data is not simulated".to_owned());
         }
+        if self.way.drill().is_some() {
+            drill::adapt(&mut prepared);
+        }
         prepared.say(run, self.asked.max_parallel);
-        if !rehearses || prepared.assembled.obstacles().any(|(_, obstacle)| obstacle.fatal) {
+        if simulated.is_none() || prepared.assembled.obstacles().any(|(_, obstacle)| obstacle.fatal)
+        {
             prepared.refused()?;
         }
         for (step, obstacle) in prepared.assembled.obstacles() {
             run.say(EventKind::Obstructed { step: step.clone(), obstacle: obstacle.clone() });
         }
-        if let Way::Rehearsal(simulated) = self.way {
+        if let Some(simulated) = simulated {
             let scenario = simulated.scenario(prepared.assembled.recovery.known.primary.as_deref());
             run.say(EventKind::Simulated {
                 time_scale: simulated.time_scale,
@@ -181,26 +205,35 @@ impl Attempt<'_> {
                 dark: scenario.dark(),
             });
         }
-        let none = match self.way {
-            Way::Rehearsal(simulated) => foresee(&mut prepared, None, Some(simulated)).await,
-            Way::Failover { .. } => foresee(&mut prepared, Some(self.home), None).await,
+        if let Some(terms) = self.way.drill() {
+            *lock = self.admit(terms, &prepared)?;
+        }
+        let none = match simulated {
+            Some(simulated) => foresee(&mut prepared, None, Some(simulated)).await,
+            None => foresee(&mut prepared, Some(self.home), None).await,
         };
+        let foreseen = none.is_none();
         if let Some(why) = none {
             run.note(why);
         }
         if let Some(prediction) = prepared.forecast.clone() {
             run.say(EventKind::Predicted { prediction: Box::new(prediction) });
         }
+        if let Some(terms) = self.way.drill() {
+            drill::bound(terms, &mut prepared, foreseen, run)?;
+        }
         match self.way {
             Way::Rehearsal(_) => run.declared(DeclaredBy::Rehearsal),
-            Way::Failover { expected, again, .. } => {
-                if !again {
+            Way::Drill(terms) if terms.simulated.is_some() => run.declared(DeclaredBy::Drill),
+            Way::Failover { .. } | Way::Drill(_) => {
+                if let Way::Failover { again: false, .. } = self.way {
                     let region = &self.asked.which.region;
                     refuse_twice(self.home, self.folder.id(), &prepared.service, region)?;
                 }
                 tokio::select! {
-                    by = self.confirm(&prepared, expected.clone()) => {
+                    by = self.confirm(&prepared) => {
                         let by = by?;
+                        self.remember_drill(&prepared)?;
                         run.declared(self.way.noticed().map_or(by, |noticed| noticed.by));
                     }
                     () = self.stop.token().cancelled() => return Ok(RunOutcome::Interrupted),
@@ -211,19 +244,26 @@ impl Attempt<'_> {
     }
 
     /// Asks who says go, on a thread of its own: a prompt can be left unanswered.
-    async fn confirm(
-        &self,
-        prepared: &Prepared,
-        expected: Option<String>,
-    ) -> Result<DeclaredBy, CliError> {
-        if expected.is_none() {
+    async fn confirm(&self, prepared: &Prepared) -> Result<DeclaredBy, CliError> {
+        let (expected, yes) = match self.way {
+            Way::Failover { expected, .. } => (expected.clone(), false),
+            Way::Drill(terms) => (terms.expected.clone(), terms.yes),
+            Way::Rehearsal(_) => (None, true),
+        };
+        let drills = self.way.drill().is_some();
+        if expected.is_none() && !yes {
             self.ui.say(&prepared.text());
         }
         let ui = *self.ui;
         let (service, digest) = (prepared.service.clone(), prepared.assembled.digest.clone());
         let region = self.asked.which.region.clone();
-        let asking =
-            spawn_blocking(move || confirm(&ui, &service, &region, &digest, expected.as_deref()));
+        let asking = spawn_blocking(move || {
+            let expected = expected.as_deref();
+            match drills {
+                true => confirm_drill(&ui, &service, &region, &digest, expected, yes),
+                false => confirm(&ui, &service, &region, &digest, expected),
+            }
+        });
         asking.await.context("the question broke off").or_exit(Exit::Failed)?
     }
 

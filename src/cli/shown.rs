@@ -125,6 +125,9 @@ impl Prepared {
                     let kind = if step.kind == StepKind::Cutover { "cutover" } else { "command" };
                     let _ = writeln!(text, "  {}: {kind} {}{after}", step.id, command.run.source());
                 }
+                Work::LeftOut(why) => {
+                    let _ = writeln!(text, "  {}: left out{after}: {why}", step.id);
+                }
             }
         }
     }

@@ -62,3 +62,17 @@ pub(super) fn listen_and_say(ui: Ui) -> Result<Stop, CliError> {
     .context("failed to listen for signals")
     .or_exit(Exit::Failed)
 }
+
+/// Listens for signals in a drill, which tears down what it made whatever comes, and says so.
+pub(super) fn listen_in_a_drill(ui: Ui) -> Result<Stop, CliError> {
+    listen(move |name, before| {
+        ui.say(&match before {
+            0 => format!(
+                "\n{name}: nothing new is begun; what Terraform has in flight is waited for, then all that the drill made is torn down, which no signal stops\n"
+            ),
+            _ => format!("\n{name}: the teardown goes on; if drctl is killed, `drctl drill --sweep` finishes it\n"),
+        });
+    })
+    .context("failed to listen for signals")
+    .or_exit(Exit::Failed)
+}

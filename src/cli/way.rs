@@ -1,14 +1,18 @@
 //! How a recovery is meant: for real, or against the simulated cloud.
 
+use super::{
+    drill::{self, Terms},
+    prepared::Keeping,
+};
 use crate::{
     catalogue::Catalogue,
-    model::run::{DeclaredBy, RunKind},
+    model::run::{DeclaredBy, Outage, RunId, RunKind},
     provider::simulate::World,
     sim::{OutageMode, Scenario},
 };
 use jiff::Timestamp;
 use serde_json::{Map, Value};
-use std::{borrow::Cow, collections::BTreeMap, path::PathBuf};
+use std::{borrow::Cow, collections::BTreeMap, path::PathBuf, pin::Pin, sync::Arc};
 
 /// How a recovery is meant.
 pub(super) enum Way {
@@ -25,6 +29,8 @@ pub(super) enum Way {
     },
     /// Against the simulated cloud.
     Rehearsal(Box<Simulated>),
+    /// For real, or against the simulated cloud, and removed again in any case.
+    Drill(Box<Terms>),
 }
 
 /// What `drctl watch` knows of the outage.
@@ -58,9 +64,40 @@ pub(super) struct Simulated {
     pub(super) second_plan: bool,
     /// True to leave what was made.
     pub(super) keep: bool,
+    /// The cloud, where it is there already and stays.
+    pub(super) world: Option<Arc<World>>,
+    /// When the outage began and was detected, where that was played, too.
+    pub(super) outage: Option<Outage>,
+    /// What is done once all is up, and before it is planned once more and removed.
+    pub(super) meanwhile: Option<Meanwhile>,
 }
 
+/// Does something while a rehearsal stands.
+pub(super) type Meanwhile = Arc<dyn Fn(Arc<World>) -> Acting + Send + Sync>;
+
+/// What is being done.
+pub(super) type Acting = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 impl Simulated {
+    /// A cloud on a good day, but for the outage of the primary.
+    pub(super) fn plain(time_scale: u32, seed: u64) -> Self {
+        Self {
+            scenario: Scenario::default(),
+            primary_down: true,
+            time_scale,
+            seed,
+            values: Map::new(),
+            catalogue: None,
+            modules: None,
+            states: BTreeMap::new(),
+            second_plan: false,
+            keep: false,
+            world: None,
+            outage: None,
+            meanwhile: None,
+        }
+    }
+
     /// Makes the cloud in which `scenario` goes wrong.
     pub(super) fn world(&self, scenario: Scenario) -> World {
         let catalogue = match &self.catalogue {
@@ -86,7 +123,7 @@ impl Way {
     pub(super) fn noticed(&self) -> Option<Noticed> {
         match self {
             Self::Failover { noticed, .. } => *noticed,
-            Self::Rehearsal(_) => None,
+            Self::Rehearsal(_) | Self::Drill(_) => None,
         }
     }
 
@@ -95,6 +132,33 @@ impl Way {
         match self {
             Self::Failover { .. } => RunKind::Failover,
             Self::Rehearsal(_) => RunKind::Rehearsal,
+            Self::Drill(_) => RunKind::Drill,
+        }
+    }
+
+    /// Returns what the simulated cloud is like, where nothing real is made.
+    pub(super) fn simulated(&self) -> Option<&Simulated> {
+        match self {
+            Self::Failover { .. } => None,
+            Self::Rehearsal(simulated) => Some(simulated),
+            Self::Drill(terms) => terms.simulated.as_ref(),
+        }
+    }
+
+    /// Returns the terms of a drill.
+    pub(super) fn drill(&self) -> Option<&Terms> {
+        match self {
+            Self::Failover { .. } | Self::Rehearsal(_) => None,
+            Self::Drill(terms) => Some(terms),
+        }
+    }
+
+    /// Returns how what the run `run` makes is kept apart from what others make.
+    pub(super) fn keeping<'r>(&self, run: &'r RunId) -> Keeping<'r> {
+        match self {
+            Self::Failover { .. } => Keeping::default(),
+            Self::Rehearsal(_) => Keeping { own_state: true, salt: None },
+            Self::Drill(_) => drill::keeping(run),
         }
     }
 }

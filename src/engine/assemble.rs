@@ -39,6 +39,9 @@ pub struct Sources<'a> {
     /// True when drctl keeps all states itself, also where the runbook declares a backend: a
     /// rehearsal touches nothing real.
     pub own_state: bool,
+    /// What tells the names of one drill from those of the next, such as `4f1c`; it stands behind
+    /// every suffix.
+    pub salt: Option<&'a str>,
     /// The Terragrunt units that run the modules of stacks.
     pub units: &'a BTreeMap<StepId, Unit>,
 }
@@ -133,7 +136,7 @@ pub fn assemble(sources: &Sources<'_>) -> Result<Assembled, AssembleError> {
         env,
     };
     let decisions = decisions(sources, &recovery, &redirections);
-    let digest = digest(&decisions);
+    let digest = digest(&same_for_every_drill(&decisions, sources.salt));
     Ok(Assembled { recovery, redirections, decisions, digest })
 }
 
@@ -177,6 +180,7 @@ fn decisions(
                     "run": command.run.source(),
                     "env": written(&command.env),
                 }),
+                Work::LeftOut(why) => json!({ "left_out": why }),
             };
             merge(&mut shown, more);
             shown
@@ -195,6 +199,15 @@ fn decisions(
         "steps": steps,
         "probes": probes,
     })
+}
+
+/// Returns the decisions without what differs from one drill to the next.
+fn same_for_every_drill(decisions: &Value, salt: Option<&str>) -> String {
+    let text = decisions.to_string();
+    match salt {
+        None => text,
+        Some(salt) => text.replace(&format!("-{salt}"), "-drill"),
+    }
 }
 
 fn merge(into: &mut Value, from: Value) {

@@ -130,12 +130,20 @@ impl Execution<'_, '_> {
     fn begin(&mut self, task: Task) {
         self.ledger.begin(&task);
         let (Task::Prepare(id) | Task::Restore(id)) = &task;
+        if let Work::LeftOut(why) = self.work(id) {
+            let outcome = StepOutcome::LeftOut { why };
+            let step = id.clone();
+            self.ledger.end(&task, Some(outcome.clone()));
+            self.run.say(EventKind::StepFinished { step, outcome });
+            return;
+        }
         let tell = Teller::new(id.clone(), self.words.clone());
         let restores = matches!(task, Task::Restore(_));
         let handle = match self.work(id) {
             Work::Stack(work) => {
                 let variables = restores.then(|| self.known.values(&work.variables));
-                let stack = Stack { work, tools: Arc::clone(&self.tools), tell };
+                let stop = self.tools.stop.token().clone();
+                let stack = Stack { work, tools: Arc::clone(&self.tools), stop, tell };
                 self.tasks.spawn(stack_task(stack, variables.transpose().map_err(StepError::Value)))
             }
             Work::Command(work) => {
@@ -148,6 +156,8 @@ impl Execution<'_, '_> {
                 );
                 self.tasks.spawn(async move { command?.run().await.map(|()| None) })
             }
+            // It has ended above.
+            Work::LeftOut(_) => return,
         };
         self.running.insert(handle.id(), task);
     }

@@ -127,16 +127,15 @@ impl Ledger {
     }
 
     fn blocker(&self, row: &Row) -> Option<StepId> {
-        let failed = |need: &&StepId| {
-            self.outcome(need).is_some_and(|outcome| *outcome != StepOutcome::Done)
-        };
+        let failed =
+            |need: &&StepId| self.outcome(need).is_some_and(|outcome| !outcome.lets_go_on());
         row.needs.iter().find(failed).cloned()
     }
 
     fn may_restore(&self, row: &Row) -> bool {
         row.prepare == Progress::Ended
             && row.restore == Progress::Open
-            && row.needs.iter().all(|need| self.outcome(need) == Some(&StepOutcome::Done))
+            && row.needs.iter().all(|need| self.outcome(need).is_some_and(StepOutcome::lets_go_on))
     }
 
     fn outcome(&self, id: &StepId) -> Option<&StepOutcome> {

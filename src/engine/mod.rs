@@ -26,7 +26,7 @@ pub use assemble::{AssembleError, Assembled, Sources, assemble, lines};
 pub use execute::{Ended, execute};
 pub use question::{Programs, program_env, question};
 pub use recovery::{CommandWork, PlannedStep, Recovery, StackWork, StateHome, Work, digest};
-pub use remove::remove;
+pub use remove::Removal;
 pub use replan::replan;
 pub use run::Run;
 pub use simulator::{Learnt, Simulator, SimulatorError};

@@ -61,10 +61,14 @@ impl<'a> Pointing<'a> {
         }
         let mut globals = Vec::new();
         for global in &sources.runbook.globals {
-            let suffix = match &global.suffix {
+            let mut suffix = match &global.suffix {
                 Some(suffix) => known.string(suffix)?,
                 None => format!("-{}", known.region),
             };
+            // What a cloud keeps for a while after its deletion keeps its name, too.
+            if let Some(salt) = sources.salt {
+                suffix += &format!("-{salt}");
+            }
             let (target, decision) = (global.target.clone(), global.decision);
             globals.push(GlobalRule { target, decision, suffix });
         }

@@ -58,6 +58,8 @@ pub enum Work {
     Stack(Arc<StackWork>),
     /// Runs a program.
     Command(Arc<CommandWork>),
+    /// Nothing, on purpose: why, as a sentence without a full stop.
+    LeftOut(String),
 }
 
 /// A Terraform root module in the work copy, pointed at the fallback region.
@@ -127,7 +129,7 @@ impl Recovery {
             needs: step.needs.clone(),
             parallelism: match &step.work {
                 Work::Stack(stack) => Some(stack.parallelism),
-                Work::Command(_) => None,
+                Work::Command(_) | Work::LeftOut(_) => None,
             },
         };
         self.steps.iter().map(summary).collect()
@@ -138,8 +140,8 @@ impl Recovery {
 ///
 /// Whoever confirms a run by its digest confirms this commit, this runbook, this
 /// region and these changes to the code, and nothing else.
-pub fn digest(decisions: &Value) -> String {
-    sha256(decisions.to_string().as_bytes())
+pub fn digest(decisions: &str) -> String {
+    sha256(decisions.as_bytes())
 }
 
 /// SHA-256 of some bytes, in hexadecimal.

@@ -1,7 +1,7 @@
 //! Removes what a run made, the last first.
 
 use super::{
-    recovery::{Recovery, Work},
+    recovery::{PlannedStep, Recovery, Work},
     run::Run,
     stack::Stack,
     step_error::StepError,
@@ -11,50 +11,131 @@ use super::{
 use crate::{
     model::{chain, event::EventKind, step::StepId},
     runbook::Known,
+    terraform::managed,
 };
-use std::sync::Arc;
-use tokio::sync::mpsc;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use tokio::{sync::mpsc, time::sleep};
+use tokio_util::sync::CancellationToken;
 
-/// Removes what the stacks of `recovery` made, each after all that needs it.
-///
-/// `known` holds the outputs that the stacks were made with. A stack that cannot
-/// be removed holds up no other. Returns true when nothing is left.
-pub async fn remove(
-    recovery: &Recovery,
-    known: &Known,
-    tools: &Arc<Tools>,
-    run: &mut Run<'_>,
-) -> bool {
-    let mut all = true;
-    for stack in standing(recovery, tools).into_iter().rev() {
-        let step = stack.tell.step().clone();
-        run.say(EventKind::RemovalStarted { step: step.clone() });
-        let removed = match known.values(&stack.work.variables) {
-            Ok(variables) => stack.remove(variables).await,
-            Err(mistake) => Err(StepError::Value(mistake)),
-        };
-        let cause = removed.as_ref().err().map(|error| chain(error)).unwrap_or_default();
-        all &= removed.is_ok();
-        run.say(EventKind::RemovalFinished { step, cause });
+/// How long to wait before what could not be removed is tried once more: a cloud may need a moment
+/// to see that what stood in the way is gone.
+const AGAIN_AFTER: Duration = Duration::from_secs(3);
+
+/// How what a run made is removed.
+#[derive(Clone, Copy)]
+pub struct Removal<'a> {
+    /// What the run did.
+    pub recovery: &'a Recovery,
+    /// The outputs that the stacks were made with.
+    pub known: &'a Known,
+    /// What removes it.
+    pub tools: &'a Arc<Tools>,
+    /// What ends the removal early.
+    pub stop: &'a CancellationToken,
+    /// True where no stack is initialised yet, as in another process than that of the run.
+    pub afresh: bool,
+}
+
+impl Removal<'_> {
+    /// Removes what the stacks made whose state drctl keeps, each after all that needs it.
+    ///
+    /// What cannot be removed holds up only what it needs itself: without that, it could never be
+    /// removed. Returns true when nothing is left of what the states know of.
+    pub async fn run(&self, run: &mut Run<'_>) -> bool {
+        let mut standing: BTreeSet<StepId> = BTreeSet::new();
+        for stack in stacks(self.recovery, self.tools, self.stop).into_iter().rev() {
+            let step = stack.tell.step().clone();
+            let home = self.bring_home(&stack).await;
+            if home.is_ok() && !has_resources(&stack) {
+                continue;
+            }
+            run.say(EventKind::RemovalStarted { step: step.clone() });
+            let cause = match (home, self.needed_by(&step, &standing)) {
+                (Err(error), _) => chain(&error),
+                (Ok(()), Some(other)) => {
+                    vec![format!("`{other}` needs it, and could not be removed")]
+                }
+                (Ok(()), None) => self.remove(&stack).await,
+            };
+            if !cause.is_empty() {
+                standing.insert(step.clone());
+            }
+            run.say(EventKind::RemovalFinished { step, cause });
+        }
+        standing.is_empty()
     }
-    all
+
+    /// Gets a stack ready, and its state back from where Terraform had to leave it.
+    async fn bring_home(&self, stack: &Stack) -> Result<(), StepError> {
+        if self.afresh && (has_resources(stack) || stack.left_state()) {
+            stack.init().await?;
+        }
+        stack.bring_state_home().await
+    }
+
+    /// Removes what a stack made, and returns why that could not be done.
+    async fn remove(&self, stack: &Stack) -> Vec<String> {
+        let variables = || self.known.values(&stack.work.variables).map_err(StepError::Value);
+        let once = async || stack.remove(variables()?).await;
+        let mut removed = once().await;
+        let worth_it = self.tools.simulator.is_none() && !self.stop.is_cancelled();
+        if removed.is_err() && worth_it {
+            sleep(AGAIN_AFTER).await;
+            removed = once().await;
+        }
+        let Err(error) = removed else { return Vec::new() };
+        let troubles = self.tools.refused_state(stack.tell.step()).into_iter();
+        chain(&error).into_iter().chain(troubles.flat_map(|trouble| trouble.cause)).collect()
+    }
+
+    /// Returns one of `standing` that needs `step`, at some distance.
+    fn needed_by<'s>(&self, step: &StepId, standing: &'s BTreeSet<StepId>) -> Option<&'s StepId> {
+        let mut open: Vec<&StepId> = vec![step];
+        let mut seen = BTreeSet::new();
+        while let Some(at) = open.pop() {
+            if let Some(found) = standing.get(at) {
+                return Some(found);
+            }
+            if seen.insert(at) {
+                let steps = self.recovery.steps.iter();
+                open.extend(steps.filter(|step| step.needs.contains(at)).map(|step| &step.id));
+            }
+        }
+        None
+    }
+}
+
+/// Whether a stack has something to remove; a state that cannot be read may hold anything.
+fn has_resources(stack: &Stack) -> bool {
+    match stack.tools.store.latest(stack.tell.step()) {
+        Ok(None) => false,
+        Ok(Some(state)) => managed(&state).map_or(true, |all| !all.is_empty()),
+        Err(_) => true,
+    }
 }
 
 /// The stacks that drctl keeps a state of, each behind all that it needs. What they say is unheard.
 pub(super) fn standing(recovery: &Recovery, tools: &Arc<Tools>) -> Vec<Stack> {
-    let stack = |step: &super::recovery::PlannedStep| {
+    let mut all = stacks(recovery, tools, tools.stop.token());
+    all.retain(|stack| tools.store.head(stack.tell.step()).is_ok_and(|head| head.is_some()));
+    all
+}
+
+/// Every stack, each behind all that it needs. What they say is unheard.
+fn stacks(recovery: &Recovery, tools: &Arc<Tools>, stop: &CancellationToken) -> Vec<Stack> {
+    let stack = |step: &PlannedStep| {
         let Work::Stack(work) = &step.work else { return None };
-        tools.store.head(&step.id).ok().flatten()?;
         let (words, _unheard) = mpsc::unbounded_channel();
         let tell = Teller::new(step.id.clone(), words);
-        Some(Stack { work: Arc::clone(work), tools: Arc::clone(tools), tell })
+        let (work, tools, stop) = (Arc::clone(work), Arc::clone(tools), stop.clone());
+        Some(Stack { work, tools, stop, tell })
     };
     in_order(recovery).into_iter().filter_map(stack).collect()
 }
 
 /// The steps, each behind all that it needs.
-fn in_order(recovery: &Recovery) -> Vec<&super::recovery::PlannedStep> {
-    let mut ordered: Vec<&super::recovery::PlannedStep> = Vec::new();
+fn in_order(recovery: &Recovery) -> Vec<&PlannedStep> {
+    let mut ordered: Vec<&PlannedStep> = Vec::new();
     while ordered.len() < recovery.steps.len() {
         let before = ordered.len();
         for step in &recovery.steps {

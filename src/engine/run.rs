@@ -14,6 +14,8 @@ use tokio::time::Instant;
 /// and its time are right.
 pub struct Run<'a> {
     start: Instant,
+    /// What had passed at `start`, in milliseconds.
+    before_ms: u64,
     next: u64,
     sink: &'a mut dyn Sink,
     broken: Option<io::Error>,
@@ -27,11 +29,23 @@ impl<'a> Run<'a> {
     ///
     /// The journal could not be written: a run that cannot be remembered is not begun.
     pub fn begin(start: Instant, started: EventKind, sink: &'a mut dyn Sink) -> io::Result<Self> {
-        let mut run = Self { start, next: 0, sink, broken: None, interrupted: false };
+        let mut run = Self { start, before_ms: 0, next: 0, sink, broken: None, interrupted: false };
         run.say(started);
         match run.broken.take() {
             None => Ok(run),
             Some(error) => Err(error),
+        }
+    }
+
+    /// Takes up the stream of a run whose last event was `last`, to say what was done about it since.
+    pub fn take_up(last: &Event, sink: &'a mut dyn Sink) -> Self {
+        Self {
+            start: Instant::now(),
+            before_ms: last.elapsed_ms,
+            next: last.seq + 1,
+            sink,
+            broken: None,
+            interrupted: false,
         }
     }
 
@@ -47,10 +61,14 @@ impl<'a> Run<'a> {
 
     /// Says that the run was asked to stop, if it was and that is not said yet.
     pub fn interrupted(&mut self, stop: &Stop) {
-        if let Some(signal) = stop.signal()
-            && !std::mem::replace(&mut self.interrupted, true)
-        {
-            self.say(EventKind::InterruptReceived { signal: signal.to_owned() });
+        let kind = match (stop.signal(), stop.limit()) {
+            // A signal that came after a limit changed nothing.
+            (_, Some(limit)) => EventKind::Noted { step: None, message: limit.to_owned() },
+            (Some(signal), None) => EventKind::InterruptReceived { signal: signal.to_owned() },
+            (None, None) => return,
+        };
+        if !std::mem::replace(&mut self.interrupted, true) {
+            self.say(kind);
         }
     }
 
@@ -62,7 +80,8 @@ impl<'a> Run<'a> {
         if self.broken.is_some() {
             return;
         }
-        let elapsed_ms = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let since = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let elapsed_ms = self.before_ms.saturating_add(since);
         let event = Event { seq: self.next, elapsed_ms, kind };
         self.next += 1;
         self.broken = self.sink.take(&event).err();

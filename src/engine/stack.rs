@@ -9,6 +9,7 @@ use super::{
 use crate::{
     model::{event::EventKind, gate::GateAnswer, resource::ResourceAction, run::Lock, step::Phase},
     retarget::gate::{self, Expected},
+    state::StateHead,
     terraform::{
         Action, Invocation, LogFiles, Outputs, Plan, Severity, TerraformError, Timing, UiMessage,
         dependencies,
@@ -22,9 +23,13 @@ use std::{
     sync::Arc,
 };
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// Where Terraform writes down which versions of providers it takes.
 const LOCK_FILE: &str = ".terraform.lock.hcl";
+
+/// Where Terraform leaves a state that it could not save.
+const ERRORED_STATE: &str = "errored.tfstate";
 
 /// How often the simulated provider may learn something new from a refused plan.
 const MAX_REPAIRS: usize = 20;
@@ -33,6 +38,8 @@ const MAX_REPAIRS: usize = 20;
 pub(super) struct Stack {
     pub(super) work: Arc<StackWork>,
     pub(super) tools: Arc<Tools>,
+    /// What ends its work early.
+    pub(super) stop: CancellationToken,
     pub(super) tell: Teller,
 }
 
@@ -77,7 +84,8 @@ impl Stack {
         Ok(outputs)
     }
 
-    async fn init(&self) -> Result<(), StepError> {
+    /// Initialises the stack.
+    pub(super) async fn init(&self) -> Result<(), StepError> {
         self.forget_the_primary()?;
         if let Some(simulator) = &self.tools.simulator {
             // Which providers there are is only known once the modules are there.
@@ -137,7 +145,7 @@ impl Stack {
         phase: Phase,
         work: impl Future<Output = Result<T, StepError>>,
     ) -> Result<T, StepError> {
-        if self.tools.stop.token().is_cancelled() {
+        if self.stop.is_cancelled() {
             return Err(StepError::Interrupted);
         }
         self.tell.begins(phase).await?;
@@ -217,6 +225,29 @@ impl Stack {
         self.quietly(Action::Apply { plan: out, parallelism }).await
     }
 
+    /// Tells whether Terraform had to leave a state in the stack's folder.
+    pub(super) fn left_state(&self) -> bool {
+        self.work.dir.join(ERRORED_STATE).exists()
+    }
+
+    /// Brings such a state home, unless that was done already.
+    pub(super) async fn bring_state_home(&self) -> Result<(), StepError> {
+        if !self.left_state() {
+            return Ok(());
+        }
+        let file = self.work.dir.join(ERRORED_STATE);
+        // A first state may have no lineage yet, and gets one when it is pushed.
+        let is_home = match (self.tools.store.head(self.tell.step())?, StateHead::of_file(&file)) {
+            (None, _) => false,
+            (Some(_), Err(_)) => true,
+            (Some(kept), Ok(left)) => kept.lineage == left.lineage && kept.serial >= left.serial,
+        };
+        if !is_home {
+            self.quietly(Action::StatePush { file: file.clone() }).await?;
+        }
+        removed(file, |path| std::fs::rename(path, path.with_extension("tfstate.home")))
+    }
+
     /// Plans what is up, and returns the saved plan, which `name` tells from others.
     async fn plan_again(
         &self,
@@ -237,7 +268,7 @@ impl Stack {
     async fn quietly(&self, action: Action) -> Result<(), StepError> {
         let log = self.tools.log(self.tell.step(), action.command());
         let call = self.call(action);
-        self.tools.terraform.run(&call, &log, &mut |_| {}, self.tools.stop.token()).await?;
+        self.tools.terraform.run(&call, &log, &mut |_| {}, &self.stop).await?;
         Ok(())
     }
 
@@ -287,13 +318,13 @@ impl Stack {
         let call = self.call(action);
         let mut said = Telling::new(self.tell.clone());
         let mut on = |message: UiMessage| said.tell(&message);
-        self.tools.terraform.run(&call, log, &mut on, self.tools.stop.token()).await?;
+        self.tools.terraform.run(&call, log, &mut on, &self.stop).await?;
         Ok(())
     }
 
     async fn read(&self, action: Action) -> Result<Vec<u8>, StepError> {
         let log = self.tools.log(self.tell.step(), action.command());
-        Ok(self.tools.terraform.read(&self.call(action), &log, self.tools.stop.token()).await?)
+        Ok(self.tools.terraform.read(&self.call(action), &log, &self.stop).await?)
     }
 
     fn call(&self, action: Action) -> Invocation {

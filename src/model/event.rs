@@ -8,7 +8,8 @@
 //!
 //! * `seq` starts at 0 and rises by one; `elapsed_ms` never falls.
 //! * The first event is [`EventKind::RunStarted`] and the last is
-//!   [`EventKind::RunFinished`]; nothing follows it.
+//!   [`EventKind::RunFinished`]; nothing follows it but sweeps of what a drill left, each from
+//!   [`EventKind::SweepStarted`] to [`EventKind::SweepFinished`].
 //! * [`EventKind::RunPlanned`] comes before any step's event.
 //! * Every step of the plan has exactly one [`EventKind::StepFinished`], also
 //!   one that never began; only the removal of what it made may follow it.
@@ -306,10 +307,26 @@ pub enum EventKind {
         /// The signal's name, such as `SIGINT`.
         signal: String,
     },
-    /// The run ended. Always last.
+    /// The run ended. Last, but for sweeps.
     RunFinished {
         /// How.
         outcome: RunOutcome,
+    },
+    /// What a drill left begins to be removed, by another process. From here on `elapsed_ms` goes
+    /// on from the last event before, whatever time has passed since.
+    SweepStarted {
+        /// The version of drctl that does it.
+        drctl: String,
+        /// The wall clock.
+        at: Timestamp,
+    },
+    /// A sweep ended.
+    SweepFinished {
+        /// True when nothing of what is known is left.
+        removed: bool,
+        /// What was begun to be made, is in no state, and so may be left: addresses, each after the
+        /// name of its stack.
+        unknown: Vec<String>,
     },
     /// Written by a newer drctl.
     #[serde(other)]

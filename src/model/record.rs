@@ -93,6 +93,9 @@ pub struct RunRecord {
     /// How long it was expected to take, before it began.
     #[serde(default)]
     pub prediction: Option<Prediction>,
+    /// Whether all that the run made was removed again; `None` when nothing was to be.
+    #[serde(default)]
+    pub removed: Option<bool>,
     /// The last link of the hash chain over its journal, in hexadecimal.
     #[serde(default)]
     pub chain: Option<String>,

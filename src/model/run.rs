@@ -23,6 +23,11 @@ impl RunId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Returns its last four digits, which tell it from others.
+    pub fn salt(&self) -> &str {
+        self.0.rsplit('-').next().unwrap_or_default()
+    }
 }
 
 /// A string that is no run's name.
@@ -182,6 +187,8 @@ pub enum RunOutcome {
     Refused,
     /// The run was stopped.
     Interrupted,
+    /// A drill came to its end, and something of what it made could not be removed again.
+    NotRemoved,
     /// Written by a newer drctl.
     #[serde(other)]
     Unknown,

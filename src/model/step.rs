@@ -121,4 +121,16 @@ pub enum StepOutcome {
     },
     /// The run was stopped while it worked or before it began.
     Interrupted,
+    /// It was left out on purpose, and what needs it goes on: a drill moves no traffic.
+    LeftOut {
+        /// Why, as a sentence without a full stop.
+        why: String,
+    },
+}
+
+impl StepOutcome {
+    /// Returns true when what needs the step may begin.
+    pub fn lets_go_on(&self) -> bool {
+        matches!(self, Self::Done | Self::LeftOut { .. })
+    }
 }

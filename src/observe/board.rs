@@ -121,6 +121,8 @@ impl Board {
             | EventKind::ServiceVerified
             | EventKind::VerificationFailed { .. }
             | EventKind::RecoveryPointFound { .. }
+            | EventKind::SweepStarted { .. }
+            | EventKind::SweepFinished { .. }
             | EventKind::Unknown => {}
         }
     }

@@ -52,6 +52,29 @@ impl JournalWriter {
         Ok(Self { file, whole: 0, broken: false })
     }
 
+    /// Opens the journal of a run that is over, to add what was done about it since. What a crash left
+    /// of a last line is cut off. Returns its events, too.
+    ///
+    /// # Errors
+    ///
+    /// As [`JournalReader`], and [`JournalError::Append`] when it cannot be written.
+    pub fn append(path: &Path) -> Result<(Self, Vec<Event>), JournalError> {
+        let mut reader = JournalReader::open(path)?;
+        let events = reader.by_ref().collect::<Result<Vec<_>, _>>()?;
+        let whole = reader.whole + u64::from(reader.open);
+        let open = || {
+            let mut file = OpenOptions::new().append(true).open(path)?;
+            file.set_len(reader.whole)?;
+            if reader.open {
+                file.write_all(b"\n")?;
+            }
+            Ok(file)
+        };
+        let file =
+            open().map_err(|source| JournalError::Append { path: path.to_owned(), source })?;
+        Ok((Self { file, whole, broken: false }, events))
+    }
+
     /// Cuts off what a failed write left, so that a later line does not continue half a line.
     fn cut(&mut self) {
         self.broken = self.file.set_len(self.whole).is_err();
@@ -135,6 +158,10 @@ pub struct JournalReader {
     buffer: Vec<u8>,
     /// Events read so far, which is also the `seq` of the next.
     count: u64,
+    /// Bytes of whole events read so far.
+    whole: u64,
+    /// True when the last of them lacks its newline.
+    open: bool,
     torn: bool,
     ended: bool,
     chain: Chain,
@@ -154,6 +181,8 @@ impl JournalReader {
             lines: BufReader::new(file),
             buffer: Vec::new(),
             count: 0,
+            whole: 0,
+            open: false,
             torn: false,
             ended: false,
             chain: Chain::default(),
@@ -210,6 +239,8 @@ impl JournalReader {
             });
         }
         self.count += 1;
+        self.whole += read as u64;
+        self.open = !whole;
         self.chain.add(self.buffer.strip_suffix(b"\n").unwrap_or(&self.buffer));
         Ok(Some(event))
     }
@@ -234,6 +265,15 @@ pub enum JournalError {
     /// It cannot be made.
     #[error("failed to create the journal `{}`", path.display())]
     Create {
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Nothing can be added to it.
+    #[error("failed to add to the journal `{}`", path.display())]
+    Append {
         /// Where.
         path: PathBuf,
         /// What the system said.
@@ -305,7 +345,7 @@ impl JournalError {
                 "Leave that journal where it is and begin a new run, which gets a folder of its own"
                     .to_owned()
             }
-            Self::Create { .. } => {
+            Self::Create { .. } | Self::Append { .. } => {
                 "Make room and see that the run's folder can be written: nothing is begun that cannot be remembered"
                     .to_owned()
             }
@@ -379,6 +419,21 @@ mod tests {
             let (_dir, path) = written(&whole[..whole.len() - 1 - cut]);
             let journal = read(&path).unwrap();
             assert_eq!((journal.events.len(), journal.torn), (2, true), "cut by {cut}");
+        }
+    }
+
+    #[test]
+    fn what_is_added_follows_the_last_whole_event() {
+        let whole = lines(3);
+        for (cut, kept) in [(0, 3), (1, 3), (2, 2), (30, 2)] {
+            let (_dir, path) = written(&whole[..whole.len() - cut]);
+            let (mut writer, events) = JournalWriter::append(&path).unwrap();
+            assert_eq!(events.len(), kept, "cut by {cut}");
+            let next = noted(u64::try_from(kept).unwrap());
+            writer.take(&next).unwrap();
+            let journal = read(&path).unwrap();
+            assert_eq!(journal.events.last(), Some(&next), "cut by {cut}");
+            assert!(!journal.torn);
         }
     }
 

@@ -192,6 +192,8 @@ fn leaves_a_line(kind: &EventKind) -> bool {
         | EventKind::VerificationFailed { .. }
         | EventKind::RecoveryPointFound { .. }
         | EventKind::InterruptReceived { .. }
+        | EventKind::SweepStarted { .. }
+        | EventKind::SweepFinished { .. }
         | EventKind::RunFinished { .. } => true,
         EventKind::GateAnswered { answer, .. } => !answer.accepted(),
         EventKind::ResourceFinished { ok, .. } => !ok,

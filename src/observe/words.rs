@@ -289,6 +289,21 @@ impl Narrator {
             EventKind::RunFinished { outcome } => {
                 ("Finished", None, run_ending(*outcome).to_owned())
             }
+            EventKind::SweepStarted { drctl, at } => {
+                let at = at.strftime("%Y-%m-%d %H:%M:%S");
+                ("Sweeping", None, format!("what the drill left, by drctl {drctl}, at {at} UTC"))
+            }
+            EventKind::SweepFinished { removed, unknown } => {
+                let mut text = match removed {
+                    true => "nothing of what is known is left",
+                    false => "something could not be removed",
+                }
+                .to_owned();
+                if !unknown.is_empty() {
+                    let _ = write!(text, "; may be left: {}", unknown.join(", "));
+                }
+                ("Swept", None, text)
+            }
             EventKind::Unknown => {
                 ("Unknown", None, "something that only a newer drctl can show".to_owned())
             }
@@ -357,6 +372,7 @@ fn ending(outcome: &StepOutcome, took: &str) -> (&'static str, String) {
             ("Skipped", format!("needs {blocked_by}, which did not end well"))
         }
         StepOutcome::Interrupted => ("Stopped", format!("the run was stopped{took}")),
+        StepOutcome::LeftOut { why } => ("Left out", why.clone()),
     }
 }
 
@@ -382,6 +398,7 @@ fn run_ending(outcome: RunOutcome) -> &'static str {
         RunOutcome::Failed => "the service is not back",
         RunOutcome::Refused => "a plan was refused; the service is not back",
         RunOutcome::Interrupted => "stopped before the service was back",
+        RunOutcome::NotRemoved => "not all that the drill made could be removed again",
         RunOutcome::Unknown => "in a way that only a newer drctl knows",
     }
 }

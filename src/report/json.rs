@@ -8,14 +8,14 @@ use super::{
     timeline::{
         Checkout, InFlight, Invented, Needed, Note, Obstructed, PlanFacts, ProbeDown,
         RecoveryPoint, Removal, ResourceTime, RunFacts, SecondPlan, SimulatedFacts, StepTime,
-        TerraformFacts, Timeline,
+        Sweep, TerraformFacts, Timeline,
     },
     verdict::{Doubt, Summary, Verdict, Verdicts},
 };
 use crate::model::{
     prediction::Prediction,
     resource::without_keys,
-    run::{OutageSource, RunId, RunOutcome},
+    run::{OutageSource, RunId, RunKind, RunOutcome},
     step::StepId,
 };
 use jiff::Timestamp;
@@ -101,6 +101,12 @@ pub struct Report {
     /// Earlier runs like this one, the oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<Earlier>,
+    /// Whether all that the run made was removed again; absent when nothing was to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub removed: Option<bool>,
+    /// The last sweep of what a drill left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<Sweep>,
     /// The signal that asked the run to stop.
     pub interrupted_by: Option<String>,
     /// Where things are kept.
@@ -216,6 +222,7 @@ impl Report {
             phases: milestones.phases(),
             in_flight: timeline.in_flight(),
             next: next(&timeline, summary, verdicts),
+            removed: timeline.removed(),
             outcome: timeline.outcome,
             run: timeline.run,
             checkout: timeline.checkout,
@@ -238,6 +245,7 @@ impl Report {
             terraform: timeline.terraform,
             inventory: timeline.inventory,
             history: Vec::new(),
+            sweep: timeline.sweep,
             interrupted_by: timeline.interrupted_by,
             kept,
         }
@@ -285,7 +293,11 @@ fn worst_point(points: &BTreeMap<String, RecoveryPoint>) -> Option<i64> {
 fn caveats(timeline: &Timeline, kept: &Kept) -> Vec<String> {
     let mut all = Vec::new();
     if let Some(simulated) = &timeline.simulated {
-        all.push("a rehearsal: the cloud was simulated and nothing real was made".to_owned());
+        let what = match timeline.run.as_ref().map(|run| run.kind) {
+            Some(RunKind::Drill) => "a simulated drill",
+            _ => "a rehearsal",
+        };
+        all.push(format!("{what}: the cloud was simulated and nothing real was made"));
         if simulated.time_scale > 1 {
             all.push(format!(
                 "its latencies were divided by {} and are multiplied back in every time below",
@@ -324,6 +336,11 @@ fn next(timeline: &Timeline, summary: Summary, verdicts: Verdicts) -> Vec<String
         all.push(format!(
             "Look in the cloud for {what} in flight: Terraform may not know how {they} ended"
         ));
+    }
+    if let (Some(RunOutcome::NotRemoved), Some(run), None) =
+        (timeline.outcome, &timeline.run, &timeline.sweep)
+    {
+        all.push(format!("Remove what is left of it: `drctl drill --sweep {}`", run.id));
     }
     if summary == Summary::Refused {
         all.push("Read why the gate refused: what it refused was not changed".to_owned());

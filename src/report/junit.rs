@@ -76,6 +76,7 @@ fn step(report: &Report, step: &StepReport) -> Case {
         Some(StepOutcome::Skipped { blocked_by }) => {
             case.skipped = Some(safe(&format!("it needs {blocked_by}")));
         }
+        Some(StepOutcome::LeftOut { why }) => case.skipped = Some(safe(why)),
         Some(StepOutcome::Failed { cause, hints }) => {
             let message = cause.first().map_or("it could not be brought up", String::as_str);
             let hints = hints.iter().map(|hint| format!("help: {hint}"));

@@ -158,7 +158,7 @@ fn last(mut times: impl Iterator<Item = Option<u64>>) -> Option<u64> {
 }
 
 fn done(step: &StepTime) -> Option<u64> {
-    step.ended_ms.filter(|_| step.outcome == Some(StepOutcome::Done))
+    step.ended_ms.filter(|_| step.outcome.as_ref().is_some_and(StepOutcome::lets_go_on))
 }
 
 fn initialised(step: &StepTime) -> Option<u64> {

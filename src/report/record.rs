@@ -52,6 +52,7 @@ impl Report {
                 .iter()
                 .map(|(store, point)| (store.clone(), point.before_outage_ms))
                 .collect(),
+            removed: self.removed,
             prediction: self.forecast.as_ref().map(|expected| expected.prediction.clone()),
             chain: self.kept.chain.clone(),
         })

@@ -121,7 +121,12 @@ impl Spans<'_> {
             Some(StepOutcome::Done) => Status::Ok,
             Some(StepOutcome::Failed { cause, .. }) => Status::Error(cause.join(": ")),
             Some(StepOutcome::Refused) => Status::Error("the gate refused its plan".into()),
-            Some(StepOutcome::Skipped { .. } | StepOutcome::Interrupted) | None => Status::Unset,
+            Some(
+                StepOutcome::Skipped { .. }
+                | StepOutcome::Interrupted
+                | StepOutcome::LeftOut { .. },
+            )
+            | None => Status::Unset,
         };
         let took_ms = ended_ms.saturating_sub(began_ms);
         let attributes = vec![("drctl.waited_ms", int(report.waited_ms))];

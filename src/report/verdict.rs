@@ -15,7 +15,7 @@ impl From<&Timeline> for Summary {
     fn from(timeline: &Timeline) -> Self {
         match timeline.outcome {
             None => Self::Unfinished,
-            Some(RunOutcome::Failed) => Self::Failed,
+            Some(RunOutcome::Failed | RunOutcome::NotRemoved) => Self::Failed,
             Some(RunOutcome::Refused) => Self::Refused,
             Some(RunOutcome::Interrupted) => Self::Interrupted,
             // What a newer drctl calls its end is no proof of anything here.

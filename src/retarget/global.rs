@@ -79,8 +79,11 @@ pub(super) fn decide(
         match decision {
             Decision::Suffix => {
                 let suffix = ruled.map_or("", |rule| rule.suffix.as_str());
-                if add_suffix(module, resource, argument, suffix, made) {
-                    name = name.map(|name| name + suffix);
+                let max = naming_of.and_then(|naming| naming.max);
+                let named = Suffixed { argument, name: name.as_deref(), suffix, max };
+                if named.add(module, resource, made) {
+                    let room = max.map_or(usize::MAX, |max| max.saturating_sub(suffix.len()));
+                    name = name.map(|name| name.chars().take(room).collect::<String>() + suffix);
                     collides = Some(false);
                 }
             }
@@ -160,35 +163,53 @@ fn refers_to(resource: &Resource, adopted: &Adopted) -> bool {
     })
 }
 
-/// Adds a suffix to the name; without a name of its own the cloud or the provider makes one up.
-fn add_suffix(
-    module: &Module,
-    resource: &Resource,
-    argument: Option<&str>,
-    suffix: &str,
-    made: &mut Redirection,
-) -> bool {
-    let Some(argument) = argument else {
-        made.obstacles.push(Obstacle {
-            place: resource.place(),
-            message: format!(
-                "drctl does not know what names `{}`, so it cannot add a suffix",
-                resource.address()
-            ),
-            hint: "Decide otherwise in the runbook's `global` block: `create`, `adopt` or `leave`"
-                .to_owned(),
-            fatal: false,
-        });
-        return false;
-    };
-    let Some(expr) = resource.body().expr(argument) else { return true };
-    let written = match expr.to_json_syntax() {
-        Some(Value::String(text)) if !text.starts_with("${") => text,
-        _ => format!("${{{}}}", expr.source()),
-    };
-    let path = ["resource", &resource.kind, &resource.name, argument];
-    made.overrides.set(&module.dir, &path, format!("{written}{suffix}").into());
-    true
+/// A name that gets a suffix.
+struct Suffixed<'a> {
+    /// The argument that holds it, where that is known.
+    argument: Option<&'a str>,
+    /// What it is in the fallback, where that is known.
+    name: Option<&'a str>,
+    suffix: &'a str,
+    /// How many characters it may have.
+    max: Option<usize>,
+}
+
+impl Suffixed<'_> {
+    /// Adds the suffix; without a name of its own the cloud or the provider makes one up.
+    fn add(&self, module: &Module, resource: &Resource, made: &mut Redirection) -> bool {
+        let Some(argument) = self.argument else {
+            made.obstacles.push(Obstacle {
+                place: resource.place(),
+                message: format!(
+                    "drctl does not know what names `{}`, so it cannot add a suffix",
+                    resource.address()
+                ),
+                hint:
+                    "Decide otherwise in the runbook's `global` block: `create`, `adopt` or `leave`"
+                        .to_owned(),
+                fatal: false,
+            });
+            return false;
+        };
+        let Some(expr) = resource.body().expr(argument) else { return true };
+        let suffix = self.suffix;
+        let text = match (self.room(), expr.to_json_syntax()) {
+            // It is cut where it must be, so that what tells it from others is all there.
+            (Some(room), _) => format!("${{substr({}, 0, {room})}}{suffix}", expr.source()),
+            (None, Some(Value::String(text))) if !text.starts_with("${") => text + suffix,
+            (None, _) => format!("${{{}}}{suffix}", expr.source()),
+        };
+        let path = ["resource", &resource.kind, &resource.name, argument];
+        made.overrides.set(&module.dir, &path, text.into());
+        true
+    }
+
+    /// Returns how many characters of the name there is room for, where it might not fit whole.
+    fn room(&self) -> Option<usize> {
+        let room = self.max?.saturating_sub(self.suffix.len());
+        let fits = self.name.is_some_and(|name| name.chars().count() <= room);
+        (!fits).then_some(room)
+    }
 }
 
 /// Makes a resource come to nothing.

@@ -20,6 +20,7 @@ mod reach;
 mod redirect;
 mod remote_state;
 mod sweep;
+mod unprotected;
 mod workspace;
 
 #[cfg(test)]
@@ -30,3 +31,4 @@ pub use harmless::harmless;
 pub use override_file::{OVERRIDE_FILE, Overrides, add_override};
 pub use redirect::{Redirection, Target, redirect};
 pub use remote_state::{RemoteState, StateKey, own_state, placeholder};
+pub use unprotected::unprotected;

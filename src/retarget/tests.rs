@@ -534,6 +534,27 @@ fn a_global_resource_is_created_suffixed_adopted_or_left_out() {
 }
 
 #[test]
+fn a_name_with_a_suffix_fits_where_it_must() {
+    let named = |name: &str| {
+        let text = format!(
+            "variable \"x\" {{}}\nresource \"aws_iam_role\" \"app\" {{\n  name = {name}\n}}\n"
+        );
+        let globals = vec![("aws_iam_role", Decision::Suffix)];
+        let made = redirected(&[("root/main.tf", text.as_str())], &Asked { globals, ..asked() });
+        let name = &overridden(&made, "root")["resource"]["aws_iam_role"]["app"]["name"];
+        (name.as_str().unwrap().to_owned(), made.globals[0].name.clone())
+    };
+    // A role's name has 64 characters at most, of which 3 are the suffix.
+    let long = format!("\"{}\"", "a".repeat(62));
+    let cut = format!("{}-dr", "a".repeat(61));
+    assert_eq!(named(&long), (format!("${{substr({long}, 0, 61)}}-dr"), Some(cut)));
+    let fits = "a".repeat(61);
+    assert_eq!(named(&format!("\"{fits}\"")), (format!("{fits}-dr"), Some(format!("{fits}-dr"))));
+    let unknown = r#""role-of-${var.x}""#;
+    assert_eq!(named(unknown), (format!("${{substr({unknown}, 0, 61)}}-dr"), None));
+}
+
+#[test]
 fn what_is_left_out_stays_out_whatever_its_count_says() {
     let text =
         "resource \"aws_iam_role\" \"x\" {\n  count = terraform.workspace == \"prod\" ? 1 : 0\n}\n";

@@ -73,6 +73,8 @@ impl Mirror {
             }
             go_on()?;
         }
+        // Whoever held one of these was killed, since nobody else changes the mirror now.
+        remove_locks(&self.dir).map_err(io("free", &self.dir))?;
         let repo = match self.open() {
             Some(repo) => repo,
             None => self.create()?,
@@ -128,6 +130,28 @@ impl Mirror {
         let (age, because) = (age(&repo, name.as_deref()), chain(&refused));
         Ok(Found { commit, from: FetchedFrom::Mirror { age, because }, uncommitted: false })
     }
+}
+
+/// Removes the lock files of git below `dir`, but not among its objects, which need none.
+fn remove_locks(dir: &Path) -> std::io::Result<()> {
+    let mut open = vec![dir.to_owned()];
+    while let Some(dir) = open.pop() {
+        let entries = match std::fs::read_dir(&dir) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            entries => entries?,
+        };
+        for entry in entries {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                if entry.file_name() != "objects" {
+                    open.push(entry.path());
+                }
+            } else if entry.path().extension().is_some_and(|extension| extension == "lock") {
+                std::fs::remove_file(entry.path())?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Returns the commit behind an object.

@@ -77,6 +77,11 @@ pub enum Action {
     /// `terraform state pull`; prints the state, which holds [`crate::terraform::Outputs`] and
     /// [`crate::terraform::dependencies()`].
     StatePull,
+    /// `terraform state push` of a state that could not be saved when it was made.
+    StatePush {
+        /// The state.
+        file: PathBuf,
+    },
     /// `terraform destroy` of everything, unseen. A plan with `destroy` and its
     /// apply let the plan be looked at first.
     Destroy {
@@ -104,7 +109,7 @@ impl Action {
             Self::Plan { .. } => "plan",
             Self::ShowPlan { .. } | Self::ShowState => "show",
             Self::Apply { .. } => "apply",
-            Self::StatePull => "state",
+            Self::StatePull | Self::StatePush { .. } => "state",
             Self::Destroy { .. } => "destroy",
             Self::Fmt { .. } => "fmt",
         }
@@ -124,6 +129,7 @@ impl Action {
             | Self::Test
             | Self::Plan { .. }
             | Self::Apply { .. }
+            | Self::StatePush { .. }
             | Self::Destroy { .. } => false,
         }
     }
@@ -198,6 +204,9 @@ impl Invocation {
             }
             Action::StatePull => {
                 args.push("pull");
+            }
+            Action::StatePush { file } => {
+                args.push("push").locking(self.lock_timeout).path("", file);
             }
             Action::Apply { plan, parallelism } => {
                 args.streaming().locking(self.lock_timeout);
@@ -318,6 +327,7 @@ mod tests {
             Action::ShowState,
             Action::Apply { plan: "/run/p".into(), parallelism: 64 },
             Action::StatePull,
+            Action::StatePush { file: "errored.tfstate".into() },
             Action::Destroy { var_files: vec!["a.tfvars".into()], parallelism: 10 },
             Action::Fmt { text: "a=1".into() },
         ];
@@ -335,6 +345,7 @@ mod tests {
         show -json -no-color
         apply -json -no-color -input=false -lock=true -lock-timeout=30s -parallelism=64 /run/p
         state pull
+        state push -lock=true -lock-timeout=30s errored.tfstate
         destroy -json -no-color -input=false -lock=true -lock-timeout=30s -auto-approve -parallelism=10 -refresh=true -var-file=a.tfvars
         fmt -no-color -
         ");

@@ -131,6 +131,7 @@ async fn recover(
         replace: &BTreeMap::new(),
         workspace: None,
         own_state: false,
+        salt: None,
         units: &BTreeMap::new(),
     })
     .unwrap();

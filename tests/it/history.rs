@@ -319,7 +319,7 @@ fn a_trend_fails_a_job_when_the_newest_run_is_slower() {
     assert_eq!(slower.code, Some(1), "{slower}");
     insta::assert_snapshot!(slower.stdout, @r"
     SLOWER  execution of the newest run is 10m00.0s, 1m37.5s above the median
-      Note: compared by execution, from the declaration on: the start of an outage was only assumed
+      Note: compared by execution, from the declaration on: the start of an outage was not seen
 
     Rehearsals of shop to ap-northeast-2, by execution
       20260401-030000-0001    8m20.0s  ##################################################### |    !

@@ -5,6 +5,7 @@ mod bad_input;
 mod commands;
 mod console;
 mod critical_path;
+mod drill;
 mod engine;
 mod evidence;
 mod failover;

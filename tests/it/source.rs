@@ -427,6 +427,22 @@ fn the_mirror_stands_in_for_a_server_that_went_away() {
 }
 
 #[test]
+fn locks_of_a_run_that_was_killed_hold_up_no_later_one() {
+    let mut place = Place::new();
+    place.repo("a");
+    let origin = place.path("a").display().to_string();
+    place.checkout(&origin, None).unwrap();
+    let mirrors = fs::read_dir(place.path("mirrors")).unwrap().map(|entry| entry.unwrap().path());
+    let mirror = mirrors.into_iter().find(|path| path.is_dir()).unwrap();
+    for lock in ["HEAD.lock", "config.lock", "packed-refs.lock", "refs/heads/main.lock"] {
+        fs::create_dir_all(mirror.join(lock).parent().unwrap()).unwrap();
+        fs::write(mirror.join(lock), "").unwrap();
+    }
+    let commit = place.commit("a", "more.tf", "# two\n");
+    assert_eq!(place.checkout(&origin, None).unwrap().commit, commit);
+}
+
+#[test]
 fn offline_asks_no_server() {
     let mut place = Place::new();
     let commit = place.repo("app");

@@ -119,7 +119,7 @@ impl Failover {
         self.asked.check_outputs()?;
         let home = Home::find()?;
         if self.dry_run {
-            return recover::show(&self.asked, &home, ui).await;
+            return recover::show(&self.asked, false, &home, ui).await;
         }
         let attempt = Attempt {
             asked: &self.asked,

@@ -5,6 +5,7 @@ pub(super) mod availability;
 pub(super) mod compare;
 pub(super) mod completions;
 pub(super) mod doctor;
+pub(super) mod drill;
 pub(super) mod failover;
 pub(super) mod forecast;
 pub(super) mod plan;

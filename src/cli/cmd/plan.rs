@@ -5,7 +5,7 @@ use crate::cli::{
     error::{CliError, OrExit},
     exit::Exit,
     home::Home,
-    prepared::look,
+    prepared::{Keeping, look},
     runtime::block_on,
     stop,
     ui::Ui,
@@ -45,7 +45,7 @@ impl Plan {
             .or_exit(Exit::Failed)?;
         let work = scratch.path().join("work");
         let stop = stop::listen_and_say(*ui)?;
-        let prepared = look(&self.which, false, &home, &work, &stop, ui).await?;
+        let prepared = look(&self.which, Keeping::default(), &home, &work, &stop, ui).await?;
         ui.answer(&match self.which.json {
             true => format!("{:#}\n", prepared.json()),
             false => prepared.plan(),

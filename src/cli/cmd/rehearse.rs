@@ -10,16 +10,15 @@ use crate::{
         recover::Attempt,
         repository_tests,
         runtime::block_on,
+        simulating::Simulating,
         stop,
         ui::Ui,
         way::{Simulated, Way},
     },
-    sim::Scenario,
 };
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use jiff::Timestamp;
-use serde_json::{Map, Value};
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{fs, path::PathBuf};
 
 /// Rebuild the service on a simulated cloud: no account, no provider, no cost
 ///
@@ -45,39 +44,8 @@ pub(crate) struct Rehearse {
     #[command(flatten)]
     asked: Asked,
 
-    /// How many times faster than the real cloud; every time of the report is multiplied back
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    time_scale: u32,
-
-    /// What the draws of latencies and faults begin with; the same seed draws the same
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    seed: u64,
-
-    /// What goes wrong besides: a named scenario, or a file of JSON
-    #[arg(long, value_name = "NAME|FILE")]
-    scenario: Option<String>,
-
-    /// Leave the primary region up
-    #[arg(long)]
-    primary_up: bool,
-
-    /// Values that the catalogue cannot know: a file of JSON, {"aws_vpc": {"cidr_block": "10.0.0.0/16"}}
-    #[arg(long, value_name = "FILE")]
-    values: Option<PathBuf>,
-
-    /// A copy of the primary's state of a stack, as `terraform state pull` prints it (can be repeated)
-    ///
-    /// Values come from there before they are made up. It is only read.
-    #[arg(long = "state", value_name = "STACK=FILE")]
-    states: Vec<String>,
-
-    /// A catalogue of your own, over the built-in one
-    #[arg(long, value_name = "FILE")]
-    catalogue: Option<PathBuf>,
-
-    /// Take registry modules from this folder, and from nowhere else
-    #[arg(long, value_name = "FOLDER")]
-    modules: Option<PathBuf>,
+    #[command(flatten)]
+    simulating: Simulating,
 
     /// Run the repository's own tests (`terraform test`) instead, in every module that has some
     ///
@@ -105,16 +73,9 @@ impl Rehearse {
         self.asked.check_outputs()?;
         let home = Home::find()?;
         let simulated = Simulated {
-            scenario: scenario(self.scenario.as_deref())?,
-            primary_down: !self.primary_up,
-            time_scale: self.time_scale,
-            seed: self.seed,
-            values: values(self.values.as_ref())?,
-            catalogue: catalogue(self.catalogue.as_ref())?,
-            states: states(&self.states)?,
-            modules: self.modules,
             second_plan: !self.no_second_plan,
             keep: self.keep,
+            ..self.simulating.read()?
         };
         let stop = stop::listen_and_say(*ui)?;
         if self.tests {
@@ -132,43 +93,6 @@ impl Rehearse {
         };
         attempt.recover().await
     }
-}
-
-/// Reads a scenario by its name, or from a file.
-fn scenario(word: Option<&str>) -> Result<Scenario, CliError> {
-    let Some(word) = word else { return Ok(Scenario::default()) };
-    if let Ok(named) = Scenario::named(word) {
-        return Ok(named);
-    }
-    match fs::read_to_string(word) {
-        Ok(text) => Scenario::from_json(&text)
-            .with_context(|| format!("the scenario `{word}` cannot be used"))
-            .or_exit(Exit::Usage),
-        Err(_) => Scenario::named(word).or_exit(Exit::Usage).map_err(|error| {
-            error.hint("Name one of these, or a file that holds a scenario as JSON")
-        }),
-    }
-}
-
-fn values(file: Option<&PathBuf>) -> Result<Map<String, Value>, CliError> {
-    let Some(file) = file else { return Ok(Map::new()) };
-    let cannot = || format!("the values in `{}` cannot be used", file.display());
-    let text = fs::read_to_string(file).with_context(cannot).or_exit(Exit::Usage)?;
-    serde_json::from_str(&text).with_context(cannot).or_exit(Exit::Usage)
-}
-
-fn states(given: &[String]) -> Result<BTreeMap<String, Vec<u8>>, CliError> {
-    let read = |given: &String| {
-        let (stack, file) = given.split_once('=').ok_or_else(|| {
-            CliError::new(Exit::Usage, anyhow!("`{given}` does not say which stack's state it is"))
-                .hint("Write `--state STACK=FILE`")
-        })?;
-        let text = fs::read(file)
-            .with_context(|| format!("failed to read the state `{file}`"))
-            .or_exit(Exit::Usage)?;
-        Ok((stack.to_owned(), text))
-    };
-    given.iter().map(read).collect()
 }
 
 /// Reads the built-in catalogue with a file of the user's over it; `None` without a file.

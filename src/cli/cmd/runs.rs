@@ -157,7 +157,12 @@ fn as_json(record: &RunRecord, there: bool) -> String {
 
 fn as_text(record: &RunRecord, there: bool) -> String {
     let service = record.service.as_deref().unwrap_or("?");
-    let rehearsal = if record.kind == RunKind::Rehearsal { "rehearsal: " } else { "" };
+    let kind = match (record.kind, record.time_scale) {
+        (RunKind::Rehearsal, _) => "rehearsal: ",
+        (RunKind::Drill, None) => "drill: ",
+        (RunKind::Drill, Some(_)) => "simulated drill: ",
+        (RunKind::Failover | RunKind::Unknown, _) => "",
+    };
     let took = match record.recovery_time_ms {
         Some(ms) => format!("recovered in {}", Pretty::ms(ms)),
         None => format!("ran for {}", Pretty::ms(record.out_for_ms)),
@@ -167,9 +172,14 @@ fn as_text(record: &RunRecord, there: bool) -> String {
         Some(Verdict::Missed { over_ms }) => format!(", {} over its RTO", Pretty::ms(over_ms)),
         Some(Verdict::Unproven { .. }) | None => String::new(),
     };
+    let removed = match record.removed.filter(|_| record.kind == RunKind::Drill) {
+        Some(true) => ", removed",
+        Some(false) => ", NOT ALL REMOVED",
+        None => "",
+    };
     let gone = if there { "" } else { " (folder gone)" };
     let line = format!(
-        "{}  {:<12} {service} to {}, {rehearsal}{took}{rto}{gone}",
+        "{}  {:<12} {service} to {}, {kind}{took}{rto}{removed}{gone}",
         record.run,
         record.summary.word(),
         record.region

@@ -78,9 +78,12 @@ impl Mark {
         match outcome {
             Some(StepOutcome::Done) => Self::new("✓", "good", word),
             Some(StepOutcome::Failed { .. } | StepOutcome::Refused) => Self::new("✗", "bad", word),
-            Some(StepOutcome::Skipped { .. } | StepOutcome::Interrupted) | None => {
-                Self::new("–", "doubt", word)
-            }
+            Some(
+                StepOutcome::Skipped { .. }
+                | StepOutcome::Interrupted
+                | StepOutcome::LeftOut { .. },
+            )
+            | None => Self::new("–", "doubt", word),
         }
     }
 }

@@ -46,6 +46,7 @@ impl Report {
         self.obstacles(&mut page);
         self.second_plans(&mut page);
         self.removals(&mut page);
+        self.sweep(&mut page);
         self.invented(&mut page);
         self.notes(&mut page);
         self.run(&mut page);
@@ -96,6 +97,7 @@ impl Report {
                 let by = self.interrupted_by.as_deref().unwrap_or("the operator");
                 format!("the recovery of {service} was stopped by {by}: {not_back}")
             }
+            (None, Some(RunOutcome::NotRemoved)) => format!("the drill of {service} is over"),
             (None, Some(RunOutcome::Unknown)) => {
                 format!("the recovery of {service} ended in an unknown way: {not_back}")
             }
@@ -118,6 +120,9 @@ impl Report {
                 text += "; RPO unproven";
             }
             Some(Verdict::Unproven { .. } | Verdict::Met { .. }) | None => {}
+        }
+        if self.outcome == Some(RunOutcome::NotRemoved) {
+            text += "; not all that it made could be removed again";
         }
         text
     }
@@ -263,6 +268,22 @@ impl Report {
         }
     }
 
+    /// What was done afterwards about what a drill left.
+    fn sweep(&self, page: &mut Page) {
+        let Some(sweep) = &self.sweep else { return };
+        page.section("Swept");
+        page.field("began", &format!("{} UTC", sweep.at.strftime("%Y-%m-%d %H:%M:%S")));
+        let left = match sweep.removed {
+            Some(true) => "nothing of what is known",
+            Some(false) => "something could not be removed",
+            None => "not known: the end of the sweep was not seen",
+        };
+        page.field("left", left);
+        if !sweep.unknown.is_empty() {
+            page.field("may be left", &sweep.unknown.join(", "));
+        }
+    }
+
     /// What a person must look at before they believe a rehearsal.
     fn invented(&self, page: &mut Page) {
         if self.invented.is_empty() {
@@ -359,7 +380,12 @@ impl Page {
         let tone = match &step.outcome {
             Some(StepOutcome::Done) => Tone::Good,
             Some(StepOutcome::Failed { .. } | StepOutcome::Refused) => Tone::Bad,
-            Some(StepOutcome::Skipped { .. } | StepOutcome::Interrupted) | None => Tone::Doubtful,
+            Some(
+                StepOutcome::Skipped { .. }
+                | StepOutcome::Interrupted
+                | StepOutcome::LeftOut { .. },
+            )
+            | None => Tone::Doubtful,
         };
         let (began, took) = (words::time(step.began_ms), words::time(report.took_ms));
         let name = fit(step.id.as_str(), names);
@@ -370,6 +396,7 @@ impl Page {
         );
         let what = match &step.outcome {
             Some(StepOutcome::Skipped { blocked_by }) => format!("needs {blocked_by}"),
+            Some(StepOutcome::LeftOut { why }) => why.clone(),
             _ => spent(report),
         };
         let begin = self.text.len();

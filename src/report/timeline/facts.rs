@@ -102,6 +102,17 @@ pub struct Removal {
     pub cause: Vec<String>,
 }
 
+/// What came of a sweep of what a drill left.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct Sweep {
+    /// When it began, by the wall clock.
+    pub at: Timestamp,
+    /// Whether nothing of what is known is left; `None` when its end was not seen.
+    pub removed: Option<bool>,
+    /// What may be left since no state knows of it: addresses, each after the name of its stack.
+    pub unknown: Vec<String>,
+}
+
 /// What a run is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct RunFacts {

@@ -7,7 +7,7 @@ mod facts;
 pub use facts::{
     Checkout, InFlight, Invented, LockWait, Needed, Note, Obstructed, PhaseTime, PlanFacts,
     ProbeDown, RecoveryPoint, Removal, ResourceTime, RunFacts, SecondPlan, SimulatedFacts,
-    StepTime, TerraformFacts,
+    StepTime, Sweep, TerraformFacts,
 };
 
 use super::{
@@ -66,6 +66,8 @@ pub struct Timeline {
     pub second_plans: Vec<SecondPlan>,
     /// What was removed again.
     pub removals: Vec<Removal>,
+    /// The last sweep of what it left, when it was a drill.
+    pub sweep: Option<Sweep>,
     /// The signal that asked the run to stop.
     pub interrupted_by: Option<String>,
     /// How the run ended; `None` while it runs, and when drctl was killed.
@@ -88,7 +90,10 @@ impl Timeline {
     /// Takes the next event in.
     pub fn add(&mut self, event: &Event) {
         let now = self.clock.read(event);
-        self.last_ms = self.last_ms.max(now);
+        // What is done about a run afterwards makes it no longer.
+        if self.sweep.is_none() && !matches!(event.kind, EventKind::SweepStarted { .. }) {
+            self.last_ms = self.last_ms.max(now);
+        }
         match &event.kind {
             EventKind::RunStarted { run, run_kind, drctl, began_at, repo, region, outage } => {
                 self.run = Some(RunFacts {
@@ -254,6 +259,15 @@ impl Timeline {
             }
             EventKind::InterruptReceived { signal } => self.interrupted_by = Some(signal.clone()),
             EventKind::RunFinished { outcome } => self.outcome = Some(*outcome),
+            EventKind::SweepStarted { drctl: _, at } => {
+                self.sweep = Some(Sweep { at: *at, removed: None, unknown: vec![] });
+            }
+            EventKind::SweepFinished { removed, unknown } => {
+                if let Some(sweep) = &mut self.sweep {
+                    sweep.removed = Some(*removed);
+                    sweep.unknown.clone_from(unknown);
+                }
+            }
             EventKind::ProbeAnswered { .. } | EventKind::Unknown => {}
         }
     }
@@ -274,7 +288,7 @@ impl Timeline {
                 address: address.clone(),
                 action: *action,
                 began_ms,
-                for_ms: self.last_ms - began_ms,
+                for_ms: self.last_ms.saturating_sub(began_ms),
             })
             .collect();
         // Stable, so that equals stay in the order of their names.
@@ -301,6 +315,19 @@ impl Timeline {
             }
         });
         self.resources.iter().cloned().chain(cut_off).collect()
+    }
+
+    /// Returns whether all that the run made was removed again; `None` when nothing was to be.
+    pub fn removed(&self) -> Option<bool> {
+        if let Some(sweep) = &self.sweep {
+            return Some(sweep.removed == Some(true));
+        }
+        let whole = |removal: &Removal| removal.took_ms.is_some() && removal.cause.is_empty();
+        match self.outcome {
+            Some(RunOutcome::NotRemoved) => Some(false),
+            _ if self.removals.is_empty() => None,
+            _ => Some(self.removals.iter().all(whole)),
+        }
     }
 
     /// Returns the time since `t0` at the last event, in milliseconds.

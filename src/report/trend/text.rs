@@ -16,6 +16,7 @@ impl Trend {
             match self.kind.word() {
                 "failover" => "Failovers",
                 "rehearsal" => "Rehearsals",
+                "drill" => "Drills",
                 _ => "Runs",
             },
             self.service.as_deref().unwrap_or("an unknown service"),
@@ -58,7 +59,7 @@ impl Trend {
         if self.measure == Measure::Execution {
             page.hanging(
                 "  Note: ",
-                "compared by execution, from the declaration on: the start of an outage was only assumed",
+                "compared by execution, from the declaration on: the start of an outage was not seen",
             );
         }
     }

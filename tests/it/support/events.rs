@@ -10,6 +10,13 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) fn assert_guarantees(events: &[Event]) {
     assert!(events.iter().map(|e| e.seq).eq(0..events.len() as u64), "seq rises by one");
     assert!(events.is_sorted_by_key(|e| e.elapsed_ms), "time never falls");
+    let all = events;
+    let swept = events.iter().position(|e| matches!(e.kind, EventKind::SweepStarted { .. }));
+    let events = &events[..swept.unwrap_or(events.len())];
+    if swept.is_some() {
+        let last = &all[all.len() - 1].kind;
+        assert!(matches!(last, EventKind::SweepFinished { .. }), "{last:?} is last");
+    }
     let (first, last) = (&events[0].kind, &events[events.len() - 1].kind);
     assert!(matches!(first, EventKind::RunStarted { .. }), "{first:?} is first");
     assert!(matches!(last, EventKind::RunFinished { .. }), "{last:?} is last");

@@ -1,0 +1,127 @@
+//! Programs that outlived the drctl that had started them.
+//!
+//! They write to files and not to drctl, so that they go on when it is killed. Each leads a process
+//! group of its own and works in the work copy of its run, which is how it is found
+//! (`/proc/PID/cwd`, proc(5)); Terraform also holds a lock on its log.
+
+use crate::{
+    cli::{error::CliError, exit::Exit, home::RunFolder, ui::Ui},
+    engine::Stop,
+    terraform::LogFiles,
+};
+use anyhow::anyhow;
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::{Pid, getpgrp},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
+use tokio::time::sleep;
+
+/// How often it is looked.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What every Terraform of drctl has in its environment.
+const OF_TERRAFORM: &[u8] = b"TF_HTTP_PASSWORD=";
+
+/// What every program of a runbook has in its environment.
+const OF_RUNBOOK: &[u8] = b"DRCTL_SERVICE=";
+
+/// Asks what still runs in the work copy of a run to end, once, and waits until it has.
+///
+/// # Errors
+///
+/// Something still runs after the grace, or the wait was interrupted.
+pub(super) async fn end(
+    folder: &RunFolder,
+    grace: Duration,
+    stop: &Stop,
+    ui: &Ui,
+) -> Result<(), CliError> {
+    let began = Instant::now();
+    let mut asked: BTreeSet<i32> = BTreeSet::new();
+    loop {
+        let groups = groups(&folder.work());
+        for (group, signal) in &groups {
+            if asked.insert(*group) {
+                ui.say(&format!(
+                    "process group {group} of the drill {} still runs: {signal}, then wait\n",
+                    folder.id()
+                ));
+                // Gone by itself is fine.
+                let _ = killpg(Pid::from_raw(*group), *signal);
+            }
+        }
+        let writing = still_written(folder);
+        if groups.is_empty() && writing.is_empty() {
+            return Ok(());
+        }
+        if began.elapsed() >= grace {
+            let who: Vec<String> = groups.keys().map(ToString::to_string).chain(writing).collect();
+            let error =
+                anyhow!("programs of the drill {} still run: {}", folder.id(), who.join(", "));
+            return Err(CliError::new(Exit::Failed, error).hint("End them and sweep again: as long as they run, they may make things that no state knows of"));
+        }
+        tokio::select! {
+            () = sleep(LOOK) => {}
+            () = stop.token().cancelled() => {
+                let error = anyhow!("the sweep was interrupted before it removed anything");
+                return Err(CliError::new(Exit::Interrupted, error));
+            }
+        }
+    }
+}
+
+/// Returns the process groups of drctl's that have a member in `work`, each with what asks it to end.
+///
+/// Terraform ends on SIGINT, which its plugins leave to it; for a program of the runbook SIGTERM is
+/// the one that also reaches what a shell started in the background.
+fn groups(work: &Path) -> BTreeMap<i32, Signal> {
+    let mut groups = BTreeMap::new();
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let process = entry.path();
+        let inside = fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd.starts_with(work));
+        let Some(group) = inside.then(|| group_of(&process)).flatten() else { continue };
+        if group == getpgrp().as_raw() {
+            continue;
+        }
+        let environment = fs::read(process.join("environ")).unwrap_or_default();
+        let has = |name: &[u8]| environment.split(|byte| *byte == 0).any(|v| v.starts_with(name));
+        let signal = match () {
+            () if has(OF_TERRAFORM) => Signal::SIGINT,
+            () if has(OF_RUNBOOK) => Signal::SIGTERM,
+            // Somebody who looks around there.
+            () => continue,
+        };
+        groups.insert(group, signal);
+    }
+    groups
+}
+
+/// Returns the process group of a process that is not a zombie, by `/proc/PID/stat`.
+fn group_of(process: &Path) -> Option<i32> {
+    let stat = fs::read_to_string(process.join("stat")).ok()?;
+    // The name may hold anything, also a parenthesis; behind it are the state, the parent, the group.
+    let mut fields = stat.rsplit_once(") ")?.1.split(' ');
+    let state = fields.next()?;
+    let group = fields.nth(1)?.parse().ok()?;
+    (state != "Z").then_some(group)
+}
+
+/// Returns the logs of a run that a Terraform still writes.
+fn still_written(folder: &RunFolder) -> Vec<String> {
+    let logs = fs::read_dir(folder.logs()).into_iter().flatten().flatten();
+    let outputs =
+        logs.map(|log| log.path()).filter(|log| log.extension().is_some_and(|e| e == "out"));
+    outputs
+        .filter(|stdout| {
+            let log = LogFiles { stdout: stdout.clone(), stderr: stdout.with_extension("err") };
+            log.in_use().unwrap_or(false)
+        })
+        .map(|log| log.display().to_string())
+        .collect()
+}

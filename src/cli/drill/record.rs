@@ -1,0 +1,137 @@
+//! What is needed to sweep up after a drill, on the disk before anything is made.
+
+use crate::{
+    cli::{
+        asked::Which,
+        error::{CliError, OrExit},
+        exit::Exit,
+        home::RunFolder,
+    },
+    model::run::RunId,
+};
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+use std::{
+    fs::{self, File, Permissions},
+    io::{self, Write},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// The form of the record. Keys are added under it, never changed or taken away.
+const SCHEMA: &str = "drctl/drill/v1";
+
+/// What is needed to sweep up after a drill. It holds no secret: a repository is named without
+/// credentials, and its commit is in the local mirror.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Record {
+    schema: String,
+    /// The drill.
+    pub(crate) run: RunId,
+    /// Its service.
+    pub(crate) service: String,
+    /// The region that it rebuilds into.
+    pub(crate) region: String,
+    /// The commit, as 40 hexadecimal digits.
+    pub(crate) commit: String,
+    repo: String,
+    #[serde(default)]
+    primary: Option<String>,
+    runbook: PathBuf,
+    #[serde(default)]
+    stack: Option<PathBuf>,
+    #[serde(default)]
+    replace: Vec<(String, String)>,
+    #[serde(default)]
+    workspace: Option<String>,
+    #[serde(default)]
+    terraform: Option<String>,
+    /// How long an interrupted Terraform may take to end, in milliseconds.
+    pub(crate) grace_ms: u64,
+}
+
+impl Record {
+    /// Makes the record of a drill.
+    pub(crate) fn new(
+        run: &RunId,
+        service: &str,
+        repo: &str,
+        commit: &str,
+        which: &Which,
+        terraform: &Path,
+        grace: Duration,
+    ) -> Self {
+        Self {
+            schema: SCHEMA.to_owned(),
+            run: run.clone(),
+            service: service.to_owned(),
+            region: which.region.clone(),
+            commit: commit.to_owned(),
+            repo: repo.to_owned(),
+            primary: which.primary.clone(),
+            runbook: which.runbook.clone(),
+            stack: which.stack.clone(),
+            replace: which.replace.clone(),
+            workspace: which.workspace.clone(),
+            // What made a thing can remove it, also where `PATH` is another, as in cron.
+            terraform: terraform.to_str().map(str::to_owned),
+            grace_ms: u64::try_from(grace.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// Returns what the drill was asked, at the commit that it took; `terraform` wins over its own.
+    pub(crate) fn which(&self, terraform: Option<&str>, offline: bool) -> Which {
+        Which {
+            repo: self.repo.clone(),
+            reference: Some(self.commit.clone()),
+            region: self.region.clone(),
+            primary: self.primary.clone(),
+            runbook: self.runbook.clone(),
+            stack: self.stack.clone(),
+            replace: self.replace.clone(),
+            workspace: self.workspace.clone(),
+            offline,
+            terraform: terraform.map(str::to_owned).or_else(|| self.terraform.clone()),
+            json: false,
+            in_place: false,
+        }
+    }
+
+    /// Writes it into the folder of the drill: when this returns, it is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written; then nothing may be made.
+    pub(crate) fn write(&self, folder: &RunFolder) -> Result<(), CliError> {
+        let write = || -> io::Result<()> {
+            let mut file = tempfile::Builder::new()
+                .prefix(".drill-")
+                .permissions(Permissions::from_mode(0o600))
+                .tempfile_in(folder.root())?;
+            file.write_all(format!("{:#}\n", serde_json::to_value(self)?).as_bytes())?;
+            file.as_file().sync_all()?;
+            file.persist(folder.drill()).map_err(|error| error.error)?;
+            File::open(folder.root())?.sync_all()
+        };
+        write()
+            .with_context(|| format!("failed to write `{}`", folder.drill().display()))
+            .or_exit(Exit::Failed)
+            .map_err(|error| error.hint("Make room on the disk: nothing was made yet"))
+    }
+
+    /// Reads it; `None` when the run is no drill, or made nothing.
+    ///
+    /// # Errors
+    ///
+    /// It is there and cannot be read.
+    pub(crate) fn read(folder: &RunFolder) -> Result<Option<Self>, CliError> {
+        let path = folder.drill();
+        let cannot = || format!("failed to read `{}`", path.display());
+        let text = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            text => text.with_context(cannot).or_exit(Exit::Failed)?,
+        };
+        serde_json::from_slice(&text).map(Some).with_context(cannot).or_exit(Exit::Failed)
+    }
+}

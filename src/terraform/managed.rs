@@ -1,0 +1,71 @@
+//! What a state says that there is.
+
+use crate::terraform::TerraformError;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Returns the address of every instance of a managed resource in a state of version 4, in its order.
+///
+/// # Errors
+///
+/// [`TerraformError::BadState`] when it is no state.
+pub fn managed(state: &[u8]) -> Result<Vec<String>, TerraformError> {
+    #[derive(Deserialize)]
+    struct State {
+        #[serde(default)]
+        resources: Vec<Resource>,
+    }
+    #[derive(Deserialize)]
+    struct Resource {
+        #[serde(default)]
+        module: Option<String>,
+        #[serde(default)]
+        mode: String,
+        #[serde(rename = "type")]
+        kind: String,
+        name: String,
+        #[serde(default)]
+        instances: Vec<Instance>,
+    }
+    #[derive(Deserialize)]
+    struct Instance {
+        #[serde(default)]
+        index_key: Option<Value>,
+    }
+    // A state holds secrets, which serde's own messages quote.
+    let State { resources } =
+        serde_json::from_slice(state).map_err(|error| TerraformError::BadState {
+            what: format!("its JSON ends or goes wrong at line {}", error.line()),
+        })?;
+    let mut all = Vec::new();
+    for Resource { module, kind, name, instances, mode } in resources {
+        if mode != "managed" {
+            continue;
+        }
+        let module = module.map(|module| format!("{module}.")).unwrap_or_default();
+        all.extend(instances.into_iter().map(|instance| {
+            let key = instance.index_key.map(|key| format!("[{key}]")).unwrap_or_default();
+            format!("{module}{kind}.{name}{key}")
+        }));
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_instance_has_the_address_that_terraform_writes() {
+        let state = br#"{"version":4,"resources":[
+            {"mode":"managed","type":"aws_vpc","name":"main","instances":[{}]},
+            {"mode":"data","type":"aws_ami","name":"base","instances":[{}]},
+            {"module":"module.a[\"x\"]","mode":"managed","type":"aws_eip","name":"nat",
+             "instances":[{"index_key":0},{"index_key":"b.c"}]},
+            {"mode":"managed","type":"aws_vpc","name":"none","instances":[]}]}"#;
+        let all = managed(state).unwrap();
+        let nat = [r#"module.a["x"].aws_eip.nat[0]"#, r#"module.a["x"].aws_eip.nat["b.c"]"#];
+        assert_eq!(all, [&["aws_vpc.main"], &nat[..]].concat());
+        assert!(managed(b"hunter2").is_err());
+    }
+}
