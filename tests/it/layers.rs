@@ -28,6 +28,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "engine",
         &["model", "config", "runbook", "retarget", "terraform", "deploy", "probe", "state"],
     ),
+    ("chaos", &["model", "runbook", "sim", "deploy", "probe"]),
     ("observe", &["model"]),
     ("report", &["model", "format", "schedule"]),
 ];
