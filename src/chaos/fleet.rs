@@ -70,7 +70,7 @@ pub enum FleetError {
         install: &'static str,
     },
     /// The program failed.
-    #[error("`{program} {words}` was of no avail")]
+    #[error("failed to run `{program} {words}`")]
     Ran {
         /// The program.
         program: &'static str,
@@ -116,6 +116,9 @@ pub enum FleetError {
         #[source]
         source: Box<FleetError>,
     },
+    /// There is no simulated cloud.
+    #[error("no rehearsal left its simulated cloud")]
+    NoCloud,
     /// The simulated cloud could not be read or written.
     #[error("{0}")]
     Simulated(String),
@@ -137,7 +140,9 @@ impl FleetError {
                 "Run drctl as root on the machine of the engine, or use an image that has `/bin/sh`: `docker kill` counts as a stop by hand, after which no restart policy brings a container back"
                     .to_owned(),
             ),
-            Self::Selector(_) | Self::Changed(_) | Self::Simulated(_) => None,
+            Self::NoCloud => Some("Leave one with `drctl rehearse --keep`".to_owned()),
+            Self::Simulated(_) => Some("See what there is with `drctl sim ls`".to_owned()),
+            Self::Selector(_) | Self::Changed(_) => None,
         }
     }
 }

@@ -208,7 +208,7 @@ pub fn sentence(outcome: &Outcome) -> String {
         },
     };
     match (&outcome.by, outcome.back_after_ms) {
-        (Some(by), Some(ms)) => format!("whole again after {}: {by}{reapplied}", Pretty::ms(ms)),
+        (Some(by), Some(ms)) => format!("whole again after {}, {by}{reapplied}", Pretty::ms(ms)),
         _ => {
             let end = if outcome.interrupted { " when it was interrupted" } else { "" };
             format!("not whole again after {}{end}{reapplied}", Pretty::ms(outcome.watched_ms))

@@ -130,11 +130,11 @@ async fn watched(script: &[(u64, &str)]) -> (String, Verdict) {
 async fn one_that_is_started_anew_is_back() {
     let (said, verdict) =
         watched(&[(0, "web-1 web-2"), (400, "web-1! web-2"), (1_300, "web-1+ web-2")]).await;
-    assert_eq!(said, "down at 500, whole again after 1.5s: restarted in place");
+    assert_eq!(said, "down at 500, whole again after 1.5s, restarted in place");
     assert_eq!(verdict, Verdict::Met { spare_ms: 18_500 });
     // Nobody saw it down.
     let (said, _) = watched(&[(0, "web-1+ web-2")]).await;
-    assert_eq!(said, "down at 0, whole again after 0.0s: restarted in place");
+    assert_eq!(said, "down at 0, whole again after 0.0s, restarted in place");
 }
 
 #[tokio::test(start_paused = true)]
@@ -142,7 +142,7 @@ async fn one_that_another_stands_in_for_is_back_also_while_it_dies() {
     let script =
         [(0, "web-1! web-2"), (2_000, "web-1! web-2 web-3!"), (30_000, "web-1! web-2 web-3")];
     let (said, verdict) = watched(&script).await;
-    assert_eq!(said, "down at 0, whole again after 30.0s: replaced by web-3");
+    assert_eq!(said, "down at 0, whole again after 30.0s, replaced by web-3");
     assert_eq!(verdict, Verdict::Missed { over_ms: 10_000 });
 }
 
@@ -155,7 +155,7 @@ async fn one_that_comes_and_goes_is_not_back_until_it_stays() {
         (5_000, "web-1+ web-2"),
     ];
     let (said, _) = watched(&script).await;
-    assert_eq!(said, "down at 0, whole again after 5.0s: restarted in place");
+    assert_eq!(said, "down at 0, whole again after 5.0s, restarted in place");
 }
 
 #[tokio::test(start_paused = true)]
@@ -176,7 +176,7 @@ async fn it_is_re_applied_after_its_objective_and_has_missed_it() {
     let (said, verdict) = watch(&script, Some(&Program(7_000, Ok(()))), &stop).await;
     assert_eq!(
         said,
-        "down at 0, whole again after 25.0s: replaced by web-9, re-applied after 20.0s"
+        "down at 0, whole again after 25.0s, replaced by web-9, re-applied after 20.0s"
     );
     assert_eq!(verdict, Verdict::Missed { over_ms: 5_000 });
 
@@ -189,7 +189,7 @@ async fn it_is_re_applied_after_its_objective_and_has_missed_it() {
     assert_eq!(verdict, Verdict::Missed { over_ms: 60_000 });
     // One that is back in time needs nothing.
     let (said, _) = watch(&[(0, "web-2"), (19_000, "web-2 web-9")], Some(&failing), &stop).await;
-    assert_eq!(said, "down at 0, whole again after 19.0s: replaced by web-9");
+    assert_eq!(said, "down at 0, whole again after 19.0s, replaced by web-9");
 }
 
 #[tokio::test(start_paused = true)]
@@ -197,7 +197,7 @@ async fn a_look_that_is_not_answered_says_nothing() {
     let script =
         [(0, "web-2"), (1_000, "?"), (3_000, "web-2 web-3"), (3_100, "?"), (4_000, "web-2 web-3")];
     let (said, _) = watched(&script).await;
-    assert_eq!(said, "down at 0, whole again after 3.0s: replaced by web-3");
+    assert_eq!(said, "down at 0, whole again after 3.0s, replaced by web-3");
     let (said, verdict) = watched(&[(0, "?")]).await;
     assert_eq!(said, "down at never, not whole again after 1m00.0s");
     assert_eq!(verdict, Verdict::Unproven { why: Doubt::NotVerified });
@@ -274,7 +274,7 @@ async fn only_one_of_a_whole_group_is_killed_and_never_one_that_is_excepted() {
     let whole = [(0, "db web-1 web-2"), (1, "db web-1 web-2! web-3")];
     let only_web_2 = group(&["db", "web-1"]);
     let (said, kills) = strike(Scripted::new(&whole), &only_web_2, None).await;
-    assert_eq!(said, "web-2 whole again after 0.2s: replaced by web-3");
+    assert_eq!(said, "web-2 whole again after 0.2s, replaced by web-3");
     let [kill] = &kills.all[..] else { panic!("{kills:?}") };
     assert_eq!((kill.intent.member.as_str(), kill.intent.members), ("web-2", 3));
     assert!(

@@ -4,6 +4,7 @@ pub mod history;
 
 mod after_go;
 mod asked;
+mod chaos;
 mod cmd;
 mod confirm;
 mod earlier;
@@ -17,6 +18,7 @@ mod given_plans;
 mod home;
 mod judge;
 mod kept;
+mod kept_cloud;
 mod outlook;
 mod output;
 mod prepared;
@@ -85,6 +87,7 @@ enum Command {
     Availability(cmd::availability::Availability),
     State(cmd::state::State),
     Sim(cmd::sim::Sim),
+    Chaos(cmd::chaos::Chaos),
     Doctor(cmd::doctor::Doctor),
     Completions(cmd::completions::Completions),
 }
@@ -110,6 +113,7 @@ pub fn main() -> Exit {
         Command::Report(command) => command.run(&ui),
         Command::State(command) => command.run(&ui),
         Command::Sim(command) => command.run(&ui),
+        Command::Chaos(command) => command.run(&ui),
         Command::VerifyEvidence(command) => command.run(&ui),
         Command::Runs(command) => command.run(&ui),
         Command::Compare(command) => command.run(&ui),

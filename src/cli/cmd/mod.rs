@@ -1,6 +1,7 @@
 //! One file a command.
 
 pub(super) mod availability;
+pub(super) mod chaos;
 pub(super) mod compare;
 pub(super) mod completions;
 pub(super) mod doctor;
