@@ -78,7 +78,7 @@ pub enum FleetError {
         words: String,
         /// How it failed.
         #[source]
-        source: DeployError,
+        source: Box<DeployError>,
     },
     /// The program said something else than what it was asked for.
     #[error("what `{program} {words}` printed is {what}")]

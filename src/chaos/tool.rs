@@ -48,7 +48,11 @@ impl Tool {
                 DeployError::NotFound { .. } => {
                     FleetError::Missing { program: self.program, install: self.install }
                 }
-                source => FleetError::Ran { program: self.program, words: words(args), source },
+                source => FleetError::Ran {
+                    program: self.program,
+                    words: words(args),
+                    source: Box::new(source),
+                },
             },
         )?;
         let mut text = String::new();

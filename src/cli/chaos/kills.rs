@@ -55,7 +55,7 @@ fn row(kill: &Kill) -> [String; 5] {
     };
     let simulated = if kill.intent.simulated { " (simulated)" } else { "" };
     [
-        kill.at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        kill.at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
         kill.intent.service.clone(),
         format!("{}{simulated}", kill.intent.group),
         kill.intent.member.clone(),
