@@ -22,6 +22,7 @@ fail() {
 folder=$1
 shift
 
+# shellcheck disable=SC1091
 release=$(. /etc/os-release 2>/dev/null && echo "${VERSION_CODENAME:-}") || release=
 [ "$release" = bookworm ] || fail "the packages are those of Debian 12 (bookworm), and this is not one; run it there"
 command -v apt-get > /dev/null || fail "there is no apt-get; install apt"
@@ -42,11 +43,11 @@ for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/source
   esac
 done
 
-# ask WORD…: apt-get, with lists of its own.
+# ask WORD…: apt-get, with lists of its own, and as if nothing were installed.
 ask() {
   apt-get -qq -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$apt/parts" \
-    -o Dir::State::lists="$apt/lists" -o Dir::Cache="$apt/cache" -o APT::Sandbox::User= \
-    -o Debug::NoLocking=1 -o Acquire::Languages=none "$@" >&2
+    -o Dir::State::lists="$apt/lists" -o Dir::Cache="$apt/cache" -o Dir::State::status=/dev/null \
+    -o APT::Sandbox::User= -o APT::Update::Error-Mode=any -o Debug::NoLocking=1 -o Acquire::Languages=none "$@" >&2
 }
 
 ask update || fail "apt gets no lists of packages; try \`apt-get update\`, which says why"

@@ -76,6 +76,7 @@ if [ "$(cat "$place/made" 2>/dev/null)" != "$revision" ]; then
     done
     runc=$(command -v runc) || fail "runc is not on the PATH; install it"
   fi
+  # shellcheck disable=SC2016
   # The bundle is the word after --bundle; its config.json is read once, by this very call.
   wrap runc \
     'before=' \

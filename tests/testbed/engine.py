@@ -45,6 +45,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import threading
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -64,6 +65,9 @@ KERNEL = {
 }
 APPLETS = ("cat", "echo", "false", "httpd", "kill", "ls", "ps", "sh", "sleep", "test", "touch", "true", "wget")
 NODE = "localhost"
+# Ports that were given away in this process and may not be listened on yet.
+GIVEN = set()
+GIVING = threading.Lock()
 
 
 class Engine:
@@ -302,7 +306,8 @@ class Cluster(Engine):
             "--image-service-endpoint", f"unix://{self.folder}/shim.sock",
             "--pod-infra-container-image", "pause:local", "--volume-plugin-dir", folder / "plugins",
             "--cgroup-driver", "cgroupfs", "--cgroups-per-qos=false", "--enforce-node-allocatable=",
-            "--node-status-update-frequency", "2s", "--cgroup-root", f"/{self.folder.name}", "--fail-swap-on=false", "--make-iptables-util-chains=false",
+            "--cgroup-root", f"/{self.folder.name}", "--fail-swap-on=false", "--make-iptables-util-chains=false",
+            "--node-status-update-frequency", "2s",
             # A disk that is nearly full is no reason to throw pods out.
             "--eviction-hard", "memory.available<1Mi",
         )
@@ -351,12 +356,14 @@ def answers(port):
 def free_ports(count):
     """Returns ports that nothing uses, from below those that the system gives to whoever asks for any."""
     found = []
-    for port in random.SystemRandom().sample(range(20000, 32000), 12000):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            found.append(port)
-        if len(found) == count:
-            return found
+    with GIVING:
+        for port in random.SystemRandom().sample(sorted(set(range(20000, 32000)) - GIVEN), 12000 - len(GIVEN)):
+            with socket.socket() as probe, contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                found.append(port)
+            if len(found) == count:
+                GIVEN.update(found)
+                return found
     raise Failed("no ports are free on 127.0.0.1 between 20000 and 32000; end what uses them")
 
 
