@@ -80,7 +80,7 @@ pub enum Entry {
 /// One kill, as its lines tell it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kill {
-    /// Its name, which sorts by time.
+    /// Its name.
     pub id: RunId,
     /// When it was about to be done.
     pub at: Timestamp,
@@ -148,7 +148,9 @@ impl Kills {
                 Err(_) => unreadable += 1,
             }
         }
-        Ok(Self { all: kills.into_values().collect(), unreadable })
+        let mut all: Vec<Kill> = kills.into_values().collect();
+        all.sort_by_key(|kill| kill.at);
+        Ok(Self { all, unreadable })
     }
 
     /// Returns what is known of the earlier kills of a group. One that failed counts, too: it may have

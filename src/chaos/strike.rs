@@ -151,7 +151,7 @@ impl Strike<'_> {
         };
         let group = &self.group.name;
         let at = Timestamp::now();
-        let kill = RunId::new(at, salt(group, &victim));
+        let kill = RunId::new(at, salt(at, group, &victim));
         let mut note = |entry| kills.add(&Line { kill: kill.clone(), at: Timestamp::now(), entry });
         note(Entry::WillKill(self.intent(&victim, before.len())))?;
         say(&format!("{group}: killing {}, one of {}", victim.name, before.len()));
@@ -190,10 +190,12 @@ impl Strike<'_> {
     }
 }
 
-/// Tells apart the kills of one second, which are of different groups.
-fn salt(group: &str, victim: &Member) -> u16 {
+/// Tells apart the kills of one second.
+fn salt(at: Timestamp, group: &str, victim: &Member) -> u16 {
     let bytes = group.bytes().chain(victim.name.bytes());
-    bytes.fold(0, |sum: u16, byte| sum.wrapping_mul(31).wrapping_add(byte.into()))
+    let name = bytes.fold(0, |sum: u16, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    // Of one member they are milliseconds apart, of which a second has a thousand.
+    name.wrapping_add(at.as_millisecond().rem_euclid(1_000) as u16)
 }
 
 /// Says what came of a kill.

@@ -352,9 +352,7 @@ fn nothing_real_is_killed_during_an_outage() {
     fs::create_dir_all(&folder).unwrap();
     let begun = |service: &str| {
         let events = [
-            format!(
-                r#"{{"seq":0,"elapsed_ms":0,"event":"run_started","run":"20260313-100000-0001","run_kind":"failover","drctl":"0.1.0","began_at":"2026-03-13T10:00:00Z","repo":"/shop","region":"ap-northeast-2","outage":{{"before_ms":0,"known_by":"assumed"}}}}"#
-            ),
+            r#"{"seq":0,"elapsed_ms":0,"event":"run_started","run":"20260313-100000-0001","run_kind":"failover","drctl":"0.1.0","began_at":"2026-03-13T10:00:00Z","repo":"/shop","region":"ap-northeast-2","outage":{"before_ms":0,"known_by":"assumed"}}"#.to_owned(),
             format!(
                 r#"{{"seq":1,"elapsed_ms":1,"event":"run_planned","service":"{service}","primary":null,"rto_ms":1,"rpo_ms":null,"digest":"d","steps":[]}}"#
             ),

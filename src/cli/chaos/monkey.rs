@@ -20,7 +20,7 @@ use crate::{
     },
     engine::Stop,
     model::{chain, time::Pretty},
-    runbook::ChaosGroup,
+    runbook::{ChaosGroup, Target},
 };
 use anyhow::{Context, anyhow};
 use jiff::{SignedDuration, Span, Timestamp};
@@ -162,6 +162,10 @@ impl<'a> Hunt<'a> {
 
     /// Says what would speak against a kill now.
     async fn guards(&self) {
+        let is_real = |group: &ChaosGroup| !matches!(group.target, Target::Simulated { .. });
+        if !self.declared.runbook.chaos.iter().any(is_real) {
+            return;
+        }
         let guards = Guards::of(self.declared);
         for note in guards.notes {
             self.ui.say(&format!("note: {note}\n"));
