@@ -29,10 +29,8 @@ demo-failover: build ## Fail a service of builtin resources over, for real
 test: tools ## Run all tests
 	$(TEST) --features "test-fakes $(FEATURES)"
 
-test-real: build ## Fail over on the real AWS provider and a simulated AWS: `make test-real ONLY=1.8.4/hang`
-	@if command -v python3 >/dev/null; \
-	then tests/real/aws_failover.py $(or $(CARGO_TARGET_DIR),target)/release/drctl $(if $(ONLY),--only '$(ONLY)'); \
-	else echo "SKIP all: there is no python3; install Python 3.9 or newer"; fi
+test-real: build ## Fail over and break things for real: `make test-real ONLY=1.8.4/hang`, `make test-real ONLY='chaos/*'`
+	@tests/real/run.sh $(or $(CARGO_TARGET_DIR),target)/release/drctl '$(ONLY)'
 
 lint: ## Check format and lints
 	cargo fmt --check

@@ -6,6 +6,7 @@
 //! other: they meet in [`model::event`].
 
 pub mod catalogue;
+pub mod chaos;
 pub mod cli;
 pub mod config;
 pub mod deploy;

@@ -4,6 +4,7 @@ pub mod history;
 
 mod after_go;
 mod asked;
+mod chaos;
 mod cmd;
 mod confirm;
 mod drill;
@@ -18,6 +19,7 @@ mod given_plans;
 mod home;
 mod judge;
 mod kept;
+mod kept_cloud;
 mod outlook;
 mod output;
 mod prepared;
@@ -94,6 +96,7 @@ enum Command {
     Sim(cmd::sim::Sim),
     Watch(cmd::watch::WatchCommand),
     Approve(cmd::approve::Approve),
+    Chaos(cmd::chaos::Chaos),
     Doctor(cmd::doctor::Doctor),
     Completions(cmd::completions::Completions),
 }
@@ -121,6 +124,7 @@ pub fn main() -> Exit {
         Command::Report(command) => command.run(&ui),
         Command::State(command) => command.run(&ui),
         Command::Sim(command) => command.run(&ui),
+        Command::Chaos(command) => command.run(&ui),
         Command::VerifyEvidence(command) => command.run(&ui),
         Command::Runs(command) => command.run(&ui),
         Command::Compare(command) => command.run(&ui),

@@ -23,7 +23,7 @@ use tokio::signal::unix::{SignalKind, signal};
 /// # Errors
 ///
 /// The system does not let us listen.
-fn listen(said: impl Fn(&str, u32) + Send + Sync + 'static) -> io::Result<Stop> {
+pub(super) fn listen(said: impl Fn(&str, u32) + Send + Sync + 'static) -> io::Result<Stop> {
     let stop = Stop::default();
     let (said, count) = (Arc::new(said), Arc::new(AtomicU32::new(0)));
     for (kind, name) in [

@@ -13,12 +13,10 @@ use crate::{
     engine::Stop,
     lint::rehearsed::{Made, made},
     model::{run::RunOutcome, step::StepId},
-    sim::Scenario,
     state::{StateError, StateStore},
 };
 use anyhow::{Context, anyhow};
 use jiff::Timestamp;
-use serde_json::Map;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -58,18 +56,8 @@ pub(super) async fn rehearse(
     let began_at = Timestamp::now();
     let folder = home.new_run(began_at)?;
     let asked = asked(rehearsed, region, in_place)?;
-    let simulated = Simulated {
-        scenario: Scenario::default(),
-        primary_down: !in_place,
-        time_scale: TIME_SCALE,
-        seed: 1,
-        values: Map::new(),
-        catalogue: None,
-        modules: None,
-        states: BTreeMap::new(),
-        second_plan: false,
-        keep: true,
-    };
+    let simulated =
+        Simulated { primary_down: !in_place, keep: true, ..Simulated::plain(TIME_SCALE, 1) };
     let attempt = Attempt {
         asked: &asked,
         began_at,

@@ -73,10 +73,10 @@ pub(super) struct Simulated {
 }
 
 /// Does something while a rehearsal stands.
-pub(super) type Meanwhile = Arc<dyn Fn(Arc<World>) -> Acting + Send + Sync>;
+pub(super) type Meanwhile = Arc<dyn Fn(Arc<World>) -> Acting>;
 
 /// What is being done.
-pub(super) type Acting = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub(super) type Acting = Pin<Box<dyn Future<Output = ()>>>;
 
 impl Simulated {
     /// A cloud on a good day, but for the outage of the primary.

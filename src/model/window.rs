@@ -2,7 +2,7 @@
 
 use jiff::{
     Timestamp, ToSpan,
-    civil::{Time, Weekday},
+    civil::{Date, Time, Weekday},
     tz::TimeZone,
 };
 use std::{fmt, str::FromStr};
@@ -38,22 +38,56 @@ impl Window {
     pub fn end_of(&self, at: Timestamp) -> Option<Timestamp> {
         match self {
             Self::Once { from, until } => (*from <= at && at < *until).then_some(*until),
-            Self::Weekly { days, from, until, zone } => {
+            Self::Weekly { zone, .. } => {
                 let now = at.to_zoned(zone.clone());
                 // It may have begun yesterday, and goes on past midnight.
                 [0, -1].into_iter().find_map(|offset| {
                     let day = now.date().checked_add(offset.days()).ok()?;
-                    if !days.contains(&day.weekday()) {
-                        return None;
-                    }
-                    let last = if until > from { day } else { day.tomorrow().ok()? };
-                    let began =
-                        zone.to_ambiguous_zoned(day.to_datetime(*from)).compatible().ok()?;
-                    let ends =
-                        zone.to_ambiguous_zoned(last.to_datetime(*until)).compatible().ok()?;
-                    (began.timestamp() <= at && at < ends.timestamp()).then(|| ends.timestamp())
+                    let (began, ends) = self.on(day)?;
+                    (began <= at && at < ends).then_some(ends)
                 })
             }
+        }
+    }
+
+    /// Returns from when until when it is on, of the stretch that begins on `day` where it is; `None`
+    /// on other days, and where clocks that change leave nothing of it.
+    pub fn on(&self, day: Date) -> Option<(Timestamp, Timestamp)> {
+        let (began, ends) = match self {
+            Self::Once { from, until } => {
+                (from.to_zoned(TimeZone::UTC).date() == day).then_some((*from, *until))?
+            }
+            Self::Weekly { days, from, until, zone } => {
+                if !days.contains(&day.weekday()) {
+                    return None;
+                }
+                let last = if until > from { day } else { day.tomorrow().ok()? };
+                let moment = |day: Date, time: Time| {
+                    let there = zone.to_ambiguous_zoned(day.to_datetime(time));
+                    there.compatible().ok().map(|zoned| zoned.timestamp())
+                };
+                (moment(day, *from)?, moment(last, *until)?)
+            }
+        };
+        (began < ends).then_some((began, ends))
+    }
+
+    /// Returns the day that `at` belongs to: the one on which the window that it lies in began, else
+    /// the day of the calendar where the window is.
+    pub fn day_of(&self, at: Timestamp) -> Date {
+        let today = at.to_zoned(self.zone()).date();
+        let of_yesterday = today.yesterday().ok().filter(|day| {
+            self.on(today).is_none_or(|(began, _)| at < began)
+                && self.on(*day).is_some_and(|(began, ends)| began <= at && at < ends)
+        });
+        of_yesterday.unwrap_or(today)
+    }
+
+    /// Returns where its days and hours are those of.
+    pub fn zone(&self) -> TimeZone {
+        match self {
+            Self::Once { .. } => TimeZone::UTC,
+            Self::Weekly { zone, .. } => zone.clone(),
         }
     }
 
@@ -212,6 +246,24 @@ mod tests {
         let window = weekly(&["sun"], "02:30", "04:00", "America/New_York");
         assert_eq!(window.end_of(at("2026-03-08T07:30:00Z")), Some(at("2026-03-08T08:00:00Z")));
         assert!(!window.holds(at("2026-03-08T06:59:59Z")));
+    }
+
+    #[test]
+    fn a_stretch_belongs_to_the_day_on_which_it_begins() {
+        let night = weekly(&["fri"], "22:00", "02:00", "Asia/Tokyo");
+        let friday = jiff::civil::date(2026, 3, 13);
+        let (began, ends) = night.on(friday).unwrap();
+        assert_eq!((began, ends), (at("2026-03-13T13:00:00Z"), at("2026-03-13T17:00:00Z")));
+        assert_eq!(night.on(friday.tomorrow().unwrap()), None);
+        // 01:00 of Saturday is still Friday night, and 02:00 is not.
+        assert_eq!(night.day_of(at("2026-03-13T16:00:00Z")), friday);
+        assert_eq!(night.day_of(at("2026-03-13T17:00:00Z")), friday.tomorrow().unwrap());
+        // On 8 March 2026 there is no 02:00 to 03:00 in New York.
+        let lost = weekly(&["sun"], "02:10", "02:40", "America/New_York");
+        assert!(lost.on(jiff::civil::date(2026, 3, 8)).is_some_and(|(a, b)| a < b));
+        let all_day = weekly(&["sun"], "00:00", "24:00", "America/New_York");
+        let (began, ends) = all_day.on(jiff::civil::date(2026, 3, 8)).unwrap();
+        assert_eq!(ends.duration_since(began).as_hours(), 23);
     }
 
     #[test]

@@ -101,21 +101,31 @@ impl ChaosGroup {
             reader.required(name)?;
             reader.string_for(name, region).map(|(text, _)| text)
         };
+        // What picks nothing in particular could pick everything.
+        let pair = |reader: &mut Reader<'_>, name: &str| {
+            let text = text(reader, name)?;
+            if text.split_once('=').is_none_or(|(key, _)| key.trim().is_empty()) {
+                let place = reader.required(name)?.place();
+                let message = format!("`{name}` is not of the form `key=value`");
+                reader.wrong(Mistake::new(place, message));
+            }
+            Some(text)
+        };
         let maybe = |reader: &mut Reader<'_>, name: &str| {
             reader.string_for(name, region).map(|(text, _)| text)
         };
         let target = match kind.as_str() {
             "docker" => Target::Docker {
-                label: text(&mut reader, "label")?,
+                label: pair(&mut reader, "label")?,
                 context: maybe(&mut reader, "context"),
             },
             "kubernetes" => Target::Kubernetes {
-                label: text(&mut reader, "label")?,
+                label: selector(&mut reader, region)?,
                 namespace: maybe(&mut reader, "namespace"),
                 context: maybe(&mut reader, "context"),
             },
             "aws" => {
-                Target::Aws { tag: text(&mut reader, "tag")?, region: text(&mut reader, "region")? }
+                Target::Aws { tag: pair(&mut reader, "tag")?, region: text(&mut reader, "region")? }
             }
             "simulated" => Target::Simulated { address: text(&mut reader, "address")? },
             other => {
@@ -141,6 +151,16 @@ impl ChaosGroup {
             reapply: reader.expr("reapply").cloned(),
         })
     }
+}
+
+/// Reads a selector of pods: an empty one would pick all that there are.
+fn selector(reader: &mut Reader<'_>, region: &str) -> Option<String> {
+    let place = reader.required("label")?.place();
+    let (text, _) = reader.string_for("label", region)?;
+    if text.trim().is_empty() {
+        reader.wrong(Mistake::new(place, "`label` is empty, which picks every pod"));
+    }
+    Some(text)
 }
 
 /// From 9 to 15 o'clock in UTC on working days, as Netflix's Chaos Monkey has it, unless a group says.

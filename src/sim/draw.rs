@@ -22,8 +22,8 @@ where
     }
 }
 
-/// Draws a number that is at least 0 and below 1.
-pub(super) fn unit(seed: u64, parts: &[&str]) -> f64 {
+/// Draws a number that is at least 0 and below 1: the same for the same seed and parts, always.
+pub fn unit(seed: u64, parts: &[&str]) -> f64 {
     let bits = u64::from_be_bytes(first_bytes(seed, parts)) >> 11;
     // 53 bits are what a double holds exactly.
     bits as f64 / (1_u64 << 53) as f64

@@ -28,7 +28,7 @@ mod words;
 pub use call::{Answer, Call, Change, Draft, Operation, Place};
 pub use chaos::NoSuchObject;
 pub use cloud::Cloud;
-pub use draw::Latencies;
+pub use draw::{Latencies, unit};
 pub use fault::{Failure, Fault};
 pub use group::Group;
 pub use holdings::Filter;

@@ -32,6 +32,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &["model", "config", "runbook", "retarget", "terraform", "deploy", "probe", "state"],
     ),
     ("outage", &["model", "runbook", "probe"]),
+    ("chaos", &["model", "runbook", "sim", "deploy", "probe"]),
     ("observe", &["model"]),
     ("report", &["model", "format", "schedule"]),
 ];
@@ -47,7 +48,7 @@ const FENCED: &[(&str, &[&str])] = &[
     ("indicatif", &["observe"]),
     ("prost", &["provider"]),
     ("hickory_resolver", &["probe"]),
-    ("hmac", &["notify"]),
+    ("hmac", &["cli", "notify"]),
     ("reqwest", &["notify", "probe"]),
     ("x509_cert", &["probe"]),
     ("rmp", &["provider"]),

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 mod bad_input;
+mod chaos;
 mod commands;
 mod console;
 mod critical_path;

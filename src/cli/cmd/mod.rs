@@ -2,6 +2,7 @@
 
 pub(super) mod approve;
 pub(super) mod availability;
+pub(super) mod chaos;
 pub(super) mod compare;
 pub(super) mod completions;
 pub(super) mod doctor;

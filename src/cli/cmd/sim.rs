@@ -1,19 +1,18 @@
 //! `drctl sim`.
 
 use crate::{
-    catalogue::Catalogue,
     cli::{
         error::{CliError, OrExit},
         exit::Exit,
         home::{Home, RunFolder},
+        kept_cloud,
         ui::Ui,
     },
-    provider::simulate::World,
     sim::{Cloud, Filter, Health, Object},
 };
 use anyhow::{Context, anyhow};
 use serde_json::json;
-use std::{borrow::Cow, fmt::Write as _, fs};
+use std::{fmt::Write as _, fs};
 
 /// Look at, break or destroy what a rehearsal left in its simulated cloud
 ///
@@ -85,7 +84,7 @@ impl Sim {
                 let key = one(&cloud, &what)?.key.clone();
                 let now_ms = cloud.now_ms();
                 cloud.break_object(now_ms, &key).or_exit(Exit::Failed)?;
-                save(&folder, &cloud)?;
+                kept_cloud::save(&folder, &cloud)?;
                 ui.answer(&format!("`{what}` is broken\n"));
             }
             Command::Destroy { of } => {
@@ -103,22 +102,8 @@ impl Sim {
 
 fn open(home: &Home, of: &Of) -> Result<(RunFolder, Cloud), CliError> {
     let folder = home.run(&home.find_run(&of.run)?);
-    let text = fs::read_to_string(folder.cloud()).map_err(|_| {
-        let error = anyhow!("the run {} left no simulated cloud", folder.id());
-        CliError::new(Exit::Usage, error).hint("Leave one with `drctl rehearse --keep`")
-    })?;
-    let latencies = World::latencies(Cow::Borrowed(Catalogue::builtin()));
-    let cloud = Cloud::load(&text, latencies)
-        .with_context(|| format!("failed to read `{}`", folder.cloud().display()))
-        .or_exit(Exit::Failed)?;
+    let cloud = kept_cloud::load(&folder)?;
     Ok((folder, cloud))
-}
-
-fn save(folder: &RunFolder, cloud: &Cloud) -> Result<(), CliError> {
-    let text = cloud.save().or_exit(Exit::Failed)?;
-    fs::write(folder.cloud(), text)
-        .context("failed to write the simulated cloud")
-        .or_exit(Exit::Failed)
 }
 
 fn one<'a>(cloud: &'a Cloud, what: &str) -> Result<&'a Object, CliError> {
