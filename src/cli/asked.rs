@@ -62,7 +62,7 @@ pub(super) struct Which {
 }
 
 /// What every command that recovers is asked: which service, and how.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Clone, Debug)]
 pub(super) struct Asked {
     #[command(flatten)]
     pub(super) which: Which,

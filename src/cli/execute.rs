@@ -115,6 +115,11 @@ impl Attempt<'_> {
             outcome = self.tear_down(outcome, &recovery, &known, &tools, run).await;
         }
         if let Some(rehearsal) = rehearsal {
+            if let Some(act) = simulated.and_then(|simulated| simulated.meanwhile.as_ref())
+                && done
+            {
+                act(Arc::clone(&rehearsal.world)).await;
+            }
             let replans = matches!(self.way, Way::Rehearsal(simulated) if simulated.second_plan);
             if done && replans && !self.stop.token().is_cancelled() {
                 engine::replan(&recovery, &known, &tools, run).await;
@@ -135,7 +140,10 @@ impl Attempt<'_> {
         keys: StateKeys,
     ) -> Result<Arc<Rehearsal>, CliError> {
         let primary = recovery.known.primary.as_deref();
-        let world = Arc::new(simulated.world(simulated.scenario(primary)));
+        let world = match &simulated.world {
+            Some(world) => Arc::clone(world),
+            None => Arc::new(simulated.world(simulated.scenario(primary))),
+        };
         let region = recovery.known.region.clone();
         let root = recovery.root.clone();
         let mut values = recovery.simulate.clone();

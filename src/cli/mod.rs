@@ -20,6 +20,7 @@ mod home;
 mod judge;
 mod kept;
 mod kept_cloud;
+mod kong;
 mod outlook;
 mod output;
 mod prepared;

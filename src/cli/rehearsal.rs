@@ -52,6 +52,8 @@ pub(super) struct Rehearsal {
     /// Whether the stacks' tests are run.
     tested: bool,
     stacks: Mutex<BTreeMap<StepId, Arc<Simulated>>>,
+    /// What the clock of the cloud showed when it began: what was there before is not its own.
+    began_ms: u64,
 }
 
 /// A stack while its providers are served.
@@ -72,6 +74,7 @@ impl Rehearsal {
         registry: Option<ModuleRegistry>,
         keys: StateKeys,
     ) -> Self {
+        let began_ms = world.now_ms();
         Self {
             world,
             root,
@@ -83,6 +86,7 @@ impl Rehearsal {
             remote_states: RemoteStates::default(),
             tested: false,
             stacks: Mutex::default(),
+            began_ms,
         }
     }
 
@@ -297,7 +301,10 @@ impl Simulator for Rehearsal {
             cloud.advance(now_ms);
             let down: BTreeSet<String> = cloud
                 .objects(&Filter::default())
-                .filter(|object| object.gone_at_ms.is_none() && !cloud.serves(&object.key, now_ms))
+                .filter(|object| {
+                    object.created_at_ms >= self.began_ms && object.gone_at_ms.is_none()
+                })
+                .filter(|object| !cloud.serves(&object.key, now_ms))
                 .map(|object| object.made_by.address.clone())
                 .collect();
             match down.into_iter().next() {

@@ -70,8 +70,7 @@ impl Simulating {
             catalogue: catalogue(self.catalogue.as_ref())?,
             states: states(&self.states)?,
             modules: self.modules.clone(),
-            second_plan: false,
-            keep: false,
+            ..Simulated::plain(TIME_SCALE, SEED)
         })
     }
 

@@ -43,6 +43,7 @@ pub(super) struct Noticed {
 }
 
 /// What a rehearsal is like.
+#[derive(Clone)]
 pub(super) struct Simulated {
     /// What goes wrong in the cloud, besides the outage of the primary.
     pub(super) scenario: Scenario,

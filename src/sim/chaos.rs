@@ -65,6 +65,13 @@ impl Cloud {
         self.advance(now_ms);
     }
 
+    /// Returns how a whole region looks from outside while it is out; `None` while it is not.
+    pub fn dark_mode(&self, region: &str, at_ms: u64) -> Option<OutageMode> {
+        let whole_region = On::region(region);
+        let mut outages = self.state.scenario.outages.iter();
+        outages.find(|outage| outage.on == whole_region && outage.is_on(at_ms)).map(|o| o.mode)
+    }
+
     /// Ends every outage of a whole region or zone, also those that the scenario has yet
     /// to play. Returns how many. What was lost stays lost.
     pub fn restore_region(&mut self, now_ms: u64, region: &str) -> usize {

@@ -3,6 +3,7 @@
 use crate::{
     cli::{
         chaos::{kills, monkey},
+        cmd::kong::Kong,
         error::CliError,
         exit::Exit,
         runtime::block_on,
@@ -22,6 +23,8 @@ Examples:
       What would be killed today, and why the rest is spared
   drctl chaos monkey --unleash
       Do it
+  drctl chaos kong
+      A whole region goes dark, on the simulated cloud
   drctl chaos kills
       What was killed so far, and how long it took to come back")]
 pub(crate) struct Chaos {
@@ -32,6 +35,7 @@ pub(crate) struct Chaos {
 #[derive(clap::Subcommand, Debug)]
 enum Command {
     Monkey(Box<Monkey>),
+    Kong(Box<Kong>),
     Kills(Kills),
 }
 
@@ -138,6 +142,7 @@ impl Chaos {
     pub(crate) fn run(self, ui: &Ui) -> Result<Exit, CliError> {
         match self.command {
             Command::Monkey(asked) => block_on(monkey::run(&asked, ui)),
+            Command::Kong(asked) => block_on(asked.unleash(ui)),
             Command::Kills(asked) => kills::list(&asked, ui),
         }
     }

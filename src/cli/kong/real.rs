@@ -16,7 +16,7 @@ use crate::{
     },
     deploy::{CommandStep, Logs, run},
     engine::{Programs, Stop},
-    runbook::{Kong, Known, strings},
+    runbook::{Known, Kong, strings},
 };
 use anyhow::{Context, anyhow};
 use jiff::Timestamp;
@@ -67,44 +67,29 @@ pub(in crate::cli) async fn in_earnest(real: Real<'_>) -> Result<Survival, CliEr
             watch.cool_down = Duration::ZERO;
         },
     };
-    let watching = start(wanted, real.home, real.stop, real.ui).await?;
+    let inner = Stop::default();
+    let watching = start(wanted, real.home, &inner, real.ui).await?;
     let up = watching.sees_up();
-    let watch = tokio::task::LocalSet::new();
-    let ended = watch.run_until(async {
-        let watched = tokio::task::spawn_local(watching.run());
-        if !real.waits_until(up.clone()).await {
-            real.stop_watch(&watched);
-            let error = anyhow!("{} is not seen to be up within {}s, so nothing is broken", real.service, UP_WITHIN.as_secs());
-            return Err(CliError::new(Exit::Failed, error).hint("See `drctl probe` for what its probes say"));
-        }
-        let dark_at = Timestamp::now();
-        real.ui.say(&format!("making {dark} dark\n"));
-        let darkened = real.program(&real.kong.dark, "dark").await;
-        let ended = match darkened {
-            Err(error) => Err(error),
-            Ok(()) => watched.await.context("the watch broke off").or_exit(Exit::Failed),
-        };
-        Ok((dark_at, ended))
-    });
-    let (dark_at, ended) = match ended.await {
-        Ok(done) => done,
-        Err(error) => return Err(error),
-    };
+    let (outcome, dark_at) = tokio::join!(watching.run(), real.darken(up, &inner));
+    let Some(dark_at) = dark_at else { return Err(real.never_up()) };
     survival.light = real.make_light().await;
-    let outcome = ended?;
+    let dark_at = dark_at?;
     if let Some(run) = &outcome.fired {
         let failover = report::read(&real.home.run(run))?;
         let began = failover.run.as_ref().map(|run| (run.began_at, run.outage));
         if let Some((began_at, outage)) = began {
             let run_ms = ms_between(dark_at, began_at);
             survival.first_failure_ms = Some(run_ms.saturating_sub(outage.before_ms));
-            survival.detected_ms = Some(run_ms.saturating_sub(outage.detected_before_ms.unwrap_or(0)));
+            survival.detected_ms =
+                Some(run_ms.saturating_sub(outage.detected_before_ms.unwrap_or(0)));
             survival.decided_ms = Some(run_ms);
             survival.scope = outcome.scope;
             survival.take(&failover, run_ms.saturating_sub(outage.before_ms));
         }
         survival.failback = way_back(&failover, dark, None);
-        survival.notes.push(format!("what was made in {into} stands; take it down when the way back is gone"));
+        survival.notes.push(format!(
+            "what was made in {into} stands; take it down when the way back is gone"
+        ));
     } else if real.stop.token().is_cancelled() {
         survival.exit = ExitOf::Stopped;
         survival.summary = "interrupted";
@@ -117,23 +102,61 @@ fn ms_between(from: Timestamp, until: Timestamp) -> u64 {
 }
 
 impl Real<'_> {
-    /// Waits until every probe of the service was seen up.
-    async fn waits_until(&self, up: CancellationToken) -> bool {
-        tokio::select! {
+    /// Makes the region dark once the service was seen up, and passes on what asks it to stop; returns when
+    /// it was made dark, or why it could not be. `None` when the service was never up.
+    async fn darken(
+        &self,
+        up: CancellationToken,
+        watch: &Stop,
+    ) -> Option<Result<Timestamp, CliError>> {
+        let asked_to_stop = self.stop.token().clone();
+        let is_up = tokio::select! {
             () = up.cancelled() => true,
             () = sleep(UP_WITHIN) => false,
-            () = self.stop.token().cancelled() => false,
+            () = asked_to_stop.cancelled() => false,
+        };
+        if !is_up {
+            watch.request("SIGTERM");
+            return None;
         }
+        let dark_at = Timestamp::now();
+        self.ui.say(&format!("making {} dark\n", self.regions.dark));
+        if let Err(error) = self.program(&self.kong.dark, "dark").await {
+            watch.request("SIGTERM");
+            return Some(Err(error));
+        }
+        let stop = watch.clone();
+        tokio::spawn(async move {
+            asked_to_stop.cancelled().await;
+            stop.request("SIGTERM");
+        });
+        Some(Ok(dark_at))
     }
 
-    fn stop_watch<T>(&self, watched: &tokio::task::JoinHandle<T>) {
-        watched.abort();
+    fn never_up(&self) -> CliError {
+        if self.stop.token().is_cancelled() {
+            return CliError::new(
+                Exit::Interrupted,
+                anyhow!("it was stopped before anything was broken"),
+            );
+        }
+        let within = UP_WITHIN.as_secs();
+        let error =
+            anyhow!("{} is not seen to be up within {within}s, so nothing is broken", self.service);
+        CliError::new(Exit::Failed, error).hint("See `drctl probe` for what its probes say")
     }
 
     /// Runs the program that makes the region dark or light, also when drctl is asked to stop.
-    async fn program(&self, run_: &crate::config::expression::Expr, name: &str) -> Result<(), CliError> {
-        let argv = strings(&self.known, run_).map_err(|mistake| CliError::new(Exit::Usage, anyhow!("{mistake}")))?;
-        let scratch = tempfile::tempdir().context("failed to make a temporary folder").or_exit(Exit::Failed)?;
+    async fn program(
+        &self,
+        run_: &crate::config::expression::Expr,
+        name: &str,
+    ) -> Result<(), CliError> {
+        let argv = strings(&self.known, run_)
+            .map_err(|mistake| CliError::new(Exit::Usage, anyhow!("{mistake}")))?;
+        let scratch = tempfile::tempdir()
+            .context("failed to make a temporary folder")
+            .or_exit(Exit::Failed)?;
         let log = |stream: &str| -> PathBuf { scratch.path().join(format!("{name}.{stream}.log")) };
         let step = CommandStep {
             argv,
@@ -150,7 +173,7 @@ impl Real<'_> {
     }
 
     /// Makes the region light again, whatever happened.
-    async fn make_light(&self) -> bool {
+    pub(in crate::cli) async fn make_light(&self) -> bool {
         let dark = &self.regions.dark;
         for attempt in 1..=TRIES {
             match self.program(&self.kong.light, "light").await {
@@ -164,7 +187,9 @@ impl Real<'_> {
                 sleep(Duration::from_secs(2)).await;
             }
         }
-        self.ui.say(&format!("{dark} IS STILL DARK: run what `light` in the runbook's `kong` block says by hand\n"));
+        self.ui.say(&format!(
+            "{dark} IS STILL DARK: run what `light` in the runbook's `kong` block says by hand\n"
+        ));
         false
     }
 }

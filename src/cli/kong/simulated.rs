@@ -20,32 +20,30 @@ use crate::{
     outage::{Change, Control, Judge, Met, Moment, Ongoing, Question, Rules, Stage, play},
     probe::Why,
     provider::simulate::World,
-    runbook::{Act, Role, Runbook},
-    sim::{Filter, ObjectKey, OutageMode, Place},
+    runbook::{Role, Runbook},
+    sim::{Filter, ObjectKey, OutageMode},
 };
 use anyhow::{Context, anyhow};
-use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// How long a region stays dark without anybody noticing before it is given up.
 const UNSEEN_MS: Moment = 30 * 60_000;
 
 /// What is played.
-pub(in crate::cli) struct Played<'a> {
+#[derive(Clone)]
+pub(in crate::cli) struct Played {
     /// What is asked of a failover; its region is the fallback.
-    pub(in crate::cli) asked: &'a Asked,
-    pub(in crate::cli) runbook: &'a Runbook,
+    pub(in crate::cli) asked: Asked,
+    pub(in crate::cli) runbook: Runbook,
     pub(in crate::cli) regions: Regions,
+    /// How the region that is dark looks from outside.
     pub(in crate::cli) mode: OutageMode,
-    pub(in crate::cli) time_scale: u32,
-    pub(in crate::cli) seed: u64,
-    pub(in crate::cli) home: &'a Home,
-    pub(in crate::cli) stop: &'a Stop,
-    pub(in crate::cli) ui: &'a Ui,
+    /// What the cloud is like.
+    pub(in crate::cli) cloud: Simulated,
+    pub(in crate::cli) home: Home,
+    pub(in crate::cli) stop: Stop,
+    pub(in crate::cli) ui: Ui,
 }
 
 /// Plays it from the first resource in the primary to the plan of the way back.
@@ -53,57 +51,56 @@ pub(in crate::cli) struct Played<'a> {
 /// # Errors
 ///
 /// The service cannot be built in the primary, or a run cannot be begun.
-pub(in crate::cli) async fn on_the_simulated_cloud(played: Played<'_>) -> Result<Survival, CliError> {
-    let Regions { dark, into } = &played.regions;
-    let service = &played.runbook.service.name;
-    played.ui.say(&format!("building {service} in {dark} on the simulated cloud\n"));
+pub(in crate::cli) async fn on_the_simulated_cloud(played: Played) -> Result<Survival, CliError> {
+    let Played { regions: Regions { dark, into }, runbook, stop, ui, .. } = &played;
+    let service = &runbook.service.name;
+    ui.say(&format!("building {service} in {dark} on the simulated cloud\n"));
     // The run that builds the primary is a means, and no run of the history.
     let scratch =
         tempfile::tempdir().context("failed to make a temporary folder").or_exit(Exit::Failed)?;
     let home = Home::at(scratch.path().to_owned());
     let began_at = Timestamp::now();
     let folder = home.new_run(began_at)?;
-    let asked = Asked { which: played.asked.which.clone(), ..played.asked.plain() };
-    let mut asked = asked;
+    let mut asked = played.asked.clone();
+    asked.write.clear();
     (asked.which.region, asked.which.in_place, asked.which.json) = (dark.clone(), true, false);
-    let kong = Arc::new(Kong {
-        survival: Mutex::new(Survival::new(service, dark, into, true)),
-        failed: Mutex::new(None),
+    let begun = Arc::new(Mutex::new(None));
+    let hand = Arc::new(Hand { played: played.clone(), done: Arc::clone(&begun) });
+    let meanwhile: Meanwhile = Arc::new(move |world| {
+        let hand = Arc::clone(&hand);
+        Box::pin(async move { hand.act(&world).await })
     });
-    let act: Arc<dyn Meanwhile + '_> = Arc::new(Hand { played: &played, kong: Arc::clone(&kong) });
     let attempt = Attempt {
         asked: &asked,
         began_at,
         way: &Way::Rehearsal(Box::new(Simulated {
             primary_down: false,
             second_plan: true,
-            meanwhile: Some(act),
-            ..Simulated::plain(played.time_scale, played.seed)
+            meanwhile: Some(meanwhile),
+            ..played.cloud.clone()
         })),
         folder: &folder,
         home: &home,
-        stop: played.stop,
-        ui: played.ui,
+        stop,
+        ui,
         quiet: true,
     };
-    let built = attempt.run().await;
-    if let Some(error) = kong.failed.lock().unwrap_or_else(PoisonError::into_inner).take() {
-        return Err(error);
-    }
-    built?;
+    attempt.run().await?;
     let primary = report::read(&folder)?;
-    let mut survival = std::mem::replace(
-        &mut *kong.survival.lock().unwrap_or_else(PoisonError::into_inner),
-        Survival::new(service, dark, into, true),
-    );
-    if !survival.was_tried() {
-        if played.stop.token().is_cancelled() {
-            return Err(CliError::new(Exit::Interrupted, anyhow!("it was stopped before {dark} went dark")));
+    let done = begun.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let Some(survival) = done else {
+        if stop.token().is_cancelled() {
+            let error = anyhow!("it was stopped before {dark} went dark");
+            return Err(CliError::new(Exit::Interrupted, error));
         }
-        let error = anyhow!("{service} cannot be built in {dark}, so that it cannot be lost there: {}", primary.headline());
+        let error = anyhow!(
+            "{service} cannot be built in {dark}, so that it cannot be lost there: {}",
+            primary.headline()
+        );
         return Err(CliError::new(Exit::Failed, error)
-            .hint(format!("See why: `drctl rehearse --region {dark} --primary-up`")));
-    }
+            .hint("Mend what `drctl validate --rehearse` finds in both regions"));
+    };
+    let mut survival: Survival = survival?;
     if let Some(run) = &survival.run {
         let failover = report::read(&played.home.run(run))?;
         survival.failback = way_back(&failover, dark, Some(&primary.second_plans));
@@ -111,39 +108,26 @@ pub(in crate::cli) async fn on_the_simulated_cloud(played: Played<'_>) -> Result
     Ok(survival)
 }
 
-struct Kong {
-    survival: Mutex<Survival>,
-    failed: Mutex<Option<CliError>>,
-}
+/// What came of it, once something did.
+type Done = Arc<Mutex<Option<Result<Survival, CliError>>>>;
 
 /// What is done while the service stands in the primary.
-struct Hand<'a> {
-    played: &'a Played<'a>,
-    kong: Arc<Kong>,
+struct Hand {
+    played: Played,
+    done: Done,
 }
 
-#[async_trait(?Send)]
-impl Meanwhile for Hand<'_> {
+impl Hand {
     async fn act(&self, world: &Arc<World>) {
-        let mut survival = {
-            let mut held = self.kong.survival.lock().unwrap_or_else(PoisonError::into_inner);
-            let Regions { dark, into } = &self.played.regions;
-            let service = &self.played.runbook.service.name;
-            std::mem::replace(&mut *held, Survival::new(service, dark, into, true))
-        };
-        let done = self.strike(world, &mut survival).await;
-        *self.kong.survival.lock().unwrap_or_else(PoisonError::into_inner) = survival;
-        if let Err(error) = done {
-            *self.kong.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-        }
+        let Regions { dark, into } = &self.played.regions;
+        let mut survival = Survival::new(&self.played.runbook.service.name, dark, into, true);
+        let done = self.strike(world, &mut survival).await.map(|()| survival);
+        *self.done.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
     }
-}
 
-impl Hand<'_> {
     /// Makes the region dark, and follows what comes of it.
     async fn strike(&self, world: &Arc<World>, survival: &mut Survival) -> Result<(), CliError> {
-        let Played { regions, runbook, ui, .. } = self.played;
-        survival.begin();
+        let Played { regions, ui, .. } = &self.played;
         let standing = standing(world, &regions.dark);
         let dark_ms = world.with_cloud(|cloud, now_ms| {
             cloud.destroy_region(now_ms, &regions.dark, self.played.mode);
@@ -168,15 +152,22 @@ impl Hand<'_> {
         dark_ms: u64,
         survival: &mut Survival,
     ) -> Option<Ongoing> {
-        let runbook = self.played.runbook;
+        let runbook = &self.played.runbook;
         let (questions, note) = questions(runbook);
         survival.notes.extend(note);
         let dark = i64::try_from(dark_ms).unwrap_or(i64::MAX);
-        let mut rng = fastrand::Rng::with_seed(self.played.seed);
+        let mut rng = fastrand::Rng::with_seed(self.played.cloud.seed);
         // Wherever in their intervals they are when it happens.
         let due = questions.iter().map(|q| dark - 60_000 - rng.i64(0..q.interval_ms)).collect();
-        let mut judge = Judge::new(Rules { maintenance: Vec::new(), ..Rules::from(&runbook.watch) }, questions);
-        let mut sight = Sight { world, standing, dark: &self.played.regions.dark, seen: None, settled_by: None };
+        let mut judge =
+            Judge::new(Rules { maintenance: Vec::new(), ..Rules::from(&runbook.watch) }, questions);
+        let mut sight = Sight {
+            world,
+            standing,
+            dark: &self.played.regions.dark,
+            seen: None,
+            settled_by: None,
+        };
         play(&mut judge, due, dark + UNSEEN_MS, &mut sight);
         let outage = judge.outage().or(sight.seen)?;
         let since = |at: Moment| u64::try_from(at - dark).unwrap_or(0);
@@ -206,7 +197,7 @@ impl Hand<'_> {
         dark_ms: u64,
         survival: &mut Survival,
     ) -> Result<(), CliError> {
-        let Played { asked, time_scale, seed, home, stop, ui, .. } = self.played;
+        let Played { asked, cloud, home, stop, ui, .. } = &self.played;
         let since = |at: Moment| u64::try_from(at).unwrap_or(0).saturating_sub(dark_ms);
         let decided_ms = survival.decided_ms.unwrap_or(0);
         let known = Outage {
@@ -222,7 +213,7 @@ impl Hand<'_> {
             way: &Way::Rehearsal(Box::new(Simulated {
                 world: Some(Arc::clone(world)),
                 outage: Some(known),
-                ..Simulated::plain(*time_scale, *seed)
+                ..cloud.clone()
             })),
             folder: &folder,
             home,
@@ -253,7 +244,8 @@ fn standing(world: &World, region: &str) -> Vec<ObjectKey> {
 
 /// The probes of the runbook as questions, and what is to be said of them.
 fn questions(runbook: &Runbook) -> (Vec<Question>, Option<String>) {
-    let ms = |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4);
+    let ms =
+        |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4);
     let mut questions: Vec<Question> = runbook
         .probes
         .iter()
@@ -300,7 +292,7 @@ impl Sight<'_> {
     /// How the region looks from outside.
     fn region(&self, at: Moment) -> Met {
         let at_ms = u64::try_from(at).unwrap_or(0);
-        let down = self.world.with_cloud(|cloud, _| cloud.is_dark(self.dark, at_ms));
+        let down = self.world.with_cloud(|cloud, _| cloud.dark_mode(self.dark, at_ms));
         let up = Met { why: Why::Ok, took_ms: 50 };
         match down {
             None | Some(OutageMode::LostData) => up,

@@ -152,15 +152,24 @@ impl Survival {
         };
         row(Some(0), "region dark", &plain(region));
         row(self.first_failure_ms, "first failed probe", "");
-        row(self.detected_ms, "outage detected", &self.scope.map_or_else(String::new, |scope| format!("{scope} down")));
-        row(self.decided_ms, "failover decided", &self.run.as_ref().map_or_else(String::new, |run| format!("run {run} into {into}")));
+        row(
+            self.detected_ms,
+            "outage detected",
+            &self.scope.map_or_else(String::new, |scope| format!("{scope} down")),
+        );
+        row(
+            self.decided_ms,
+            "failover decided",
+            &self.run.as_ref().map_or_else(String::new, |run| format!("run {run} into {into}")),
+        );
         row(self.verified_ms, "service verified", "");
         let light = if self.light { "is light again" } else { "IS STILL DARK" };
         let _ = writeln!(text, "\n{region} {light}.");
         if !self.failback.is_empty() {
             let _ = writeln!(text, "\nThe way back");
             for (number, step) in self.failback.iter().enumerate() {
-                let stack = step.stack.as_ref().map_or_else(String::new, |stack| format!("{stack}: "));
+                let stack =
+                    step.stack.as_ref().map_or_else(String::new, |stack| format!("{stack}: "));
                 let _ = writeln!(text, "  {}. {}{}", number + 1, plain(&stack), plain(&step.what));
                 for (address, action) in step.changes.iter().take(CHANGES) {
                     let _ = writeln!(text, "       {action} {}", plain(address));
@@ -204,12 +213,19 @@ pub(super) fn way_back(
     }
     if !report.recovery_points.is_empty() {
         let stores: Vec<&str> = report.recovery_points.keys().map(String::as_str).collect();
-        steps.push(plain_step(format!("bring the data back that was written since: {}", stores.join(", "))));
+        steps.push(plain_step(format!(
+            "bring the data back that was written since: {}",
+            stores.join(", ")
+        )));
     }
-    let cutovers = report.steps.iter().filter(|step| step.kind == crate::model::step::StepKind::Cutover);
+    let cutovers =
+        report.steps.iter().filter(|step| step.kind == crate::model::step::StepKind::Cutover);
     let cutovers: Vec<String> = cutovers.map(|step| step.id.to_string()).collect();
     if !cutovers.is_empty() {
-        steps.push(plain_step(format!("move the traffic to {region}, as `{}` moved it away", cutovers.join("`, `"))));
+        steps.push(plain_step(format!(
+            "move the traffic to {region}, as `{}` moved it away",
+            cutovers.join("`, `")
+        )));
     }
     steps
 }

@@ -32,6 +32,7 @@ use people::People;
 use say::Said;
 use std::sync::Arc;
 use tokio::{sync::mpsc, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
 use work::Progress;
 
 /// How often what is known is kept, also when nothing changed: it tells how long the watch was away.
@@ -67,6 +68,10 @@ pub(super) struct Watchman {
     children: Vec<std::process::Child>,
     /// Whether it ends with the failover that it begins.
     until_over: bool,
+    /// Cancelled once every probe of the service was seen up.
+    up: CancellationToken,
+    /// What was down in the newest outage.
+    scope: Option<&'static str>,
     /// Where the programs of probes run; it is removed at the end.
     _checkout: tempfile::TempDir,
 }
@@ -80,6 +85,12 @@ struct Prepared {
 impl Look for Watchman {
     fn look(&mut self, judge: &Judge, changes: &[Change]) -> Control {
         let now = self.clock.steady();
+        let of_service = judge.questions().iter().zip(judge.standings());
+        let mut of_service = of_service.filter(|(question, _)| question.role == Role::Service);
+        if of_service.all(|(_, asked)| asked.settled == Settled::Up) {
+            self.up.cancel();
+        }
+        self.scope = judge.outage().map(|outage| outage.scope.word()).or(self.scope);
         changes.iter().for_each(|change| self.tell(change));
         // Told first: what is told twice is known by its name, and what is not told is lost.
         if judge.version() != self.kept_version || now - self.kept_at >= KEEP_EVERY_MS {

@@ -17,6 +17,7 @@ use crate::{
         ui::Ui,
     },
     engine::{Programs, Stop, question},
+    model::run::RunId,
     outage::{Clock, Judge, Kept, Rules, SystemClock, Watched, watch},
     probe::{Prober, RealProber},
     runbook::{Asks, Role, Runbook, Watch},
@@ -25,6 +26,7 @@ use crate::{
 use anyhow::{Context, anyhow};
 use std::{fs, fs::File, net::SocketAddr, sync::Arc};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 /// What a watch is to be like.
 pub(in crate::cli) struct Wanted {
@@ -159,6 +161,8 @@ pub(in crate::cli) async fn start(
         forgetful: None,
         children: Vec::new(),
         until_over: wanted.until_over,
+        up: CancellationToken::new(),
+        scope: None,
         which,
         _checkout: checkout_dir,
     };
@@ -262,6 +266,11 @@ impl Watching {
         }
     }
 
+    /// Returns what is cancelled once every probe of the service was seen up.
+    pub(in crate::cli) fn sees_up(&self) -> CancellationToken {
+        self.watchman.up.clone()
+    }
+
     /// Watches until it is stopped.
     pub(in crate::cli) async fn run(mut self) -> Outcome {
         watch(
@@ -278,12 +287,14 @@ impl Watching {
         watchman.keep(&self.judge);
         let fired = watchman.memory.fired.clone();
         watchman.people.stop().await;
-        Outcome { fired: fired.map(|fired| fired.run) }
+        Outcome { fired: fired.map(|fired| fired.run), scope: watchman.scope }
     }
 }
 
 /// What came of a watch.
 pub(in crate::cli) struct Outcome {
     /// The newest failover that it began.
-    pub(in crate::cli) fired: Option<crate::model::run::RunId>,
+    pub(in crate::cli) fired: Option<RunId>,
+    /// What was down in the newest outage.
+    pub(in crate::cli) scope: Option<&'static str>,
 }
