@@ -6,7 +6,7 @@ mod told;
 
 pub(super) use real::{Real, in_earnest};
 pub(super) use simulated::{Played, on_the_simulated_cloud};
-pub(super) use told::{Failback, Survival};
+pub(super) use told::Survival;
 
 use super::{error::CliError, exit::Exit};
 use crate::{

@@ -52,7 +52,7 @@ pub(in crate::cli) struct Played {
 ///
 /// The service cannot be built in the primary, or a run cannot be begun.
 pub(in crate::cli) async fn on_the_simulated_cloud(played: Played) -> Result<Survival, CliError> {
-    let Played { regions: Regions { dark, into }, runbook, stop, ui, .. } = &played;
+    let Played { regions: Regions { dark, .. }, runbook, stop, ui, .. } = &played;
     let service = &runbook.service.name;
     ui.say(&format!("building {service} in {dark} on the simulated cloud\n"));
     // The run that builds the primary is a means, and no run of the history.
@@ -234,8 +234,9 @@ impl Hand {
 fn standing(world: &World, region: &str) -> Vec<ObjectKey> {
     world.with_cloud(|cloud, now_ms| {
         cloud.advance(now_ms);
-        let there = cloud.objects(&Filter::default());
-        there
+        let all = Filter::default();
+        cloud
+            .objects(&all)
             .filter(|object| object.key.place.is_in(region) && cloud.serves(&object.key, now_ms))
             .map(|object| object.key.clone())
             .collect()

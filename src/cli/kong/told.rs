@@ -3,7 +3,13 @@
 use super::pretty;
 use crate::{
     cli::exit::Exit,
-    model::{resource::ResourceAction, run::RunId, step::StepId, text::plain, verdict::Summary},
+    model::{
+        resource::ResourceAction,
+        run::RunId,
+        step::{StepId, StepKind},
+        text::plain,
+        verdict::Summary,
+    },
     report::Report,
 };
 use serde::Serialize;
@@ -218,9 +224,8 @@ pub(super) fn way_back(
             stores.join(", ")
         )));
     }
-    let cutovers =
-        report.steps.iter().filter(|step| step.kind == crate::model::step::StepKind::Cutover);
-    let cutovers: Vec<String> = cutovers.map(|step| step.id.to_string()).collect();
+    let cutovers = report.steps.iter().filter(|step| step.step.kind == StepKind::Cutover);
+    let cutovers: Vec<String> = cutovers.map(|step| step.step.id.to_string()).collect();
     if !cutovers.is_empty() {
         steps.push(plain_step(format!(
             "move the traffic to {region}, as `{}` moved it away",

@@ -13,7 +13,7 @@ use crate::{
         error::{CliError, OrExit},
         exit::Exit,
         home::Home,
-        prepared::{decide, fetch, read_runbook},
+        prepared::{Keeping, decide, fetch, read_runbook},
         ui::Ui,
     },
     engine::{Programs, Stop, question},
@@ -83,7 +83,7 @@ pub(in crate::cli) async fn start(
     if which.region.is_empty() {
         which.region = region(&checkout.dir, &which)?;
     }
-    let prepared = decide(&which, checkout, detected, false).await?;
+    let prepared = decide(&which, checkout, detected, Keeping::default()).await?;
     let runbook = &prepared.runbook;
     let known = prepared.assembled.recovery.known.clone();
     let recovery = &prepared.assembled.recovery;

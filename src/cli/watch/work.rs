@@ -7,7 +7,13 @@ use super::{
     memory::Place,
 };
 use crate::{
-    cli::{asked::Which, cmd::report, home::Home, prepared::look, ui::Ui},
+    cli::{
+        asked::Which,
+        cmd::report,
+        home::Home,
+        prepared::{Keeping, look},
+        ui::Ui,
+    },
     engine::Stop,
     model::run::DeclaredBy,
 };
@@ -28,7 +34,7 @@ use std::{
 pub(super) async fn prepare(which: &Which, home: &Home, ui: &Ui) -> Result<Ready, String> {
     let scratch = tempfile::tempdir().map_err(|error| format!("no temporary folder: {error}"))?;
     let work = scratch.path().join("work");
-    let prepared = look(which, false, home, &work, &Stop::default(), ui).await;
+    let prepared = look(which, Keeping::default(), home, &work, &Stop::default(), ui).await;
     let prepared = prepared.map_err(|error| error.summary())?;
     prepared.refused().map_err(|error| error.summary())?;
     let (commit, digest) = (prepared.checkout.commit.clone(), prepared.assembled.digest.clone());
