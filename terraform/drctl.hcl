@@ -56,6 +56,62 @@ probe "http" "front" {
   up_after   = 3
 }
 
+# What `drctl watch` asks: the shop as its customers see it, from here and through the bastion of
+# another cloud, both regions of AWS, and two who are down only when drctl itself is cut off.
+probe "http" "shop" {
+  url         = "https://shop.example.com/health"
+  certificate = "14d"
+}
+
+probe "dns" "shop-name" {
+  host = "shop.example.com"
+}
+
+probe "region" "tokyo" {
+  cloud = "aws"
+}
+
+probe "region" "seoul" {
+  cloud = "aws"
+  role  = "fallback"
+}
+
+probe "dns" "quad9" {
+  host   = "example.com"
+  server = "9.9.9.9"
+  role   = "witness"
+}
+
+probe "dns" "cloudflare" {
+  host   = "example.com"
+  server = "1.1.1.1"
+  role   = "witness"
+}
+
+# A region that is down is left at once; a service that is down, when somebody says so.
+watch {
+  region       = "ap-northeast-2"
+  service_down = "approve"
+  region_down  = "failover"
+
+  maintenance "patching" {
+    days  = ["sun"]
+    from  = "03:00"
+    until = "04:00"
+    zone  = "Asia/Tokyo"
+  }
+}
+
+notify "slack" "oncall" {
+  url_env = "SHOP_SLACK_URL"
+}
+
+# A group that Chaos Monkey may play with, once `drctl rehearse --keep` has left a cloud.
+chaos "simulated" "storefront" {
+  address     = "aws_autoscaling_group.storefront"
+  back_within = "10m"
+}
+
 # The orders reach as far as the snapshot that the database began with. A rehearsal has no
 # data and does not ask.
 recovery_point "orders" {

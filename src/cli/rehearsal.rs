@@ -54,6 +54,8 @@ pub(super) struct Rehearsal {
     stacks: Mutex<BTreeMap<StepId, Arc<Simulated>>>,
     /// What the clock of the cloud showed when it began: what was there before is not its own.
     began_ms: u64,
+    /// How many recoveries were made in its world before.
+    earlier: u64,
 }
 
 /// A stack while its providers are served.
@@ -74,7 +76,7 @@ impl Rehearsal {
         registry: Option<ModuleRegistry>,
         keys: StateKeys,
     ) -> Self {
-        let began_ms = world.now_ms();
+        let (began_ms, earlier) = (world.now_ms(), world.begin_recovery());
         Self {
             world,
             root,
@@ -87,6 +89,7 @@ impl Rehearsal {
             tested: false,
             stacks: Mutex::default(),
             began_ms,
+            earlier,
         }
     }
 
@@ -116,6 +119,7 @@ impl Rehearsal {
             overrides: self.overrides.clone(),
             remote_states: self.remote_states.clone(),
             files: Some(Files::within(&self.root, dir)),
+            earlier: self.earlier,
             ..Settings::default()
         };
         let simulation = Simulation::new(Arc::clone(&self.world), inferred.clone(), settings)

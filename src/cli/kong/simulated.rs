@@ -129,6 +129,13 @@ impl Hand {
     async fn strike(&self, world: &Arc<World>, survival: &mut Survival) -> Result<(), CliError> {
         let Played { regions, ui, .. } = &self.played;
         let standing = standing(world, &regions.dark);
+        if standing.is_empty() {
+            let note = format!(
+                "nothing of the service lies in {} by its code: it is taken to be up while the region is",
+                regions.dark
+            );
+            survival.notes.push(note);
+        }
         let dark_ms = world.with_cloud(|cloud, now_ms| {
             cloud.destroy_region(now_ms, &regions.dark, self.played.mode);
             now_ms
@@ -165,6 +172,7 @@ impl Hand {
             world,
             standing,
             dark: &self.played.regions.dark,
+            dark_at: dark,
             seen: None,
             settled_by: None,
         };
@@ -280,12 +288,21 @@ struct Sight<'a> {
     world: &'a World,
     standing: &'a [ObjectKey],
     dark: &'a str,
+    dark_at: Moment,
     seen: Option<Ongoing>,
     settled_by: Option<Moment>,
 }
 
 impl Sight<'_> {
     fn serves(&self, at: Moment) -> bool {
+        // It was built a moment ago, and watched for longer.
+        if at < self.dark_at {
+            return true;
+        }
+        // Where nothing is known to stand, the service is taken to be up while its region is.
+        if self.standing.is_empty() {
+            return self.region(at).why == Why::Ok;
+        }
         let at_ms = u64::try_from(at).unwrap_or(0);
         self.world.with_cloud(|cloud, _| self.standing.iter().all(|key| cloud.serves(key, at_ms)))
     }

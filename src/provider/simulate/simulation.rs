@@ -69,6 +69,8 @@ pub struct Settings {
     pub remote_states: RemoteStates,
     /// The scratch copy into which files may be written. Without it none is.
     pub files: Option<Files>,
+    /// How many recoveries of the same code were made in this world before.
+    pub earlier: u64,
 }
 
 /// The outputs that `terraform_remote_state` finds, shared by all who hold a copy of this.
@@ -241,6 +243,7 @@ impl Simulation {
         let mut serials = locked(&self.serials);
         let serial = serials.entry(base).or_default();
         *serial += 1;
+        let serial = serial.wrapping_add(self.settings.earlier << 32);
         invent::seed(&[&base.to_be_bytes(), &serial.to_be_bytes()])
     }
 

@@ -6,6 +6,7 @@ use crate::{
 };
 use std::{
     borrow::Cow,
+    sync::atomic::{AtomicU64, Ordering},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -22,6 +23,8 @@ pub struct World {
     /// What the simulated clock showed then.
     began_ms: u64,
     time_scale: f64,
+    /// How many recoveries were made in it.
+    recoveries: AtomicU64,
 }
 
 impl World {
@@ -52,7 +55,14 @@ impl World {
             catalogue,
             began: Instant::now(),
             time_scale: if sound { time_scale } else { 1.0 },
+            recoveries: AtomicU64::new(0),
         }
+    }
+
+    /// Returns how many recoveries began in it before this one, which begins now. What is made up for
+    /// the same code a second time is told from the first by it.
+    pub fn begin_recovery(&self) -> u64 {
+        self.recoveries.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Returns how long operations take as the catalogue has it, for [`Cloud::load`].
