@@ -108,7 +108,7 @@ notify "slack" "oncall" {
 
 # A group that Chaos Monkey may play with, once `drctl rehearse --keep` has left a cloud.
 chaos "simulated" "storefront" {
-  address     = "aws_autoscaling_group.storefront"
+  address     = "aws_autoscaling_group.shop-prod-storefront*"
   back_within = "10m"
 }
 

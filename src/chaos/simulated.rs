@@ -40,8 +40,8 @@ pub struct Simulated {
 }
 
 impl Simulated {
-    /// Takes the members of the group that `address` is the address, the name or the id of; where that is
-    /// no group, the objects themselves, which nothing brings back.
+    /// Takes the members of the group that `address` is the address, the name or the id of, or, with a `*`
+    /// at its end, the beginning of the address; where that is no group, the objects themselves, which nothing brings back.
     ///
     /// # Errors
     ///
@@ -59,7 +59,14 @@ impl Simulated {
     }
 
     fn objects<'c>(&self, cloud: &'c Cloud) -> Vec<&'c Object> {
-        let found = cloud.find(&self.address);
+        let all = Filter::default();
+        let found: Vec<&Object> = match self.address.strip_suffix('*') {
+            None => cloud.find(&self.address),
+            // What grew from a name's prefix has a name that nobody knows beforehand.
+            Some(begins) => {
+                cloud.objects(&all).filter(|o| o.made_by.address.starts_with(begins)).collect()
+            }
+        };
         let groups: Vec<String> = found
             .iter()
             .filter(|object| object.group.is_some())
@@ -71,7 +78,6 @@ impl Simulated {
         let is_of = |object: &&Object| {
             object.member_of.as_ref().is_some_and(|group| groups.contains(group))
         };
-        let all = Filter::default();
         cloud.objects(&all).filter(is_of).collect()
     }
 

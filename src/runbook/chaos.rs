@@ -65,7 +65,8 @@ pub enum Target {
     },
     /// A group of the simulated cloud that the newest kept rehearsal left.
     Simulated {
-        /// The address of the group's resource.
+        /// The address of the group's resource, as `drctl sim ls --json` has it; `*` at the end stands
+        /// for anything.
         address: String,
     },
 }
