@@ -1,11 +1,12 @@
 //! What every command that recovers is asked.
 
-use super::{error::CliError, output::Output};
+use super::{error::CliError, exit::Exit, output::Output};
 use crate::{
     model::time::{Objective, parse_duration},
     report::show::Format,
     runbook,
 };
+use anyhow::anyhow;
 use jiff::Timestamp;
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
@@ -61,6 +62,26 @@ pub(super) struct Which {
     pub(super) in_place: bool,
 }
 
+impl Which {
+    /// A service that falls back to `region`, with nothing else said.
+    pub(super) fn of(repo: impl Into<String>, region: impl Into<String>) -> Self {
+        Self {
+            repo: repo.into(),
+            reference: None,
+            region: region.into(),
+            primary: None,
+            runbook: runbook::FILE_NAME.into(),
+            stack: None,
+            replace: Vec::new(),
+            workspace: None,
+            offline: false,
+            terraform: None,
+            json: false,
+            in_place: false,
+        }
+    }
+}
+
 /// What every command that recovers is asked: which service, and how.
 #[derive(clap::Args, Clone, Debug)]
 pub(super) struct Asked {
@@ -100,6 +121,17 @@ pub(super) struct Asked {
 }
 
 impl Asked {
+    /// Refuses an outage that is still to come.
+    ///
+    /// # Errors
+    ///
+    /// It begins after `now`.
+    pub(super) fn check_outage(&self, now: Timestamp) -> Result<(), CliError> {
+        let Some(outage_at) = self.outage_at.filter(|at| *at > now) else { return Ok(()) };
+        let error = anyhow!("the outage cannot begin at {outage_at}, which is still to come");
+        Err(CliError::new(Exit::Usage, error).hint("Give the time in UTC, or with its offset"))
+    }
+
     /// Looks whether everything that is to be written at the end could be.
     ///
     /// # Errors

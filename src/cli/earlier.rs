@@ -12,9 +12,9 @@ use crate::{
         run::{RunId, RunKind},
     },
     observe::journal::JournalReader,
+    terraform::managed,
 };
 use anyhow::anyhow;
-use serde::{Deserialize, de::IgnoredAny};
 use std::{fs, path::Path};
 
 /// How many events may come before the plan of a run is said.
@@ -108,18 +108,6 @@ fn kind_of(folder: &RunFolder, service: &str, region: &str) -> Option<RunKind> {
 
 /// How many resources the newest states of a run hold.
 pub(super) fn resources(state: &Path) -> usize {
-    #[derive(Deserialize)]
-    struct State {
-        #[serde(default)]
-        resources: Vec<Resource>,
-    }
-    #[derive(Deserialize)]
-    struct Resource {
-        #[serde(default)]
-        mode: String,
-        #[serde(default)]
-        instances: Vec<IgnoredAny>,
-    }
     let stacks = fs::read_dir(state).into_iter().flatten().flatten();
     stacks
         .filter_map(|stack| {
@@ -127,9 +115,7 @@ pub(super) fn resources(state: &Path) -> usize {
             // A deleted state leaves a mark that sorts behind what it deletes.
             files.filter(|f| f.extension().is_some_and(|e| e == "tfstate" || e == "deleted")).max()
         })
-        .filter_map(|newest| serde_json::from_slice::<State>(&fs::read(newest).ok()?).ok())
-        .flat_map(|state| state.resources)
-        .filter(|resource| resource.mode == "managed")
-        .map(|resource| resource.instances.len())
+        .filter_map(|newest| managed(&fs::read(newest).ok()?).ok())
+        .map(|addresses| addresses.len())
         .sum()
 }

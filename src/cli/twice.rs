@@ -94,20 +94,13 @@ fn asked(rehearsed: &Rehearsed<'_>, region: &str, in_place: bool) -> Result<Aske
     let rto = "1d".parse().context("a day is an objective").or_exit(Exit::Failed)?;
     Ok(Asked {
         which: Which {
-            repo: rehearsed.top.display().to_string(),
-            reference: None,
-            region: region.to_owned(),
-            primary: None,
             runbook: rehearsed.runbook.to_owned(),
             stack: rehearsed.stack.map(|stack| {
                 if stack.as_os_str().is_empty() { PathBuf::from(".") } else { stack.to_owned() }
             }),
-            replace: Vec::new(),
-            workspace: None,
-            offline: false,
             terraform: rehearsed.terraform.map(str::to_owned),
-            json: false,
             in_place,
+            ..Which::of(rehearsed.top.display().to_string(), region)
         },
         // Nothing is measured, and without an objective nothing begins.
         rto: Some(rto),

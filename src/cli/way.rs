@@ -12,7 +12,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use serde_json::{Map, Value};
-use std::{borrow::Cow, collections::BTreeMap, path::PathBuf, pin::Pin, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, path::PathBuf, pin::Pin, rc::Rc, sync::Arc};
 
 /// How a recovery is meant.
 pub(super) enum Way {
@@ -74,7 +74,7 @@ pub(super) struct Simulated {
 }
 
 /// Does something while a rehearsal stands.
-pub(super) type Meanwhile = Arc<dyn Fn(Arc<World>) -> Acting>;
+pub(super) type Meanwhile = Rc<dyn Fn(Arc<World>) -> Acting>;
 
 /// What is being done.
 pub(super) type Acting = Pin<Box<dyn Future<Output = ()>>>;

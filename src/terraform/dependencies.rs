@@ -1,7 +1,12 @@
 //! Which resources of a state needed which: the graph that Terraform itself walked.
 
-use crate::{model::resource::without_keys, terraform::TerraformError};
-use serde::Deserialize;
+use crate::{
+    model::resource::without_keys,
+    terraform::{
+        TerraformError,
+        state_file::{Resource, StateFile},
+    },
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Returns what each resource of a state needed directly, by addresses without keys of instances.
@@ -14,33 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 ///
 /// [`TerraformError::BadState`] when it is no state.
 pub fn dependencies(state: &[u8]) -> Result<BTreeMap<String, Vec<String>>, TerraformError> {
-    #[derive(Deserialize)]
-    struct State {
-        #[serde(default)]
-        resources: Vec<Resource>,
-    }
-    #[derive(Deserialize)]
-    struct Resource {
-        #[serde(default)]
-        module: Option<String>,
-        #[serde(default)]
-        mode: String,
-        #[serde(rename = "type")]
-        kind: String,
-        name: String,
-        #[serde(default)]
-        instances: Vec<Instance>,
-    }
-    #[derive(Deserialize)]
-    struct Instance {
-        #[serde(default)]
-        dependencies: Vec<String>,
-    }
-    // A state holds secrets, which serde's own messages quote.
-    let State { resources } =
-        serde_json::from_slice(state).map_err(|error| TerraformError::BadState {
-            what: format!("its JSON ends or goes wrong at line {}", error.line()),
-        })?;
+    let StateFile { resources } = StateFile::read(state)?;
     let mut all: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for resource in resources {
         let Resource { module, mode, kind, name, instances } = resource;

@@ -1,8 +1,9 @@
 //! What a state says that there is.
 
-use crate::terraform::TerraformError;
-use serde::Deserialize;
-use serde_json::Value;
+use crate::terraform::{
+    TerraformError,
+    state_file::{Resource, StateFile},
+};
 
 /// Returns the address of every instance of a managed resource in a state of version 4, in its order.
 ///
@@ -10,33 +11,7 @@ use serde_json::Value;
 ///
 /// [`TerraformError::BadState`] when it is no state.
 pub fn managed(state: &[u8]) -> Result<Vec<String>, TerraformError> {
-    #[derive(Deserialize)]
-    struct State {
-        #[serde(default)]
-        resources: Vec<Resource>,
-    }
-    #[derive(Deserialize)]
-    struct Resource {
-        #[serde(default)]
-        module: Option<String>,
-        #[serde(default)]
-        mode: String,
-        #[serde(rename = "type")]
-        kind: String,
-        name: String,
-        #[serde(default)]
-        instances: Vec<Instance>,
-    }
-    #[derive(Deserialize)]
-    struct Instance {
-        #[serde(default)]
-        index_key: Option<Value>,
-    }
-    // A state holds secrets, which serde's own messages quote.
-    let State { resources } =
-        serde_json::from_slice(state).map_err(|error| TerraformError::BadState {
-            what: format!("its JSON ends or goes wrong at line {}", error.line()),
-        })?;
+    let StateFile { resources } = StateFile::read(state)?;
     let mut all = Vec::new();
     for Resource { module, kind, name, instances, mode } in resources {
         if mode != "managed" {

@@ -17,6 +17,7 @@ mod managed;
 mod output;
 mod process;
 mod show;
+mod state_file;
 mod tail;
 mod timing;
 mod ui;

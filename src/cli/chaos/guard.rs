@@ -3,7 +3,7 @@
 use super::declared::Declared;
 use crate::{
     chaos::Guard,
-    cli::home::Home,
+    cli::{home::Home, watch::outages},
     engine::{Programs, question},
     model::{
         event::EventKind,
@@ -31,7 +31,9 @@ impl Guards {
     pub(super) fn of(declared: &Declared) -> Self {
         let runs = Runs { home: declared.home.clone(), service: declared.known.service.clone() };
         let (probes, notes) = probes(declared);
-        Self { all: vec![Box::new(runs), Box::new(probes)], notes }
+        let watched =
+            Watched { home: declared.home.clone(), service: declared.known.service.clone() };
+        Self { all: vec![Box::new(runs), Box::new(watched), Box::new(probes)], notes }
     }
 }
 
@@ -77,6 +79,22 @@ impl Runs {
             }
         }
         kind
+    }
+}
+
+/// What `drctl watch` knows of the service.
+struct Watched {
+    home: Home,
+    service: String,
+}
+
+#[async_trait]
+impl Guard for Watched {
+    async fn objection(&self) -> Option<String> {
+        outages(&self.home)
+            .into_iter()
+            .find(|(service, _)| *service == self.service)
+            .map(|(_, outage)| format!("`drctl watch` sees the outage {outage}"))
     }
 }
 

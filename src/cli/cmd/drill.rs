@@ -16,7 +16,6 @@ use crate::{
     },
     model::time::parse_duration,
 };
-use anyhow::anyhow;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use jiff::Timestamp;
 use std::time::Duration;
@@ -179,12 +178,7 @@ impl Drill {
 impl Hold {
     async fn hold(self, ui: &Ui) -> Result<Exit, CliError> {
         let began_at = Timestamp::now();
-        if let Some(outage_at) = self.asked.outage_at.filter(|at| *at > began_at) {
-            let error = anyhow!("the outage cannot begin at {outage_at}, which is still to come");
-            return Err(
-                CliError::new(Exit::Usage, error).hint("Give the time in UTC, or with its offset")
-            );
-        }
+        self.asked.check_outage(began_at)?;
         self.asked.check_outputs()?;
         let home = Home::find()?;
         if self.dry_run {

@@ -14,7 +14,6 @@ use crate::{
     },
     model::run::{DeclaredBy, RunId},
 };
-use anyhow::anyhow;
 use jiff::Timestamp;
 
 /// Rebuild the service in another region, for real
@@ -110,12 +109,7 @@ impl Failover {
 
     async fn recover(self, ui: &Ui) -> Result<Exit, CliError> {
         let began_at = Timestamp::now();
-        if let Some(outage_at) = self.asked.outage_at.filter(|at| *at > began_at) {
-            let error = anyhow!("the outage cannot begin at {outage_at}, which is still to come");
-            return Err(
-                CliError::new(Exit::Usage, error).hint("Give the time in UTC, or with its offset")
-            );
-        }
+        self.asked.check_outage(began_at)?;
         self.asked.check_outputs()?;
         let home = Home::find()?;
         if self.dry_run {

@@ -159,18 +159,12 @@ impl Kong {
     /// What a failover is asked.
     fn which(&self, into: String, dark: String) -> Which {
         Which {
-            repo: self.repo.clone(),
             reference: self.reference.clone(),
-            region: into,
             primary: Some(dark),
             runbook: self.runbook.clone(),
-            stack: None,
-            replace: Vec::new(),
-            workspace: None,
             offline: self.offline,
             terraform: self.terraform.clone(),
-            json: false,
-            in_place: false,
+            ..Which::of(self.repo.clone(), into)
         }
     }
 

@@ -171,7 +171,12 @@ fn exit(report: &report::Report) -> Exit {
     if came_back && !report.obstacles.is_empty() {
         return Exit::Refused;
     }
-    match report.summary {
+    exit_of(report.summary)
+}
+
+/// What drctl exits with for what a run came to.
+pub(crate) fn exit_of(summary: Summary) -> Exit {
+    match summary {
         Summary::Met => Exit::Met,
         Summary::Missed => Exit::No,
         Summary::Unproven => Exit::Unproven,

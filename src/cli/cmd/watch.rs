@@ -110,18 +110,12 @@ impl WatchCommand {
         let stop = stop::listen_only()?;
         let wanted = Wanted {
             which: Which {
-                repo: self.repo,
                 reference: self.reference,
-                region: self.region.unwrap_or_default(),
                 primary: self.primary,
                 runbook: self.runbook,
-                stack: None,
-                replace: Vec::new(),
-                workspace: None,
                 offline: self.offline,
                 terraform: self.terraform,
-                json: false,
-                in_place: false,
+                ..Which::of(self.repo, self.region.unwrap_or_default())
             },
             rto: self.rto.map(|rto| rto.to_string()),
             listen: self.listen.0,

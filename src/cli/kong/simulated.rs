@@ -25,7 +25,7 @@ use crate::{
 };
 use anyhow::{Context, anyhow};
 use jiff::{SignedDuration, Timestamp};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 /// How long a region stays dark without anybody noticing before it is given up.
 const UNSEEN_MS: Moment = 30 * 60_000;
@@ -64,10 +64,10 @@ pub(in crate::cli) async fn on_the_simulated_cloud(played: Played) -> Result<Sur
     let mut asked = played.asked.clone();
     asked.write.clear();
     (asked.which.region, asked.which.in_place, asked.which.json) = (dark.clone(), true, false);
-    let begun = Arc::new(Mutex::new(None));
-    let hand = Arc::new(Hand { played: played.clone(), done: Arc::clone(&begun) });
-    let meanwhile: Meanwhile = Arc::new(move |world| {
-        let hand = Arc::clone(&hand);
+    let begun = Rc::new(RefCell::new(None));
+    let hand = Rc::new(Hand { played: played.clone(), done: Rc::clone(&begun) });
+    let meanwhile: Meanwhile = Rc::new(move |world| {
+        let hand = Rc::clone(&hand);
         Box::pin(async move { hand.act(&world).await })
     });
     let attempt = Attempt {
@@ -87,7 +87,7 @@ pub(in crate::cli) async fn on_the_simulated_cloud(played: Played) -> Result<Sur
     };
     attempt.run().await?;
     let primary = report::read(&folder)?;
-    let done = begun.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let done = begun.take();
     let Some(survival) = done else {
         if stop.token().is_cancelled() {
             let error = anyhow!("it was stopped before {dark} went dark");
@@ -109,7 +109,7 @@ pub(in crate::cli) async fn on_the_simulated_cloud(played: Played) -> Result<Sur
 }
 
 /// What came of it, once something did.
-type Done = Arc<Mutex<Option<Result<Survival, CliError>>>>;
+type Done = Rc<RefCell<Option<Result<Survival, CliError>>>>;
 
 /// What is done while the service stands in the primary.
 struct Hand {
@@ -122,7 +122,7 @@ impl Hand {
         let Regions { dark, into } = &self.played.regions;
         let mut survival = Survival::new(&self.played.runbook.service.name, dark, into, true);
         let done = self.strike(world, &mut survival).await.map(|()| survival);
-        *self.done.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
+        self.done.replace(Some(done));
     }
 
     /// Makes the region dark, and follows what comes of it.

@@ -2,7 +2,7 @@
 
 use super::pretty;
 use crate::{
-    cli::exit::Exit,
+    cli::{cmd::report::exit_of, exit::Exit},
     model::{
         resource::ResourceAction,
         run::RunId,
@@ -118,14 +118,7 @@ impl Survival {
             _ if !self.light => Exit::Failed,
             ExitOf::Unseen => Exit::Failed,
             ExitOf::Stopped => Exit::Interrupted,
-            ExitOf::Run(summary) => match summary {
-                Summary::Met => Exit::Met,
-                Summary::Missed => Exit::No,
-                Summary::Unproven => Exit::Unproven,
-                Summary::Failed => Exit::Failed,
-                Summary::Refused => Exit::Refused,
-                Summary::Interrupted | Summary::Unfinished => Exit::Interrupted,
-            },
+            ExitOf::Run(summary) => exit_of(*summary),
         }
     }
 

@@ -7,6 +7,7 @@ use crate::{
         exit::Exit,
         home::Home,
     },
+    model::run::RunId,
     outage::Kept,
 };
 use anyhow::{Context, anyhow};
@@ -178,6 +179,12 @@ impl Place {
         durably(&path, &key)?;
         Ok(key)
     }
+}
+
+/// Returns every outage that a watch sees, by its service. One that cannot be read is none that is known.
+pub(in crate::cli) fn outages(home: &Home) -> Vec<(String, RunId)> {
+    let memories = Place::all(home).into_iter().filter_map(|place| place.load().ok()?);
+    memories.filter_map(|memory| Some((memory.service, memory.case?.id))).collect()
 }
 
 /// Writes a file whole or not at all, for its owner alone.

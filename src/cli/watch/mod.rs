@@ -11,7 +11,7 @@ mod work;
 
 pub(super) use approval::{Open, open_questions};
 pub(super) use case::Answer;
-pub(super) use memory::Place;
+pub(super) use memory::{Place, outages};
 
 use memory::Memory;
 pub(super) use start::{Wanted, start};
