@@ -61,6 +61,9 @@ probe "command" "world" {{
   timeout  = "100ms"
 }}
 {watch}
+notify "webhook" "dead" {{
+  url = "http://127.0.0.1:1/hook"
+}}
 notify "command" "log" {{
   run = ["sh", "-c", "cat >> {site}/notices && echo >> {site}/notices"]
 }}
@@ -321,6 +324,9 @@ fn somebody_is_asked_and_answers_at_a_terminal() {
     assert_eq!(yes.code, Some(0), "{yes}");
     shop.wait("failover", Shop::finished);
     assert!(shop.runs()[0].1.contains(r#""by":"approval""#));
+    // A webhook that is down holds up nothing, and its address is said to nobody.
+    shop.wait_said("could not be delivered to `dead` yet");
+    assert!(!shop.said().contains("/hook"), "{}", shop.said());
     assert_eq!(
         serde_json::from_str::<Value>(&list(&shop)).unwrap()["questions"],
         serde_json::json!([])
