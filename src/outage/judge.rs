@@ -177,6 +177,10 @@ impl Judge {
                 standing.forget();
             }
         }
+        let (now, flap) = (clock.steady(), judge.rules.flap);
+        for (standing, flapping) in judge.standings.iter_mut().zip(&mut judge.flapping) {
+            *flapping = standing.damping.is_suppressed(now, &flap);
+        }
         judge.draw();
         judge.said = (judge.picture.primary_down, judge.picture.fallback_down);
         match &mut judge.phase {
