@@ -1,12 +1,11 @@
 //! What every command that runs on the simulated cloud is asked about it.
 
 use super::{
-    cmd::rehearse::catalogue,
     error::{CliError, OrExit},
     exit::Exit,
     way::Simulated,
 };
-use crate::sim::Scenario;
+use crate::{catalogue::Catalogue, sim::Scenario};
 use anyhow::{Context, anyhow};
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, fs, path::PathBuf};
@@ -137,4 +136,15 @@ fn states(given: &[String]) -> Result<BTreeMap<String, Vec<u8>>, CliError> {
         Ok((stack.to_owned(), text))
     };
     given.iter().map(read).collect()
+}
+
+/// Reads the built-in catalogue with a file of the user's over it; `None` without a file.
+pub(super) fn catalogue(file: Option<&PathBuf>) -> Result<Option<Catalogue>, CliError> {
+    let Some(file) = file else { return Ok(None) };
+    let cannot = || format!("the catalogue `{}` cannot be used", file.display());
+    let text = fs::read_to_string(file).with_context(cannot).or_exit(Exit::Usage)?;
+    Catalogue::with(&text).map(Some).map_err(|error| {
+        let hint = error.hint();
+        CliError::new(Exit::Usage, anyhow::Error::new(error).context(cannot())).hints(hint)
+    })
 }

@@ -3,7 +3,6 @@
 use crate::{
     catalogue::Catalogue,
     cli::{
-        cmd::rehearse,
         error::CliError,
         exit::Exit,
         foreseen::verified,
@@ -14,6 +13,7 @@ use crate::{
         outlook::{Outlook, Rest},
         prepared::{known_region, read_runbook},
         runtime::block_on,
+        simulating::catalogue,
         ui::Ui,
         whereabouts::Whereabouts,
     },
@@ -178,7 +178,7 @@ impl ForecastCommand {
         };
         let stacks = lint::stacks(&survey, &options);
         let plans = read_plans(&self.plans, &stacks)?;
-        let catalogue = rehearse::catalogue(self.catalogue.as_ref())?;
+        let catalogue = catalogue(self.catalogue.as_ref())?;
         let assumed = Assumed {
             catalogue: catalogue.as_ref().unwrap_or(Catalogue::builtin()),
             lanes: self.parallelism.map(usize::from),

@@ -1,24 +1,19 @@
 //! `drctl rehearse`.
 
-use crate::{
-    catalogue::Catalogue,
-    cli::{
-        asked::Asked,
-        error::{CliError, OrExit},
-        exit::Exit,
-        home::Home,
-        recover::Attempt,
-        repository_tests,
-        runtime::block_on,
-        simulating::Simulating,
-        stop,
-        ui::Ui,
-        way::{Simulated, Way},
-    },
+use crate::cli::{
+    asked::Asked,
+    error::CliError,
+    exit::Exit,
+    home::Home,
+    recover::Attempt,
+    repository_tests,
+    runtime::block_on,
+    simulating::Simulating,
+    stop,
+    ui::Ui,
+    way::{Simulated, Way},
 };
-use anyhow::Context;
 use jiff::Timestamp;
-use std::{fs, path::PathBuf};
 
 /// Rebuild the service on a simulated cloud: no account, no provider, no cost
 ///
@@ -93,15 +88,4 @@ impl Rehearse {
         };
         attempt.recover().await
     }
-}
-
-/// Reads the built-in catalogue with a file of the user's over it; `None` without a file.
-pub(crate) fn catalogue(file: Option<&PathBuf>) -> Result<Option<Catalogue>, CliError> {
-    let Some(file) = file else { return Ok(None) };
-    let cannot = || format!("the catalogue `{}` cannot be used", file.display());
-    let text = fs::read_to_string(file).with_context(cannot).or_exit(Exit::Usage)?;
-    Catalogue::with(&text).map(Some).map_err(|error| {
-        let hint = error.hint();
-        CliError::new(Exit::Usage, anyhow::Error::new(error).context(cannot())).hints(hint)
-    })
 }

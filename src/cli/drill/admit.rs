@@ -1,6 +1,10 @@
 //! Whether a drill may begin now.
 
-use super::{Lock, Terms, lock::Holder, record::Record, sweep::is_open};
+use super::{
+    Lock, Terms,
+    lock::taken,
+    record::{Record, is_open},
+};
 use crate::{
     cli::{
         earlier::{refuse_beside_a_failover, refuse_twice},
@@ -88,19 +92,6 @@ fn unblocked(drill: &runbook::Drill, now: Timestamp) -> Result<(), CliError> {
     let error = anyhow!("no drill begins now: the runbook blocks it as `{name}`, {window}");
     Err(CliError::new(Exit::Refused, error)
         .hint(format!("Begin it at {free} or later; `--ignore-blocked` begins it all the same")))
-}
-
-/// Says that another drill has the lock.
-pub(super) fn taken(service: &str, region: &str, holder: Option<&Holder>) -> CliError {
-    let who = holder.map_or_else(
-        || "another process".to_owned(),
-        |Holder { run, pid }| format!("the drill {run}, process {pid}"),
-    );
-    let error = anyhow!(
-        "a drill of `{service}` into {region} is on already: {who}; two at once would take each other's names"
-    );
-    CliError::new(Exit::Refused, error)
-        .hint("Wait for its end; the lock ends with its process, so that none is left behind")
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::{
     },
     model::run::RunId,
 };
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -93,6 +93,19 @@ fn path(home: &Home, service: &str, region: &str) -> PathBuf {
         text.chars().map(|c| if fits(c) { c } else { '_' }).collect()
     };
     home.locks().join(format!("drill-{}@{}.lock", plain(service), plain(region)))
+}
+
+/// Says that another drill has the lock.
+pub(super) fn taken(service: &str, region: &str, holder: Option<&Holder>) -> CliError {
+    let who = holder.map_or_else(
+        || "another process".to_owned(),
+        |Holder { run, pid }| format!("the drill {run}, process {pid}"),
+    );
+    let error = anyhow!(
+        "a drill of `{service}` into {region} is on already: {who}; two at once would take each other's names"
+    );
+    CliError::new(Exit::Refused, error)
+        .hint("Wait for its end; the lock ends with its process, so that none is left behind")
 }
 
 #[cfg(test)]

@@ -3,11 +3,16 @@
 use crate::{
     cli::{
         asked::Which,
+        earlier,
         error::{CliError, OrExit},
         exit::Exit,
         home::RunFolder,
     },
-    model::run::RunId,
+    model::{
+        event::EventKind,
+        run::{RunId, RunOutcome},
+    },
+    observe::journal::JournalReader,
 };
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
@@ -134,4 +139,25 @@ impl Record {
         };
         serde_json::from_slice(&text).map(Some).with_context(cannot).or_exit(Exit::Failed)
     }
+}
+
+/// Whether something may be left of a drill.
+pub(super) fn is_open(folder: &RunFolder) -> bool {
+    if earlier::resources(&folder.state()) > 0 {
+        return true;
+    }
+    // A journal that cannot be read proves nothing.
+    let Ok(journal) = JournalReader::open(&folder.journal()) else { return true };
+    let mut closed = false;
+    for event in journal {
+        let Ok(event) = event else { return true };
+        match event.kind {
+            EventKind::RunFinished { outcome } => closed = outcome != RunOutcome::NotRemoved,
+            // It may have been killed, too.
+            EventKind::SweepStarted { .. } => closed = false,
+            EventKind::SweepFinished { removed, .. } => closed = removed,
+            _ => {}
+        }
+    }
+    !closed
 }

@@ -3,16 +3,14 @@
 use super::{
     Lock,
     adapt::{keeping, unprotect},
-    admit::taken,
     carried::{carry, next_log},
     left::{Addresses, held_since, in_no_state, in_states, newest},
-    lock::Holder,
+    lock::{Holder, taken},
     orphans,
-    record::Record,
+    record::{Record, is_open},
 };
 use crate::{
     cli::{
-        earlier,
         error::{CliError, OrExit},
         execute::{
             STATE_GRACE, from_state, private_dir, shares_plugin_cache, with_state, write_overrides,
@@ -29,11 +27,7 @@ use crate::{
         run::{RunId, RunOutcome},
         step::StepOutcome,
     },
-    observe::{
-        Fanout,
-        journal::{JournalReader, JournalWriter},
-        lines::Lines,
-    },
+    observe::{Fanout, journal::JournalWriter, lines::Lines},
     runbook::Known,
     source::WorkCopy,
     state::{StateServer, StateStore},
@@ -112,27 +106,6 @@ fn open_drills(name: Option<&str>, home: &Home, ui: &Ui) -> Result<Vec<RunId>, C
         ui.say(&format!("note: the run {run} is no drill that made something\n"));
     }
     Ok(runs.into_iter().filter(is_drill).filter(|run| is_open(&home.run(run))).collect())
-}
-
-/// Whether something may be left of a drill.
-pub(super) fn is_open(folder: &RunFolder) -> bool {
-    if earlier::resources(&folder.state()) > 0 {
-        return true;
-    }
-    // A journal that cannot be read proves nothing.
-    let Ok(journal) = JournalReader::open(&folder.journal()) else { return true };
-    let mut closed = false;
-    for event in journal {
-        let Ok(event) = event else { return true };
-        match event.kind {
-            EventKind::RunFinished { outcome } => closed = outcome != RunOutcome::NotRemoved,
-            // It may have been killed, too.
-            EventKind::SweepStarted { .. } => closed = false,
-            EventKind::SweepFinished { removed, .. } => closed = removed,
-            _ => {}
-        }
-    }
-    !closed
 }
 
 /// The sweep of one drill.
