@@ -2,11 +2,13 @@
 # pulled. What is in it is put together by tests/image.sh; build it with `make image`.
 #
 #   docker run --detach --init --restart always --name drctl-watch \
+#     --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges \
 #     --volume drctl:/var/lib/drctl --env-file watch.env --publish 127.0.0.1:9464:9464 \
 #     drctl watch --repo https://git.example.com/shop.git --listen 0.0.0.0:9464
 #
-# A failover runs in the container and dies with it: stop it only while /status names none that has not ended.
-# Started again the watch says that the failover was killed, keeps its state, and begins no other for this outage.
+# A failover runs in the container and dies with it, Terraform and all: stop the container only while /status
+# names no failover that has not ended. Started again the watch says that it was killed, keeps its states, and
+# begins no other for this outage. Where that will not do, take systemd: `drctl watch --unit`.
 # --init, since the watch does not wait for what others leave behind, such as the children of a program that
 # was killed. Within its own network a container must listen at every address to be reached; whom it can be
 # reached by says --publish, and that should stay 127.0.0.1, since nobody is asked for a password.

@@ -18,10 +18,12 @@ drctl=$1
 tag=${2:-drctl}
 here=$(cd "$(dirname "$0")/.." && pwd)
 terraform=$(command -v "${TERRAFORM:-terraform}") ||
-  fail "there is no ${TERRAFORM:-terraform}, which a failover runs; put Terraform 1.5 or newer on PATH, or name one: \`TERRAFORM=PATH make image\`"
+  fail "there is no ${TERRAFORM:-terraform}, which a failover runs; put Terraform 1.5 or newer on PATH, or name one:" \
+    "\`TERRAFORM=PATH make image\`"
 [ -x "$drctl" ] || fail "$drctl is no program; build it with \`make build\`"
 command -v docker > /dev/null ||
-  fail "docker is missing; install it, or take the engine of the testbed: \`tests/testbed/engine.py docker --for 'make image'\`"
+  fail "docker is missing; install it, or see whether the image can be built with the engine of the testbed:" \
+    "\`tests/testbed/engine.py docker --for 'make image'\`"
 docker version > /dev/null 2>&1 || fail "no Docker engine answers; \`docker version\` says why"
 
 umask 022
@@ -101,4 +103,5 @@ docker build --quiet --tag "$tag" --file "$here/Dockerfile" "$stage" > /dev/null
 said=$(docker run --rm --network none "$tag" --version) || fail "drctl does not run in it"
 docker run --rm --network none --entrypoint terraform "$tag" version > "$stage/terraform" 2>&1 ||
   fail "$terraform does not run in it: $(cat "$stage/terraform")"
-echo "image $tag: $(docker image inspect --format '{{.Size}}' "$tag" | awk '{ printf "%.0f MB", $1 / 1e6 }'), $said, $(head -n 1 "$stage/terraform")"
+size=$(docker image inspect --format '{{.Size}}' "$tag" | awk '{ printf "%.0f MB", $1 / 1e6 }')
+echo "image $tag: $size, $said, $(head -n 1 "$stage/terraform")"
