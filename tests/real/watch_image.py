@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
-"""Watches a service from a container, with the image that `make image` makes, on a real Docker engine.
+"""Watches a service from the image that `make image` makes, on a real Docker engine, and under a real systemd.
 
     tests/real/watch_image.py target/release/drctl [--only 'image/*'] [--keep]
 
 The service is a server of HTTP outside, which is up while a file is there. It is taken down, and what the
 container says is held against what happened: that the outage is noticed, outlives a kill of the container,
 and is over when it is over; that a failover runs in it to its end; what becomes of one when the container is
-stopped halfway; and who is left over as a zombie. Exit code 1 when something is not as it should be; what
-cannot be had here is skipped by name, with the reason.
+stopped halfway; and who is left over as a zombie. The unit that `drctl watch --unit` prints is checked by
+systemd-analyze, and a systemd of its own, also in a container, runs it. Exit code 1 when something is not as
+it should be; what cannot be had here is skipped by name, with the reason.
 
-Takes root and Debian's packages (`tests/testbed/engine.py`), and a Terraform on PATH. Python's standard
-library only.
+Takes root and Debian's packages (`tests/testbed/engine.py`), and a Terraform on PATH; the unit takes the
+machine's systemd. Python's standard library only.
 """
 
 import argparse
@@ -58,25 +59,28 @@ class Scene:
         self.site.mkdir()
         # Whoever runs in the container is nobody of this machine.
         self.site.chmod(0o777)
-        (self.folder / "none").mkdir()
         self.port, self.listen = free_ports(2)
         self.server = None
+        # Where what the watch says is, if not with Docker.
+        self.log = None
+
+    def terraform(self):
+        """Returns the Terraform that a failover is to run."""
+        found = shutil.which(os.environ.get("TERRAFORM") or "terraform")
+        if not found:
+            raise Skip("there is no terraform on PATH for a failover to run; install one, or name it in TERRAFORM")
+        return pathlib.Path(found).resolve()
 
     def build(self):
         """Builds the image, and returns what is said of it."""
-        if not shutil.which(os.environ.get("TERRAFORM", "terraform")):
-            raise Skip("there is no terraform on PATH to put into the image; install one, or name it in TERRAFORM")
+        env = {**self.engine.env, "TERRAFORM": str(self.terraform())}
         done = subprocess.run(
-            [HERE.parent / "image.sh", self.drctl, IMAGE], env=self.environment(), stdin=subprocess.DEVNULL,
+            [HERE.parent / "image.sh", self.drctl, IMAGE], env=env, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300, check=False,
         )
         if done.returncode:
             raise Failed(f"image.sh ended with {done.returncode}: {done.stderr.strip()}")
         return done.stdout.strip()
-
-    def environment(self):
-        named = {name: os.environ[name] for name in ("TERRAFORM",) if name in os.environ}
-        return {**self.engine.env, **named}
 
     def add_shell(self):
         """Puts a shell on top of the image, as whoever needs one does."""
@@ -91,7 +95,7 @@ class Scene:
         (repository / "web/main.tf").write_text(main, encoding="utf-8")
         (repository / "drctl.hcl").write_text(
             f'service "shop" {{\n  rto     = "30m"\n  primary = "{PRIMARY}"\n}}\n\n'
-            f'stack "web" {{\n  path = "web"\n}}\n\n'
+            'stack "web" {\n  path = "web"\n}\n\n'
             f'probe "http" "front" {{\n  url      = "http://127.0.0.1:{self.port}/"\n'
             f'  interval = "300ms"\n  timeout  = "300ms"\n  up_after = 1\n}}\n\n{runbook}',
             encoding="utf-8",
@@ -100,7 +104,8 @@ class Scene:
         health = self.folder / "health"
         health.mkdir()
         (health / "drctl.hcl").write_text(
-            f'service "watch" {{}}\n\nprobe "http" "healthz" {{\n  url = "http://127.0.0.1:{self.listen}/healthz"\n}}\n',
+            'service "watch" {}\n\n'
+            f'probe "http" "healthz" {{\n  url = "http://127.0.0.1:{self.listen}/healthz"\n}}\n',
             encoding="utf-8",
         )
         self.git("init", "--quiet")
@@ -148,11 +153,16 @@ class Scene:
             "--read-only", "--tmpfs", "/tmp:mode=1777", "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
             *options, IMAGE, "watch", "--region", FALLBACK, "--listen", f"127.0.0.1:{self.listen}",
         )
+        self.wait_up()
+
+    def wait_up(self):
         self.wait("answer of the watch", lambda: "ok" in self.get("healthz"))
         self.wait("probe that is up", lambda: self.metric("drctl_probe_up", "front") == 1)
 
     def said(self):
-        """Returns all that the container said, also before it was started again."""
+        """Returns all that the watch said, also before it was started again."""
+        if self.log:
+            return self.log.read_text(encoding="utf-8") if self.log.exists() else ""
         done = subprocess.run(
             ["docker", "logs", NAME], env=self.engine.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, check=False,
@@ -209,11 +219,19 @@ class Scene:
         until = time.monotonic() + within
         while not holds():
             if time.monotonic() > until:
-                raise Failed(f"no {what} within {within} s; the container said:\n{self.said()}")
+                raise Failed(f"no {what} within {within} s; the watch said:\n{self.said()}")
             time.sleep(0.1)
 
     def wait_said(self, words, within=30):
         self.wait(f"`{words}`", lambda: words in self.said(), within)
+
+    def wait_met(self):
+        """Waits for the end of a failover, which must be a good one, and returns its run."""
+        over = re.compile(r"failover (\S+): (.*)")
+        self.wait("end of a failover", lambda: over.search(self.said()), 90)
+        run, how = over.search(self.said()).groups()
+        self.expect(how.startswith("met:"), f"failover {run}: {how}")
+        return run
 
     def expect(self, holds, otherwise):
         if not holds:
@@ -233,7 +251,7 @@ def stack(command):
     """A stack whose apply runs a command."""
     return (
         f'variable "region" {{\n  default = "{PRIMARY}"\n}}\n\n'
-        f'resource "terraform_data" "web" {{\n  input = var.region\n\n'
+        'resource "terraform_data" "web" {\n  input = var.region\n\n'
         f'  provisioner "local-exec" {{\n    command = "{command}"\n  }}\n}}\n'
     )
 
@@ -255,8 +273,8 @@ def watch(scene):
     os.kill(pid, signal.SIGKILL)
     scene.wait_said(f"the outage {before['id']} goes on since")
     scene.expect(scene.engine.pid(NAME) not in (0, pid), "it was not started again")
-    after = scene.memory()["case"]
-    scene.expect(after["began"]["wall"] == before["began"]["wall"], f"the outage began at {before['began']} and then at {after['began']}")
+    first, second = before["began"]["wall"], scene.memory()["case"]["began"]["wall"]
+    scene.expect(first == second, f"the outage began at {first}, and after the kill at {second}")
 
     scene.serve()
     scene.wait_said("shop is back after")
@@ -273,9 +291,8 @@ def failover(scene):
     scene.run()
     (scene.site / "up").unlink()
     scene.wait_said("failing shop over into")
-    scene.wait_said(": met: ", 90)
+    run = scene.wait_met()
     scene.wait_said("shop is back after")
-    run = re.search(r"run (\S+)", scene.said()).group(1)
     report = json.loads(scene.engine.docker("exec", NAME, "drctl", "report", run, "--format", "json"))
     scene.expect((scene.site / "up").exists(), "the stack was not applied")
     scene.expect(not scene.zombies(), f"zombies are left: {scene.zombies()}")
@@ -325,11 +342,100 @@ def zombies(scene):
     return f"after 6 s {left[False]} are left, with --init {left[True]}"
 
 
+# The unit.
+
+# The machine's own programs, with nothing else of the machine.
+SYSTEM = {
+    "passwd": "root:x:0:0::/root:/bin/sh\ndrctl:x:990:990::/var/lib/drctl:/nowhere\n",
+    "group": "root:x:0:\ndrctl:x:990:\n",
+    "machine-id": "0123456789abcdef0123456789abcdef\n",
+    "gitconfig": "[safe]\n\tdirectory = /repo\n",
+    "drctl/watch.env": "DRCTL_TERRAFORM=/opt/terraform\n",
+}
+# The most that `systemd-analyze security` may find, in tenths.
+EXPOSURE = 20
+
+
+def printed_unit(scene):
+    """Returns the unit that drctl prints, checked."""
+    unit = subprocess.run([scene.drctl, "watch", "--unit"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    file = scene.folder / "drctl-watch.service"
+    file.write_text(unit.replace("=/usr/local/bin/drctl ", f"={scene.drctl} "), encoding="utf-8")
+
+    def analyze(*arguments):
+        done = subprocess.run(
+            ["systemd-analyze", *arguments, file], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, check=False,
+            env={**os.environ, "LANG": "C.UTF-8", "SYSTEMD_COLORS": "0"},
+        )
+        return done.returncode, done.stdout
+
+    code, said = analyze("verify")
+    scene.expect(code == 0 and not said.strip(), f"systemd-analyze verify: {said}")
+    code, said = analyze("security", "--offline=true", f"--threshold={EXPOSURE}")
+    overall = said.strip().splitlines()[-1] if said.strip() else ""
+    scene.expect(code == 0, f"systemd-analyze security: {overall}")
+    found = re.search(r"exposure level .*: (\d\S*)", overall)
+    return unit, found.group(1) if found else "not known"
+
+
+def unit(scene):
+    """The watch is killed in the middle of a failover, which goes on."""
+    systemd = pathlib.Path("/usr/lib/systemd/systemd")
+    if not systemd.exists() or not shutil.which("systemd-analyze") or not pathlib.Path("/bin").is_symlink():
+        raise Skip("there is no systemd in /usr to run; install one (Debian: apt-get install systemd)")
+    text, exposure = printed_unit(scene)
+    kept = "/var/lib/drctl/site"
+    scene.write(
+        FAILS_OVER,
+        stack(
+            f"own=$${{TMPDIR:-/tmp}} && touch $own/mine {kept}/applies && sleep 5 && test -e $own/mine"
+            f" && touch {kept}/up"
+        ),
+    )
+    root = scene.folder / "system/root"
+    more = (
+        "[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=\n"
+        f"ExecStart=/opt/drctl watch --repo /repo --region {FALLBACK} --listen 127.0.0.1:{scene.listen}\n"
+        f"StandardOutput=append:{kept}/said\nStandardError=inherit\n"
+    )
+    units = {"systemd/system/drctl-watch.service": text, "systemd/system/drctl-watch.service.d/test.conf": more}
+    for name, content in {**SYSTEM, **units}.items():
+        (root / "etc" / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / "etc" / name).write_text(content, encoding="utf-8")
+    for name in ("bin", "sbin", "lib", "lib64"):
+        (root / name).symlink_to(f"usr/{name}")
+    (root.parent / "Dockerfile").write_text("FROM scratch\nCOPY root /\n", encoding="utf-8")
+    scene.engine.docker("build", "--quiet", "--tag", "system:local", root.parent)
+
+    scene.serve()
+    scene.log = scene.site / "said"
+    scene.engine.docker(
+        "run", "--detach", "--tty", "--name", NAME, "--network", "host", "--env", "container=docker",
+        "--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined", "--tmpfs", "/run:exec", "--tmpfs", "/tmp",
+        "--volume", "/usr:/usr:ro", "--volume", f"{scene.drctl}:/opt/drctl:ro",
+        "--volume", f"{scene.terraform()}:/opt/terraform:ro", "--volume", f"{scene.folder}/repository:/repo:ro",
+        "--volume", f"{scene.site}:{kept}", "system:local", "/bin/sh", "-c",
+        "for each in /sys/fs/cgroup/systemd /sys/fs/cgroup; do mount -o remount,bind,rw $each && break; done\n"
+        f"exec {systemd} --unit=drctl-watch.service",
+    )
+    scene.wait("systemd", lambda: scene.engine.done(["docker", "exec", NAME, "systemctl", "is-active", "drctl-watch"]))
+    scene.wait_up()
+    (scene.site / "up").unlink()
+    scene.wait("apply", (scene.site / "applies").exists, 60)
+    scene.engine.docker("exec", NAME, "systemctl", "kill", "--kill-whom=main", "--signal=KILL", "drctl-watch")
+    scene.wait_said("goes on since")
+    scene.wait_met()
+    scene.expect(scene.said().count("failing shop over") == 1, "a second failover was begun")
+    return f"exposure {exposure}; the watch was killed while its failover applied, came back, and saw it end well"
+
+
 SCENARIOS = {
     "watch": ("an outage, a kill of the container, a stop", watch),
     "failover": ("a failover in the container", failover),
     "stopped": ("a container that is stopped while it fails over", stopped),
     "zombies": ("children that nobody waits for", zombies),
+    "unit": ("the unit under systemd", unit),
 }
 
 
