@@ -6,7 +6,7 @@ FEATURES := $(strip $(VENDORED))
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo yes)
 TEST := $(if $(NEXTEST),cargo nextest run --no-fail-fast,cargo test --no-fail-fast)
 
-.PHONY: help tools build install demo demo-failover test test-real lint fmt snap fuzz bench docs ci
+.PHONY: help tools build install image demo demo-failover test test-real lint fmt snap fuzz bench docs ci
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ build: tools ## Build drctl for use: target/release/drctl
 install: tools ## Install drctl to ~/.cargo/bin
 	cargo install --locked --path . --features "$(FEATURES)"
 
+image: build ## Build the container image of `drctl watch`: `make image`, `make image IMAGE=shop/drctl:1 TERRAFORM=PATH`
+	@TERRAFORM='$(TERRAFORM)' tests/image.sh $(or $(CARGO_TARGET_DIR),target)/release/drctl $(IMAGE)
+
 demo: build ## Rehearse the worked example: primary down, rebuilt in the fallback, report
 	@tests/demo.sh $(or $(CARGO_TARGET_DIR),target)/release/drctl
 
@@ -29,7 +32,7 @@ demo-failover: build ## Fail a service of builtin resources over, for real
 test: tools ## Run all tests
 	$(TEST) --features "test-fakes $(FEATURES)"
 
-test-real: build ## Fail over and break things for real: `make test-real ONLY=1.8.4/hang`, `make test-real ONLY='chaos/*'`
+test-real: build ## Fail over and break things for real: `make test-real ONLY=1.8.4/hang`, `make test-real ONLY='chaos/*'`, `make test-real ONLY='image/*'`
 	@tests/real/run.sh $(or $(CARGO_TARGET_DIR),target)/release/drctl '$(ONLY)'
 
 lint: ## Check format and lints
