@@ -370,6 +370,32 @@ fn what_is_denied_is_not_done() {
     assert!(known.contains("seen by drctl watch"), "{known}");
 }
 
+#[test]
+fn where_a_failover_cannot_outlive_it_the_watch_stops_it_and_waits() {
+    let mut shop = Shop::new(AT_ONCE);
+    let slow = shop.site("applies").display().to_string();
+    shop.env.commit(&[(
+        "main.tf",
+        &format!(
+            "resource \"terraform_data\" \"this\" {{\n  provisioner \"local-exec\" {{\n    command = \"touch {slow} && sleep 300\"\n  }}\n}}\n"
+        ),
+    )]);
+    shop.start(&["--listen", "none", "--wait-for-failover"]);
+    shop.wait("state", Shop::is_up_and_judged);
+    shop.remove("up");
+    shop.wait("apply", |shop| shop.site("applies").exists());
+    let mut watch = shop.watch.take().unwrap();
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(watch.id()).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    assert!(watch.wait().unwrap().success());
+    assert!(shop.finished(), "{}", shop.said());
+    assert!(shop.said().contains(": interrupted: "), "{}", shop.said());
+    // It is remembered, and not begun again.
+    shop.start(&["--listen", "none"]);
+    sleep(Duration::from_secs(2));
+    assert_eq!(shop.runs().len(), 1, "{}", shop.said());
+}
+
 fn http(port: u16, request: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream.write_all(request.as_bytes()).unwrap();

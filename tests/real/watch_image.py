@@ -301,7 +301,7 @@ def failover(scene):
 
 
 def stopped(scene):
-    """In a container a failover dies with the watch. What must hold is that it is said, and not begun again."""
+    """In a container a failover cannot outlive the watch, which stops it and waits for it; it is not begun again."""
     scene.build()
     scene.add_shell()
     scene.write(FAILS_OVER, stack("touch /site/applies && sleep 300 && touch /site/up"))
@@ -312,7 +312,7 @@ def stopped(scene):
     run = re.search(r"run (\S+)", scene.said()).group(1)
     took = scene.stop()
     scene.engine.docker("start", NAME)
-    scene.wait_said(f"failover {run}: it was killed before its end")
+    scene.wait_said(f"failover {run}: interrupted")
     # As long as it took to begin the first one, and longer.
     time.sleep(6)
     scene.expect(scene.metric("drctl_outage") == 1, "the outage is forgotten")
@@ -320,7 +320,7 @@ def stopped(scene):
     states = scene.engine.docker("exec", NAME, "drctl", "state", "list", run)
     scene.expect("web" in states, f"the state of the stack is not kept: {states}")
     scene.stop()
-    return f"stopped in {took:.1f} s; started again it says that the failover was killed, and begins no other"
+    return f"stopped in {took:.1f} s; the failover was stopped with care, and started again the watch begins no other"
 
 
 def zombies(scene):

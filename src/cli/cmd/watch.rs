@@ -68,12 +68,19 @@ pub(crate) struct WatchCommand {
     terraform: Option<String>,
 
     /// Where metrics, health and approvals are served, or `none`
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9464", value_parser = address)]
+    #[arg(long, value_name = "ADDRESS", env = "DRCTL_LISTEN", default_value = "127.0.0.1:9464", value_parser = address)]
     listen: Listen,
 
     /// Print what happens on standard output, a line of JSON each
     #[arg(long)]
     json: bool,
+
+    /// When stopped, stop a failover that goes on, too, and wait for its end
+    ///
+    /// For containers, where it would be killed with the watch, whatever Terraform has in flight.
+    /// Elsewhere a failover goes on without the watch.
+    #[arg(long, env = "DRCTL_WAIT_FOR_FAILOVER")]
+    wait_for_failover: bool,
 
     /// Print a unit for systemd, and watch nothing
     #[arg(long)]
@@ -121,6 +128,7 @@ impl WatchCommand {
             listen: self.listen.0,
             json: self.json,
             until_over: false,
+            wait_for_failover: self.wait_for_failover,
             policy: |_| {},
         };
         let watching = start(wanted, &home, &stop, ui).await?;

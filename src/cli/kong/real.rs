@@ -60,6 +60,7 @@ pub(in crate::cli) async fn in_earnest(real: Real<'_>) -> Result<Survival, CliEr
         listen: None,
         json: false,
         until_over: true,
+        wait_for_failover: false,
         policy: |watch| {
             // Somebody said yes to this already, and to nothing else.
             watch.service_down = crate::runbook::Act::Failover;

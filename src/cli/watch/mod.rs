@@ -27,10 +27,14 @@ use crate::{
     store::Store,
 };
 use case::{Asking, Case, Fired, Next, Ready, Sight, ms};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use page::{Pages, ProbeState, Question, Snapshot};
 use people::People;
 use say::Said;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use work::Progress;
@@ -259,6 +263,26 @@ impl Watchman {
                 self.keep(judge);
             }
         }
+    }
+
+    /// Asks a failover that goes on to stop, and waits for its end: in a container it would be killed
+    /// with the watch, whatever Terraform has in flight.
+    async fn let_failover_end(&mut self, judge: &Judge) {
+        let Some(fired) = self.memory.fired.clone().filter(|fired| fired.ended.is_none()) else {
+            return;
+        };
+        let Some(pid) = fired.pid else { return };
+        self.say(Said::new(
+            "waiting",
+            format!("stopping the failover {} and waiting for it", fired.run),
+        ));
+        // It may be over by now.
+        let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
+        while work::progress(&fired, &self.home, &self.place) == Progress::Running {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            self.children.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
+        }
+        self.follow(judge);
     }
 
     /// Does what is next.

@@ -255,6 +255,12 @@ fn metrics(of: &Snapshot) -> Vec<Family> {
             None,
             flag(of.question.is_some()),
         ),
+        one(
+            "drctl_failover_running",
+            "Whether a failover that was begun has not ended",
+            None,
+            flag(of.failover.as_ref().is_some_and(|(_, ended)| ended.is_none())),
+        ),
         one("drctl_notices_waiting", "Notices not delivered yet", None, of.notices_waiting as f64),
     ];
     if let Some((_, began, _, _)) = &of.outage {

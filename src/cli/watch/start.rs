@@ -40,6 +40,8 @@ pub(in crate::cli) struct Wanted {
     pub(in crate::cli) json: bool,
     /// Whether it ends with the failover that it begins.
     pub(in crate::cli) until_over: bool,
+    /// Whether a failover that goes on is stopped with it, and waited for.
+    pub(in crate::cli) wait_for_failover: bool,
     /// What is changed of the policy of the runbook.
     pub(in crate::cli) policy: fn(&mut Watch),
 }
@@ -53,6 +55,7 @@ pub(in crate::cli) struct Watching {
     watchman: Watchman,
     stop: Stop,
     server: Option<Server>,
+    wait_for_failover: bool,
     _claim: File,
 }
 
@@ -167,7 +170,18 @@ pub(in crate::cli) async fn start(
         _checkout: checkout_dir,
     };
     let stop = stop.clone();
-    Ok(Watching { clock, prober, watched, judge, watchman, stop, server, _claim: claim })
+    let wait_for_failover = wanted.wait_for_failover;
+    Ok(Watching {
+        clock,
+        prober,
+        watched,
+        judge,
+        watchman,
+        stop,
+        server,
+        wait_for_failover,
+        _claim: claim,
+    })
 }
 
 /// The fallback region that the runbook of a checkout names.
@@ -286,6 +300,9 @@ impl Watching {
         // What was not settled yet is not lost.
         watchman.keep(&self.judge);
         let fired = watchman.memory.fired.clone();
+        if self.wait_for_failover {
+            watchman.let_failover_end(&self.judge).await;
+        }
         watchman.people.stop().await;
         Outcome { fired: fired.map(|fired| fired.run), scope: watchman.scope }
     }
