@@ -72,6 +72,8 @@ Examples:
                                                  see what would be done
   drctl failover --region ap-northeast-2         do it, after you typed the service's name
   drctl drill --region ap-northeast-2            do it, see what it took, and tear it down again
+  drctl watch                                    notice an outage, and act by the runbook's policy
+  drctl chaos kong                               see whether a whole region can be lost
   drctl report latest                            see what it took
   drctl trend                                    see whether the newest run was slower
 
