@@ -4,14 +4,14 @@
 //! with Terraform's local state, and `drctl failover` on a repository that holds
 //! the same files. The two take turns, and medians are compared. What `forecast`
 //! and `validate` cost stands beside what other programs take to look at the same files, and what
-//! a report costs beside what it takes to read its journal. What a thousand probes cost stands alone.
+//! a report costs beside what it takes to read its journal. What watching a thousand probes costs stands alone.
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, and may panic")]
 
 mod forecast;
-mod probes;
 mod report;
 mod tree;
 mod validate;
+mod watch;
 
 use std::{
     env, fs,
@@ -23,7 +23,7 @@ use std::{
 const DRCTL: &str = env!("CARGO_BIN_EXE_drctl");
 
 fn main() {
-    probes::serve_if_asked();
+    watch::serve_if_asked();
     // `cargo bench` passes `--bench`; anything else names the rows to run.
     let wanted: Vec<String> = env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
     let rows: [(&str, fn()); 12] = [
@@ -38,7 +38,7 @@ fn main() {
         ("validate", validate::thousand),
         ("validate-large", validate::large),
         ("report", report::formats),
-        ("probes", probes::thousand),
+        ("watch", watch::thousand),
     ];
     println!("{:<34} {:>9} {:>9} {:>7}  goal", "case", "bare", "drctl", "ratio");
     for (name, run) in rows {

@@ -1,20 +1,22 @@
-//! What it costs to ask a thousand probes every five seconds.
+//! What it costs to watch a thousand probes, each asked every five seconds.
 
 use crate::verdict;
-use drctl::probe::{HttpTarget, Prober, RealProber, Target, TcpTarget};
+use drctl::{
+    outage::{Change, Control, Judge, Look, Rules, Settled, SystemClock, Watched, watch},
+    probe::{HttpTarget, Probe, RealProber, Target, TcpTarget},
+    runbook::Role,
+};
 use std::{
     env, fs,
     io::{BufRead, BufReader, Read, Write},
     net::TcpListener,
+    num::NonZeroU32,
     process::{Command, Stdio},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::{runtime, time};
+use tokio_util::sync::CancellationToken;
 
 /// Tells this program that it is the server that is asked, whose cost must not count.
 const SERVER: &str = "DRCTL_BENCH_SERVER";
@@ -51,41 +53,32 @@ pub(crate) fn thousand() {
     let mut port = String::new();
     BufReader::new(server.stdout.take().unwrap()).read_line(&mut port).unwrap();
     let port: u16 = port.trim().parse().unwrap();
-    let answers = Arc::new(AtomicUsize::new(0));
-    let failed = Arc::new(AtomicUsize::new(0));
     let runtime =
         runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let prober = Arc::new(RealProber::default());
     runtime.block_on(prober.warm());
+    let watched: Vec<Watched> = (0..COUNT).map(|index| watched(index, port)).collect();
+    let questions = watched.iter().map(Watched::question).collect();
+    let mut judge = Judge::new(Rules::default(), questions);
     let (cpu, began) = (cpu_seconds(), Instant::now());
-    for index in 0..COUNT {
-        let target = match index % 2 {
-            0 => Target::Http(HttpTarget::get(&format!("http://localhost:{port}/")).unwrap()),
-            _ => Target::Tcp(TcpTarget { host: "127.0.0.1".to_owned(), port }),
-        };
-        let (prober, answers, failed) = (prober.clone(), answers.clone(), failed.clone());
-        runtime.spawn(async move {
-            let first = time::Instant::now() + INTERVAL * index / COUNT;
-            let mut ticks = time::interval_at(first, INTERVAL);
-            loop {
-                ticks.tick().await;
-                let answer = prober.ask(&target, Duration::from_secs(2)).await;
-                let count = if answer.is_up() { &answers } else { &failed };
-                count.fetch_add(1, Ordering::Relaxed);
-            }
-        });
-    }
-    thread::sleep(LASTS);
+    let stop = CancellationToken::new();
+    let later = stop.clone();
+    runtime.spawn(async move {
+        time::sleep(LASTS).await;
+        later.cancel();
+    });
+    let clock = SystemClock::default();
+    runtime.block_on(watch(prober, &clock, &watched, &mut judge, &mut Nobody, &stop));
     let share = (cpu_seconds() - cpu) / began.elapsed().as_secs_f64();
-    runtime.shutdown_background();
     server.kill().unwrap();
     server.wait().unwrap();
-    let (answers, failed) = (answers.load(Ordering::Relaxed), failed.load(Ordering::Relaxed));
-    assert!(answers > 2 * COUNT as usize && failed == 0, "{answers} answers, {failed} failed");
+    let answers: u64 = judge.standings().iter().map(|standing| standing.answers).sum();
+    let up = judge.standings().iter().all(|standing| standing.settled == Settled::Up);
+    assert!(answers > 2 * u64::from(COUNT) && up, "{answers} answers, all up: {up}");
     let peak = peak_kib() / 1024;
     println!(
         "{:<34} {:>9} {:>8.1}% {:>7}  under 10% of a core, {}",
-        "probes: 1,000 every 5 s, CPU",
+        "watch: 1,000 probes every 5 s, CPU",
         "",
         share * 100.0,
         "",
@@ -93,12 +86,38 @@ pub(crate) fn thousand() {
     );
     println!(
         "{:<34} {:>9} {:>6} MB {:>7}  under 100 MB, {}",
-        "probes: 1,000 every 5 s, memory",
+        "watch: 1,000 probes every 5 s, memory",
         "",
         peak,
         "",
         verdict(peak < 100)
     );
+}
+
+fn watched(index: u32, port: u16) -> Watched {
+    let target = match index % 2 {
+        0 => Target::Http(HttpTarget::get(&format!("http://localhost:{port}/")).unwrap()),
+        _ => Target::Tcp(TcpTarget { host: "127.0.0.1".to_owned(), port }),
+    };
+    let three = NonZeroU32::new(3).unwrap();
+    let probe = Probe {
+        name: index.to_string(),
+        target,
+        interval: INTERVAL,
+        timeout: Duration::from_secs(2),
+        up_after: three,
+        down_after: three,
+    };
+    Watched { probe, role: Role::Service }
+}
+
+/// Looks on and does nothing.
+struct Nobody;
+
+impl Look for Nobody {
+    fn look(&mut self, _: &Judge, _: &[Change]) -> Control {
+        Control::Continue
+    }
 }
 
 /// What this process has used of processors, in seconds.
