@@ -139,6 +139,8 @@ resource "terraform_data" "shop" {{
             options.append(true).create(true).open(self.site("said")).unwrap()
         };
         let mut command = self.env.command(args);
+        // What is killed leaves its temporary files.
+        command.env("TMPDIR", self.env.root());
         command.stdout(Stdio::from(said())).stderr(Stdio::from(said())).spawn().unwrap()
     }
 
