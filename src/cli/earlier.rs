@@ -29,7 +29,19 @@ pub(super) fn refuse_twice(
     service: &str,
     region: &str,
 ) -> Result<(), CliError> {
-    for earlier in home.runs()?.into_iter().rev().filter(|run| run != this) {
+    refuse_beside(home, Some(this), service, region).map_err(|error| {
+        error.hint("Add `--again` to build everything anew beside it, once its resources are gone or cannot collide")
+    })
+}
+
+/// The same for what cannot be asked for again; before there is a run, `this` is none.
+pub(super) fn refuse_beside(
+    home: &Home,
+    this: Option<&RunId>,
+    service: &str,
+    region: &str,
+) -> Result<(), CliError> {
+    for earlier in home.runs()?.into_iter().rev().filter(|run| Some(run) != this) {
         let folder = home.run(&earlier);
         let resources = resources(&folder.state());
         if resources == 0 {
@@ -40,15 +52,14 @@ pub(super) fn refuse_twice(
                 "the run {earlier} left {resources} resource(s) of `{service}` in {region}; a second one would build them twice"
             );
             let error = CliError::new(Exit::Refused, error);
-            let error = match kind {
+            return Err(match kind {
                 RunKind::Drill => error
                     .hint(format!("Remove what that drill left: `drctl drill --sweep {earlier}`")),
                 _ => error.hint(format!(
                     "See with `drctl report {earlier}` what there is; its state is in `{}`",
                     folder.state().display()
                 )),
-            };
-            return Err(error.hint("Add `--again` to build everything anew beside it, once its resources are gone or cannot collide"));
+            });
         }
     }
     Ok(())

@@ -130,6 +130,21 @@ pub(super) async fn fetch(
     ui: &Ui,
 ) -> Result<(Checkout, Detected), CliError> {
     let path = terraform::find(which.terraform.as_deref()).map_err(from_terraform)?;
+    let cache = home.cache();
+    // Neither needs the other, and each costs a tenth of a second.
+    let (checkout, detected) =
+        tokio::join!(fetch_alone(which, home, work, stop, ui), terraform::detect(&path, &cache));
+    Ok((checkout?, detected.map_err(from_terraform)?))
+}
+
+/// Checks the repository out into `work`, where Terraform is not needed.
+pub(super) async fn fetch_alone(
+    which: &Which,
+    home: &Home,
+    work: &Path,
+    stop: &Stop,
+    ui: &Ui,
+) -> Result<Checkout, CliError> {
     let request = Request {
         origin: origin(&which.repo)?,
         reference: which.reference.clone(),
@@ -138,11 +153,7 @@ pub(super) async fn fetch(
         offline: which.offline,
         patience: PATIENCE,
     };
-    let cache = home.cache();
-    // Neither needs the other, and each costs a tenth of a second.
-    let (checkout, detected) =
-        tokio::join!(check_out(request, stop, ui), terraform::detect(&path, &cache));
-    Ok((checkout?, detected.map_err(from_terraform)?))
+    check_out(request, stop, ui).await
 }
 
 async fn check_out(request: Request, stop: &Stop, ui: &Ui) -> Result<Checkout, CliError> {

@@ -78,7 +78,7 @@ impl Simulating {
     /// # Errors
     ///
     /// For the first such flag.
-    pub(super) fn unused(&self) -> Result<(), CliError> {
+    pub(super) fn unused(&self, what: &str, instead: &str) -> Result<(), CliError> {
         let given = [
             ("--time-scale", self.time_scale.is_some()),
             ("--seed", self.seed.is_some()),
@@ -93,9 +93,9 @@ impl Simulating {
             None => Ok(()),
             Some((flag, _)) => {
                 let error = anyhow!(
-                    "`{flag}` is for the simulated cloud, and this drill is on the real one"
+                    "`{flag}` is for the simulated cloud, and this {what} is on the real one"
                 );
-                Err(CliError::new(Exit::Usage, error).hint("Add `--simulated`, or leave it out"))
+                Err(CliError::new(Exit::Usage, error).hint(instead))
             }
         }
     }

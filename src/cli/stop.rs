@@ -76,3 +76,18 @@ pub(super) fn listen_in_a_drill(ui: Ui) -> Result<Stop, CliError> {
     .context("failed to listen for signals")
     .or_exit(Exit::Failed)
 }
+
+/// Listens for signals while a region is dark for real, which is made light again whatever comes, and says
+/// so.
+pub(super) fn listen_in_the_dark(ui: Ui) -> Result<Stop, CliError> {
+    listen(move |name, before| {
+        ui.say(&match before {
+            0 => format!(
+                "\n{name}: what is dark is made light again; a failover that was begun goes on by itself\n"
+            ),
+            _ => format!("\n{name}: still at it; if drctl is killed, `drctl chaos kong --light` makes it light\n"),
+        });
+    })
+    .context("failed to listen for signals")
+    .or_exit(Exit::Failed)
+}

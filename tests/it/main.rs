@@ -12,6 +12,7 @@ mod evidence;
 mod failover;
 mod forecast;
 mod history;
+mod kong;
 mod layers;
 mod modules;
 mod notify;

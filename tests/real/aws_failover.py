@@ -57,11 +57,11 @@ MADE = ("1.8.4", "1.15.5")
 # The shop.
 
 
-def build_primary(bed, runbook="", files=None):
-    """Builds the shop where it is at home. Returns the objects that this made."""
+def build_primary(bed, runbook="", files=None, template=HERE / "shop"):
+    """Builds the shop where it is at home, from a template. Returns the objects that this made."""
     bed.bucket(STATES, PRIMARY)
     before = bed.things(PRIMARY)
-    bed.write_repository(HERE / "shop", runbook, files)
+    bed.write_repository(template, runbook, files)
     for stack in ("network", "app"):
         bed.terraform(stack, "init", "-input=false", "-no-color")
     # The lock files, as a repository should have them.

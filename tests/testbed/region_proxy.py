@@ -36,6 +36,7 @@ MODES = ("refuse", "hang", "503")
 # Served from us-east-1 for the whole world.
 GLOBAL = {"cloudfront", "iam", "organizations", "route53"}
 SCOPE = re.compile(r"Credential=[^/,\s&]+/\d{8}/([^/]+)/([^/]+)/aws4_request")
+NAMED = re.compile(r"/_region/([^/]+)(/.*)")
 # What belongs to one connection and not to the message on it.
 HOP_BY_HOP = {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "expect"}
 UNAVAILABLE = b"<Error><Code>ServiceUnavailable</Code><Message>The region is out of service</Message></Error>"
@@ -90,6 +91,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         )
         signed, service = scope.groups() if scope else (None, None)
         region = "us-east-1" if service in GLOBAL else signed
+        path = self.path
+        if named := NAMED.fullmatch(path):
+            region, self.path = named.groups()
         outage = self.server.outages.get(region)
         # The body of a request that is cut is not even read.
         body = None if outage else self.body()
@@ -98,7 +102,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "signed": signed,
             "service": service,
             "method": self.command,
-            "path": self.path,
+            "path": path,
             "action": self.action(body),
             "cut": outage and outage.mode,
         })

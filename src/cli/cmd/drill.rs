@@ -187,7 +187,7 @@ impl Hold {
         let simulated = match self.simulated {
             true => Some(self.simulating.read()?),
             false => {
-                self.simulating.unused()?;
+                self.simulating.unused("drill", "Add `--simulated`, or leave it out")?;
                 None
             }
         };

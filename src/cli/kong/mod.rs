@@ -2,10 +2,12 @@
 
 mod real;
 mod simulated;
+mod switch;
 mod told;
 
 pub(super) use real::{Real, in_earnest};
 pub(super) use simulated::{Played, on_the_simulated_cloud};
+pub(super) use switch::Switch;
 pub(super) use told::Survival;
 
 use super::{error::CliError, exit::Exit};

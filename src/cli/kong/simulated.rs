@@ -25,10 +25,7 @@ use crate::{
 };
 use anyhow::{Context, anyhow};
 use jiff::{SignedDuration, Timestamp};
-use std::{cell::RefCell, rc::Rc, sync::Arc};
-
-/// How long a region stays dark without anybody noticing before it is given up.
-const UNSEEN_MS: Moment = 30 * 60_000;
+use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
 
 /// What is played.
 #[derive(Clone)]
@@ -39,6 +36,8 @@ pub(in crate::cli) struct Played {
     pub(in crate::cli) regions: Regions,
     /// How the region that is dark looks from outside.
     pub(in crate::cli) mode: OutageMode,
+    /// How long the region stays dark without anybody noticing before it is given up.
+    pub(in crate::cli) give_up: Duration,
     /// What the cloud is like.
     pub(in crate::cli) cloud: Simulated,
     pub(in crate::cli) home: Home,
@@ -176,7 +175,8 @@ impl Hand {
             seen: None,
             settled_by: None,
         };
-        play(&mut judge, due, dark + UNSEEN_MS, &mut sight);
+        let give_up_ms = i64::try_from(self.played.give_up.as_millis()).unwrap_or(Moment::MAX / 4);
+        play(&mut judge, due, dark.saturating_add(give_up_ms), &mut sight);
         let outage = judge.outage().or(sight.seen)?;
         let since = |at: Moment| u64::try_from(at - dark).unwrap_or(0);
         let confirm_ms = u64::try_from(runbook.watch.confirm.as_millis()).unwrap_or(u64::MAX);

@@ -30,6 +30,8 @@ pub(in crate::cli) struct Survival {
     pub(super) into: String,
     /// Whether all of it was simulated.
     pub(super) simulated: bool,
+    /// When the program that makes it dark had ended, where there is one.
+    pub(super) dark_ms: Option<u64>,
     /// When the first probe failed.
     pub(super) first_failure_ms: Option<u64>,
     /// When it was detected.
@@ -63,6 +65,8 @@ pub(super) enum ExitOf {
     Run(Summary),
     /// It was never seen, so nothing was failed over.
     Unseen,
+    /// It was seen, and nothing was failed over.
+    Held,
     /// It was stopped.
     Stopped,
 }
@@ -88,6 +92,7 @@ impl Survival {
             region: region.to_owned(),
             into: into.to_owned(),
             simulated,
+            dark_ms: None,
             first_failure_ms: None,
             detected_ms: None,
             scope: None,
@@ -96,7 +101,7 @@ impl Survival {
             light: false,
             run: None,
             summary: "unseen",
-            headline: String::new(),
+            headline: format!("{service}: nobody noticed that {region} was dark"),
             failback: Vec::new(),
             notes: Vec::new(),
             exit: ExitOf::Unseen,
@@ -116,7 +121,7 @@ impl Survival {
     pub(in crate::cli) fn exit(&self) -> Exit {
         match &self.exit {
             _ if !self.light => Exit::Failed,
-            ExitOf::Unseen => Exit::Failed,
+            ExitOf::Unseen | ExitOf::Held => Exit::Failed,
             ExitOf::Stopped => Exit::Interrupted,
             ExitOf::Run(summary) => exit_of(*summary),
         }
@@ -129,14 +134,9 @@ impl Survival {
 
     /// Returns it for people.
     pub(in crate::cli) fn to_text(&self) -> String {
-        let Self { service, region, into, .. } = self;
+        let Self { region, into, .. } = self;
         let word = self.summary.to_uppercase();
-        let what = match self.exit {
-            ExitOf::Unseen => format!("{service}: nobody noticed that {region} was dark"),
-            ExitOf::Stopped => "it was stopped".to_owned(),
-            ExitOf::Run(_) => self.headline.clone(),
-        };
-        let mut text = format!("{word}  {}\n", plain(&what));
+        let mut text = format!("{word}  {}\n", plain(&self.headline));
         if self.simulated {
             text.push_str("  Note: the cloud was simulated, and nothing real was made or broken\n");
         }
@@ -149,7 +149,9 @@ impl Survival {
             let line = format!("  {at:>10}  {what:<22}{more}");
             let _ = writeln!(text, "{}", line.trim_end());
         };
-        row(Some(0), "region dark", &plain(region));
+        let took = |ms: u64| format!(", which took {}", pretty(ms));
+        let took = self.dark_ms.map_or_else(String::new, took);
+        row(Some(0), "region dark", &format!("{}{took}", plain(region)));
         row(self.first_failure_ms, "first failed probe", "");
         row(
             self.detected_ms,

@@ -84,8 +84,8 @@ impl Place {
     ///
     /// # Errors
     ///
-    /// One runs.
-    pub(super) fn claim(&self) -> Result<File, CliError> {
+    /// One runs; `instead` says what to do then.
+    pub(super) fn claim(&self, instead: &str) -> Result<File, CliError> {
         let path = self.dir.join("lock");
         let cannot = || format!("failed to open `{}`", path.display());
         let mut options = OpenOptions::new();
@@ -95,8 +95,7 @@ impl Place {
             let mut pid = String::new();
             let _ = file.read_to_string(&mut pid);
             let error = anyhow!("it is watched already, by process {}", pid.trim());
-            return Err(CliError::new(Exit::Usage, error)
-                .hint("Stop that one first, or set `DRCTL_HOME` to a folder of its own"));
+            return Err(CliError::new(Exit::Usage, error).hint(instead));
         }
         file.set_len(0)
             .and_then(|()| writeln!(file, "{}", std::process::id()))

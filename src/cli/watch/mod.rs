@@ -3,6 +3,7 @@
 pub(super) mod approval;
 mod case;
 mod memory;
+mod outcome;
 mod page;
 mod people;
 mod say;
@@ -12,9 +13,11 @@ mod work;
 pub(super) use approval::{Open, open_questions};
 pub(super) use case::Answer;
 pub(super) use memory::{Place, outages};
+pub(super) use outcome::{Begun, Outcome, Signs};
+pub(super) use start::{Wanted, start};
 
 use memory::Memory;
-pub(super) use start::{Wanted, start};
+use outcome::Since;
 
 use super::{asked::Which, home::Home, ui::Ui};
 use crate::{
@@ -36,7 +39,6 @@ use people::People;
 use say::Said;
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::mpsc, task::JoinHandle};
-use tokio_util::sync::CancellationToken;
 use work::Progress;
 
 /// How often what is known is kept, also when nothing changed: it tells how long the watch was away.
@@ -72,10 +74,8 @@ pub(super) struct Watchman {
     children: Vec<std::process::Child>,
     /// Whether it ends with the failover that it begins.
     until_over: bool,
-    /// Cancelled once every probe of the service was seen up.
-    up: CancellationToken,
-    /// What was down in the newest outage.
-    scope: Option<&'static str>,
+    /// What it saw and did since it began.
+    since: Since,
     /// Where the programs of probes run; it is removed at the end.
     _checkout: tempfile::TempDir,
 }
@@ -89,12 +89,7 @@ struct Prepared {
 impl Look for Watchman {
     fn look(&mut self, judge: &Judge, changes: &[Change]) -> Control {
         let now = self.clock.steady();
-        let of_service = judge.questions().iter().zip(judge.standings());
-        let mut of_service = of_service.filter(|(question, _)| question.role == Role::Service);
-        if of_service.all(|(_, asked)| asked.settled == Settled::Up) {
-            self.up.cancel();
-        }
-        self.scope = judge.outage().map(|outage| outage.scope.word()).or(self.scope);
+        self.since.look(judge);
         changes.iter().for_each(|change| self.tell(change));
         // Told first: what is told twice is known by its name, and what is not told is lost.
         if judge.version() != self.kept_version || now - self.kept_at >= KEEP_EVERY_MS {
@@ -111,7 +106,8 @@ impl Look for Watchman {
             self.act(judge);
         }
         self.pages.show(self.snapshot(judge));
-        let over = self.memory.fired.as_ref().is_some_and(|fired| fired.ended.is_some());
+        let begun = self.since.begun(self.memory.fired.as_ref());
+        let over = begun.is_some_and(|fired| fired.ended.is_some());
         if self.until_over && over { Control::Stop } else { Control::Continue }
     }
 }
@@ -169,10 +165,12 @@ impl Watchman {
                 self.detection_ms = Some(outage.detected - outage.began);
                 let case = self.open(outage);
                 let said = say::began(outage, &case, &service);
+                self.since.began(outage, &case);
                 self.memory.case = Some(case);
                 Some(said)
             }
             Change::Escalated(outage) => {
+                self.since.escalated(outage);
                 self.memory.case.as_ref().map(|case| say::escalated(outage, case, &service))
             }
             Change::Ended { outage, ended } => {
@@ -374,6 +372,7 @@ impl Watchman {
             self.memory.fired = None;
             return;
         }
+        self.since.signs.fired.cancel();
         self.launch(judge);
     }
 

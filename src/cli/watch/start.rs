@@ -3,9 +3,10 @@
 use super::{
     Watchman,
     memory::{Memory, Place},
+    outcome::{Outcome, Signs, Since, not_up},
     page::{Pages, Snapshot},
     people::People,
-    say,
+    say, work,
 };
 use crate::{
     cli::{
@@ -26,7 +27,6 @@ use crate::{
 use anyhow::{Context, anyhow};
 use std::{fs, fs::File, net::SocketAddr, sync::Arc};
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 /// What a watch is to be like.
 pub(in crate::cli) struct Wanted {
@@ -100,12 +100,15 @@ pub(in crate::cli) async fn start(
             }
         }
     }
-    check(runbook, &watched, &which.region)?;
+    check(&watched)?;
     say_what_is_missing(runbook, &watched, ui);
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let place = Place::make(home, &prepared.service, &which.region)?;
-    let claim = place.claim()?;
+    let claim = place.claim(match wanted.until_over {
+        false => "Stop that one first, or set `DRCTL_HOME` to a folder of its own",
+        true => "Stop that one first: each of the two would fail the service over",
+    })?;
     let mut policy = runbook.watch.clone();
     (wanted.policy)(&mut policy);
     let rules = Rules::from(&policy);
@@ -141,6 +144,7 @@ pub(in crate::cli) async fn start(
     if watched.iter().any(|each| matches!(each.probe.target, crate::probe::Target::Http(_))) {
         prober.warm().await;
     }
+    let since = Since::now(memory.fired.as_ref());
     let watchman = Watchman {
         clock: Arc::clone(&clock),
         policy,
@@ -164,8 +168,7 @@ pub(in crate::cli) async fn start(
         forgetful: None,
         children: Vec::new(),
         until_over: wanted.until_over,
-        up: CancellationToken::new(),
-        scope: None,
+        since,
         which,
         _checkout: checkout_dir,
     };
@@ -197,7 +200,7 @@ fn region(root: &std::path::Path, which: &Which) -> Result<String, CliError> {
     })
 }
 
-fn check(runbook: &Runbook, watched: &[Watched], region: &str) -> Result<(), CliError> {
+fn check(watched: &[Watched]) -> Result<(), CliError> {
     if !watched.iter().any(|each| each.role == Role::Service) {
         let error = anyhow!(
             "there is nothing to watch: no probe of the service can be asked before a recovery"
@@ -205,12 +208,6 @@ fn check(runbook: &Runbook, watched: &[Watched], region: &str) -> Result<(), Cli
         return Err(CliError::new(Exit::Usage, error).hint(
             "Write one into the runbook: `probe \"http\" \"front\" { url = \"https://shop.example.com/health\" }`",
         ));
-    }
-    if runbook.service.primary.as_deref() == Some(region) {
-        let error = anyhow!("`{region}` is the primary region, which is the one to leave");
-        return Err(
-            CliError::new(Exit::Usage, error).hint("Name the fallback region with `--region`")
-        );
     }
     Ok(())
 }
@@ -280,9 +277,17 @@ impl Watching {
         }
     }
 
-    /// Returns what is cancelled once every probe of the service was seen up.
-    pub(in crate::cli) fn sees_up(&self) -> CancellationToken {
-        self.watchman.up.clone()
+    /// Returns what can be waited for while it runs.
+    pub(in crate::cli) fn signs(&self) -> Signs {
+        self.watchman.since.signs.clone()
+    }
+
+    /// Returns the failover of an earlier watch that goes on, if one does.
+    pub(in crate::cli) fn goes_on(&self) -> Option<RunId> {
+        let Watchman { memory, home, place, .. } = &self.watchman;
+        let fired = memory.fired.as_ref().filter(|fired| fired.ended.is_none())?;
+        let runs = work::progress(fired, home, place) == work::Progress::Running;
+        runs.then(|| fired.run.clone())
     }
 
     /// Watches until it is stopped.
@@ -299,19 +304,11 @@ impl Watching {
         let mut watchman = self.watchman;
         // What was not settled yet is not lost.
         watchman.keep(&self.judge);
-        let fired = watchman.memory.fired.clone();
         if self.wait_for_failover {
             watchman.let_failover_end(&self.judge).await;
         }
+        let outcome = watchman.since.outcome(&watchman.memory, not_up(&self.judge));
         watchman.people.stop().await;
-        Outcome { fired: fired.map(|fired| fired.run), scope: watchman.scope }
+        outcome
     }
-}
-
-/// What came of a watch.
-pub(in crate::cli) struct Outcome {
-    /// The newest failover that it began.
-    pub(in crate::cli) fired: Option<RunId>,
-    /// What was down in the newest outage.
-    pub(in crate::cli) scope: Option<&'static str>,
 }

@@ -90,8 +90,12 @@ impl Report {
             (None, Some(RunOutcome::Failed)) => {
                 format!("the recovery of {service} failed: {not_back}")
             }
-            (None, Some(RunOutcome::Refused)) => {
+            (None, Some(RunOutcome::Refused)) if self.gate_refused() => {
                 format!("the gate refused a plan of {service}: {not_back}")
+            }
+            // Such as for what an earlier run left.
+            (None, Some(RunOutcome::Refused)) => {
+                format!("the recovery of {service} was refused: {not_back}")
             }
             (None, Some(RunOutcome::Interrupted)) => {
                 let by = self.interrupted_by.as_deref().unwrap_or("the operator");
@@ -125,6 +129,10 @@ impl Report {
             text += "; not all that it made could be removed again";
         }
         text
+    }
+
+    fn gate_refused(&self) -> bool {
+        self.steps.iter().any(|step| step.step.outcome == Some(StepOutcome::Refused))
     }
 
     fn objectives(&self, page: &mut Page) {
@@ -715,7 +723,7 @@ mod tests {
         UNPROVEN  every step of shop is done in ap-northeast-2, but nobody asked if it is back
         UNPROVEN  the recovery of shop failed: not back in ap-northeast-2 after 6.0s
         MISSED  the recovery of shop failed: not back in ap-northeast-2 after 16.0s, 6.0s over its RTO
-        UNPROVEN  the gate refused a plan of shop: not back in ap-northeast-2 after 6.0s
+        UNPROVEN  the recovery of shop was refused: not back in ap-northeast-2 after 6.0s
         UNPROVEN  the recovery of shop was stopped by the operator: not back in ap-northeast-2 after 6.0s
         UNPROVEN  the recovery of shop ended in an unknown way: not back in ap-northeast-2 after 6.0s
         UNPROVEN  the journal of shop ends before the run: not back in ap-northeast-2 after 6.0s
