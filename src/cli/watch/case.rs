@@ -19,6 +19,9 @@ pub(super) struct Case {
     pub(super) detected: Stamp,
     /// What would be done, once that is made out.
     pub(super) ready: Option<Ready>,
+    /// Whether people were told what would be done.
+    #[serde(default)]
+    pub(super) ready_told: bool,
     /// When making that out failed last, and why.
     pub(super) unready: Option<(Stamp, String)>,
     /// When somebody was asked, and until when an answer counts.
@@ -105,6 +108,8 @@ pub(super) enum Next {
     Hold(String),
     /// It is made out what would be done.
     Prepare,
+    /// People are told what would be done.
+    TellReady,
     /// Somebody is asked.
     Ask,
     /// It is failed over.
@@ -127,7 +132,7 @@ impl Case {
         }
         let unsettled = !sight.scope_settled && lasted < SCOPE_PATIENCE_MS;
         let act = self.wanted(sight);
-        if act == Act::Notify || unsettled || lasted < ms(sight.policy.confirm) {
+        if act == Act::Notify || unsettled {
             return Next::Nothing;
         }
         if self.ready.is_none() {
@@ -136,6 +141,13 @@ impl Case {
                 .as_ref()
                 .is_some_and(|(at, _)| now - at.moment(sight.clock) < PREPARE_AGAIN_MS);
             return if sight.preparing || waits { Next::Nothing } else { Next::Prepare };
+        }
+        // Made out meanwhile, so that no time is lost if it lasts; what passes sooner is only told.
+        if lasted < ms(sight.policy.confirm) {
+            return Next::Nothing;
+        }
+        if !self.ready_told {
+            return Next::TellReady;
         }
         if act == Act::Prepare {
             return Next::Nothing;
@@ -222,6 +234,7 @@ mod tests {
             began,
             detected,
             ready: None,
+            ready_told: false,
             unready: None,
             asked: None,
             answer: None,
@@ -268,11 +281,14 @@ mod tests {
     fn each_act_comes_after_those_before_it_and_not_before_the_outage_has_lasted() {
         let policy = policy(Act::Approve);
         let mut case = case();
-        assert_eq!(case.next(&sight(&At(169), &policy)), Next::Nothing);
         let (clock, later) = (At(170), At(171));
-        assert_eq!(case.next(&sight(&clock, &policy)), Next::Prepare);
+        // Already while it is not clear that it will last.
+        assert_eq!(case.next(&sight(&At(111), &policy)), Next::Prepare);
         assert_eq!(case.next(&Sight { preparing: true, ..sight(&clock, &policy) }), Next::Nothing);
         case.ready = Some(ready());
+        assert_eq!(case.next(&sight(&At(169), &policy)), Next::Nothing);
+        assert_eq!(case.next(&sight(&clock, &policy)), Next::TellReady);
+        case.ready_told = true;
         assert_eq!(case.next(&sight(&clock, &policy)), Next::Ask);
         let nonce = "n".to_owned();
         case.asked = Some(Asking { at: Stamp::of(170_000, &clock), within_ms: 3_600_000, nonce });
@@ -287,7 +303,7 @@ mod tests {
     #[test]
     fn it_is_never_failed_over_into_a_region_that_is_down_nor_blindly() {
         let (policy, clock) = (policy(Act::Failover), At(200));
-        let case = Case { ready: Some(ready()), ..case() };
+        let case = Case { ready: Some(ready()), ready_told: true, ..case() };
         assert_eq!(case.next(&sight(&clock, &policy)), Next::Fire(DeclaredBy::Policy));
         let down = Sight { fallback_down: true, ..sight(&clock, &policy) };
         let Next::Hold(why) = case.next(&down) else { panic!("it is not held") };
@@ -305,7 +321,7 @@ mod tests {
     #[test]
     fn what_is_not_known_of_the_region_is_waited_for_but_not_for_ever() {
         let policy = Watch { confirm: Duration::ZERO, ..policy(Act::Failover) };
-        let case = Case { ready: Some(ready()), ..case() };
+        let case = Case { ready: Some(ready()), ready_told: true, ..case() };
         let (soon, late) = (At(120), At(171));
         let unsettled = |clock| Sight { scope_settled: false, ..sight(clock, &policy) };
         assert_eq!(case.next(&unsettled(&soon)), Next::Nothing);
@@ -315,7 +331,7 @@ mod tests {
     #[test]
     fn one_failover_an_outage_and_one_a_cool_down() {
         let policy = policy(Act::Failover);
-        let case = Case { ready: Some(ready()), ..case() };
+        let case = Case { ready: Some(ready()), ready_told: true, ..case() };
         let clock = At(200);
         let this = fired(case.id.clone(), 150, Some("met"));
         assert_eq!(

@@ -1,5 +1,6 @@
 //! The watch over a service: what its judge sees is remembered, told, and acted on.
 
+mod acts;
 pub(super) mod approval;
 mod case;
 mod memory;
@@ -8,6 +9,7 @@ mod page;
 mod people;
 mod say;
 mod start;
+mod view;
 mod work;
 
 pub(super) use approval::{Open, open_questions};
@@ -23,23 +25,18 @@ use super::{asked::Which, home::Home, ui::Ui};
 use crate::{
     model::{
         outage::{EnteredOutage, Interval},
-        run::{DeclaredBy, RunId},
+        run::RunId,
     },
-    outage::{Change, Clock, Control, Judge, Look, Moment, Ongoing, Settled, Stamp},
-    runbook::{Role, Watch},
+    outage::{Change, Clock, Control, Judge, Look, Moment, Ongoing, Stamp},
+    runbook::Watch,
     store::Store,
 };
-use case::{Asking, Case, Fired, Next, Ready, Sight, ms};
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
-use page::{Pages, ProbeState, Question, Snapshot};
+use case::{Case, Ready};
+use page::Pages;
 use people::People;
 use say::Said;
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 use tokio::{sync::mpsc, task::JoinHandle};
-use work::Progress;
 
 /// How often what is known is kept, also when nothing changed: it tells how long the watch was away.
 const KEEP_EVERY_MS: Moment = 30_000;
@@ -123,6 +120,7 @@ impl Watchman {
             began,
             detected: stamp(outage.detected),
             ready: None,
+            ready_told: false,
             unready: None,
             asked: None,
             answer: None,
@@ -204,204 +202,6 @@ impl Watchman {
         }
     }
 
-    fn take_prepared(&mut self, judge: &Judge) {
-        while let Ok(Prepared { outage, ready }) = self.prepared.1.try_recv() {
-            self.preparing = None;
-            let region = self.memory.region.clone();
-            let Some(case) = self.memory.case.as_mut().filter(|case| case.id == outage) else {
-                continue;
-            };
-            let said = match ready {
-                Ok(ready) => {
-                    let said = say::ready(case, &ready.commit, &ready.digest, &region);
-                    (case.ready, case.unready) = (Some(ready), None);
-                    said
-                }
-                Err(why) => {
-                    let again = case.unready.as_ref().is_some_and(|(_, before)| *before == why);
-                    let said = Said {
-                        notify: !again,
-                        ..Said::new("unready", format!("cannot make out what would be done: {why}"))
-                    };
-                    case.unready = Some((Stamp::of(self.clock.steady(), &*self.clock), why));
-                    said
-                }
-            };
-            self.say(said);
-            self.keep(judge);
-        }
-    }
-
-    fn take_answer(&mut self, judge: &Judge) {
-        let Some(case) = self.memory.case.as_mut().filter(|case| case.answer.is_none()) else {
-            return;
-        };
-        let Some(answer) = approval::take(&self.place, case) else { return };
-        let said = say::answered(case, answer.yes, &answer.by);
-        case.answer = Some(answer);
-        self.say(said);
-        self.keep(judge);
-    }
-
-    /// Looks how the failover is that was begun.
-    fn follow(&mut self, judge: &Judge) {
-        // Whoever has ended is waited for, so that it is gone.
-        self.children.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
-        let place = &self.place;
-        let Some(fired) = self.memory.fired.as_mut().filter(|fired| fired.ended.is_none()) else {
-            return;
-        };
-        match work::progress(fired, &self.home, place) {
-            Progress::Running => {}
-            Progress::NotBegun => self.launch(judge),
-            Progress::Over(how) => {
-                fired.ended = Some(how.clone());
-                let said = say::over(fired, &how);
-                self.say(said);
-                self.keep(judge);
-            }
-        }
-    }
-
-    /// Asks a failover that goes on to stop, and waits for its end: in a container it would be killed
-    /// with the watch, whatever Terraform has in flight.
-    async fn let_failover_end(&mut self, judge: &Judge) {
-        let Some(fired) = self.memory.fired.clone().filter(|fired| fired.ended.is_none()) else {
-            return;
-        };
-        let Some(pid) = fired.pid else { return };
-        self.say(Said::new(
-            "waiting",
-            format!("stopping the failover {} and waiting for it", fired.run),
-        ));
-        // It may be over by now.
-        let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
-        while work::progress(&fired, &self.home, &self.place) == Progress::Running {
-            tokio::time::sleep(Duration::from_millis(200)).await;
-            self.children.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
-        }
-        self.follow(judge);
-    }
-
-    /// Does what is next.
-    fn act(&mut self, judge: &Judge) {
-        let (Some(case), Some(outage)) = (&self.memory.case, judge.outage()) else { return };
-        let picture = judge.picture();
-        let sight = Sight {
-            clock: &*self.clock,
-            policy: &self.policy,
-            outage,
-            scope_settled: judge.is_scope_settled(&outage),
-            fallback_down: picture.fallback_down,
-            cut_off: picture.cut_off || picture.witnesses_failing,
-            fired: self.memory.fired.as_ref(),
-            preparing: self.preparing.is_some(),
-        };
-        match case.next(&sight) {
-            Next::Nothing => {}
-            Next::Hold(why) => {
-                let said = say::held(case, &why);
-                if let Some(case) = &mut self.memory.case {
-                    case.held = Some(why);
-                }
-                self.say(said);
-                self.keep(judge);
-            }
-            Next::Prepare => self.prepare(case.id.clone()),
-            Next::Ask => self.ask(judge),
-            Next::Fire(by) => self.fire(by, judge),
-        }
-    }
-
-    fn prepare(&mut self, outage: RunId) {
-        let (which, home, ui, tell) =
-            (self.which.clone(), self.home.clone(), self.ui, self.prepared.0.clone());
-        self.preparing = Some(tokio::spawn(async move {
-            let ready = work::prepare(&which, &home, &ui).await;
-            let _ = tell.send(Prepared { outage, ready });
-        }));
-    }
-
-    fn ask(&mut self, judge: &Judge) {
-        let Ok(nonce) = approval::nonce() else { return };
-        let at = Stamp::of(self.clock.steady(), &*self.clock);
-        let within_ms = ms(self.policy.approve_within);
-        let Some(case) = &mut self.memory.case else { return };
-        case.asked = Some(Asking { at, within_ms, nonce });
-        case.held = None;
-        let Some((case, asking)) =
-            self.memory.case.as_ref().and_then(|case| Some((case, case.asked.as_ref()?)))
-        else {
-            return;
-        };
-        let until = Stamp::of(asking.at.moment(&*self.clock) + asking.within_ms, &*self.clock).wall;
-        let (service, region) = (&self.memory.service, &self.memory.region);
-        let mut said = say::asked(case, service, region, until);
-        if let Some(url) = &self.policy.approve_url {
-            let token = approval::token(&self.key, case, asking);
-            said =
-                said.with("link", format!("{}/approve?token={token}", url.trim_end_matches('/')));
-        }
-        self.say(said);
-        self.keep(judge);
-    }
-
-    /// Decides for a failover: that is on the disk, with the name of its run, before it is begun.
-    fn fire(&mut self, by: DeclaredBy, judge: &Judge) {
-        let Some(case) = &self.memory.case else { return };
-        let Some(ready) = case.ready.clone() else { return };
-        let at = Stamp::of(self.clock.steady(), &*self.clock);
-        let mut salt = [0; 2];
-        if getrandom::fill(&mut salt).is_err() {
-            return;
-        }
-        self.memory.fired = Some(Fired {
-            outage: case.id.clone(),
-            run: RunId::new(at.wall, u16::from_be_bytes(salt)),
-            at,
-            by,
-            began: Stamp::of(case.began.moment(&*self.clock), &*self.clock),
-            detected: Stamp::of(case.detected.moment(&*self.clock), &*self.clock),
-            ready,
-            launches: 0,
-            pid: None,
-            ended: None,
-        });
-        self.keep(judge);
-        if self.forgetful.is_some() {
-            self.memory.fired = None;
-            return;
-        }
-        self.since.signs.fired.cancel();
-        self.launch(judge);
-    }
-
-    /// Begins the failover that was decided.
-    fn launch(&mut self, judge: &Judge) {
-        let (service, region) = (self.memory.service.clone(), self.memory.region.clone());
-        let Some(said) =
-            self.memory.fired.as_ref().map(|fired| say::fired(fired, &service, &region))
-        else {
-            return;
-        };
-        self.say(said);
-        let Some(fired) = &mut self.memory.fired else { return };
-        fired.launches += 1;
-        match work::fire(fired, &self.which, self.rto.as_deref(), &self.place) {
-            Ok(child) => {
-                fired.pid = i32::try_from(child.id()).ok();
-                self.children.push(child);
-            }
-            Err(error) => {
-                let how = format!("it could not be started: {error:#}");
-                fired.ended = Some(how.clone());
-                let said = say::over(fired, &how);
-                self.say(said);
-            }
-        }
-        self.keep(judge);
-    }
-
     /// Says something: in the log, to programs, and to people when it is for them.
     fn say(&mut self, said: Said) {
         let at = self.clock.wall();
@@ -417,71 +217,5 @@ impl Watchman {
         {
             self.ui.say(&format!("{} people cannot be told: {why}\n", say::seconds(at)));
         }
-    }
-
-    fn snapshot(&self, judge: &Judge) -> Snapshot {
-        let picture = judge.picture();
-        let both = judge.questions().iter().zip(judge.standings()).enumerate();
-        let probes = both.map(|(place, (question, asked))| ProbeState {
-            name: question.name.clone(),
-            role: role(question.role),
-            up: match asked.settled {
-                Settled::Unknown => None,
-                Settled::Up => Some(true),
-                Settled::Down => Some(false),
-            },
-            flapping: judge.is_flapping(place),
-            why: asked.last.as_ref().map(|(why, _)| why.clone()).unwrap_or_default(),
-            answers: asked.answers,
-        });
-        let wall = |at: Moment| Stamp::of(at, &*self.clock).wall.as_millisecond() as f64 / 1e3;
-        let outage = judge.outage().zip(self.memory.case.as_ref()).map(|(outage, case)| {
-            (case.id.clone(), wall(outage.began), wall(outage.detected), outage.scope.word())
-        });
-        Snapshot {
-            service: self.memory.service.clone(),
-            region: self.memory.region.clone(),
-            primary: self.primary.clone(),
-            probes: probes.collect(),
-            outage,
-            cut_off: picture.cut_off,
-            primary_down: picture.primary_down,
-            fallback_down: picture.fallback_down,
-            detection: self.detection_ms.map(|ms| ms as f64 / 1e3),
-            outages: self.outages,
-            notices_waiting: self.people.waiting(),
-            question: self.question(),
-            failover: self
-                .memory
-                .fired
-                .as_ref()
-                .map(|fired| (fired.run.clone(), fired.ended.clone())),
-        }
-    }
-
-    fn question(&self) -> Option<Question> {
-        let case = self.memory.case.as_ref()?;
-        let (asking, ready) = (case.asked.as_ref()?, case.ready.as_ref()?);
-        if !case.is_open(asking, &*self.clock) {
-            return None;
-        }
-        let until = asking.at.moment(&*self.clock) + asking.within_ms;
-        Some(Question {
-            outage: case.id.clone(),
-            digest: ready.digest.clone(),
-            commit: ready.commit.clone(),
-            token: approval::token(&self.key, case, asking),
-            began: say::seconds(case.began.wall),
-            until: say::seconds(Stamp::of(until, &*self.clock).wall),
-        })
-    }
-}
-
-fn role(role: Role) -> &'static str {
-    match role {
-        Role::Service => "service",
-        Role::Primary => "primary",
-        Role::Fallback => "fallback",
-        Role::Witness => "witness",
     }
 }

@@ -1,6 +1,6 @@
 //! What a watch says: a line for the log, and a notice for people.
 
-use super::case::{Case, Fired};
+use super::case::{Case, Fired, Ready};
 use crate::{
     model::time::Pretty,
     outage::{Change, Clock, Ongoing, Settled, Stamp},
@@ -173,9 +173,10 @@ pub(super) fn ended(case: &Case, lasted_ms: i64, service: &str) -> Said {
 }
 
 /// Says that it is made out what would be done.
-pub(super) fn ready(case: &Case, commit: &str, digest: &str, region: &str) -> Said {
+pub(super) fn ready(case: &Case, region: &str) -> Option<Said> {
+    let Ready { commit, digest } = case.ready.as_ref()?;
     let short = |text: &str| text.get(..12).unwrap_or(text).to_owned();
-    Said::new(
+    let said = Said::new(
         "ready",
         format!(
             "ready to fail over into {region} from commit {}, digest {}",
@@ -184,9 +185,10 @@ pub(super) fn ready(case: &Case, commit: &str, digest: &str, region: &str) -> Sa
         ),
     )
     .with("outage", case.id.as_str())
-    .with("commit", commit)
-    .with("digest", digest)
-    .told()
+    .with("commit", commit.as_str())
+    .with("digest", digest.as_str())
+    .told();
+    Some(said)
 }
 
 /// Says that somebody is asked.
