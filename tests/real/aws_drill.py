@@ -66,11 +66,14 @@ class Content:
 
     @classmethod
     def take(cls, bed):
-        roles = {f"role {role['RoleName']}" for role in bed.client("iam", PRIMARY).list_roles()["Roles"]}
-        buckets = {f"bucket {bucket['Name']}" for bucket in bed.client("s3", PRIMARY).list_buckets()["Buckets"]}
-        return cls(
-            bed.things(PRIMARY), bed.things(FALLBACK), frozenset(roles | buckets), tuple(bed.versions(STATES, PRIMARY))
-        )
+        return cls(bed.things(PRIMARY), bed.things(FALLBACK), names(bed), tuple(bed.versions(STATES, PRIMARY)))
+
+
+def names(bed):
+    """Returns the names that nothing else in the account, or in the world, can have."""
+    roles = {f"role {role['RoleName']}" for role in bed.client("iam", PRIMARY).list_roles()["Roles"]}
+    buckets = {f"bucket {bucket['Name']}" for bucket in bed.client("s3", PRIMARY).list_buckets()["Buckets"]}
+    return frozenset(roles | buckets)
 
 
 def expect_as_before(bed, before, when=""):
@@ -171,17 +174,17 @@ def whole(bed):
     """Two drills in a row, each whole."""
     build_primary(bed)
     before = Content.take(bed)
-    names, times = [], []
+    used, times = [], []
     for _ in range(2):
         drill = Begun.drill(bed)
         seen = set()
-        # What belongs to the account is looked at all the time, so that the names are those that AWS saw.
+        # Looked at all the time, so that the names are those that AWS has seen.
         while drill.process.poll() is None:
-            seen |= Content.take(bed).account - before.account
+            seen |= names(bed) - before.account
             time.sleep(0.2)
         done = drill.end()
         bed.expect(done.code == 0, f"the drill ended with {done.code}: {last_words(done)}")
-        names.append(seen)
+        used.append(seen)
         expect_as_before(bed, before)
         expect_left_alone(bed, drill.since)
         facts = report(bed)
@@ -189,13 +192,13 @@ def whole(bed):
         bed.expect(facts["summary"] == "met", f"the report says: {facts['summary']}")
         bed.expect("the probe `outside` is left out" in done.stdout, "the probe that asks the primary is not left out")
         times.append(f"{done.seconds:.1f}s, recovered after {(facts['recovery_time_ms'] or 0) / 1000:.1f}s")
-    for seen in names:
+    for seen in used:
         bed.expect(len(seen) == 2, f"AWS saw these names: {sorted(seen)}")
-    bed.expect(not names[0] & names[1], f"both used the names {sorted(names[0] & names[1])}")
+    bed.expect(not used[0] & used[1], f"both used the names {sorted(used[0] & used[1])}")
     runs = drctl(bed, "runs", "runs", "--kind", "drill")
     bed.expect(runs.stdout.count(", removed") == 2, f"`drctl runs` says: {runs.stdout}")
     expect_swept(bed)
-    return f"{'; then '.join(times)}; nothing left; names such as {min(names[1] or {'none'})}"
+    return f"{'; then '.join(times)}; nothing left; names such as {min(used[1], default='none')}"
 
 
 # moto makes a VPC in no time. This keeps Terraform from its end in the fallback, on the way up and down.
@@ -249,6 +252,7 @@ def killed(bed):
     before = Content.take(bed)
     said = []
     for moment, (come, everything, also_sweep) in MOMENTS.items():
+        wrong = len(bed.wrong)
         drill = Begun.drill(bed)
         drill.until(moment, come)
         # What was asked for has been answered.
@@ -271,7 +275,7 @@ def killed(bed):
             expect_as_before(bed, before, f"{moment}: ")
             named = f", what is left of {len(left)} named" if left else ""
             said.append(f"{moment}: of {len(there)} objects, swept in {swept.seconds:.1f}s with {swept.code}{named}")
-        if bed.wrong:
+        if len(bed.wrong) > wrong:
             bed.say(f"killed {moment}, the sweep: {last_words(swept, 20)}")
         expect_left_alone(bed, drill.since, f"{moment}: ")
         expect_swept(bed, f"{moment}: ")
