@@ -32,7 +32,7 @@ demo-failover: build ## Fail a service of builtin resources over, for real
 test: tools ## Run all tests
 	$(TEST) --features "test-fakes $(FEATURES)"
 
-test-real: build ## Fail over and break things for real: `make test-real ONLY=1.8.4/hang`, or `'chaos/*'`, `'kong/*'`, `'image/*'`
+test-real: build ## Fail over, drill and break things for real: `make test-real ONLY=1.8.4/hang`, or `'drill/*'`, `'chaos/*'`, `'kong/*'`, `'image/*'`
 	@tests/real/run.sh $(or $(CARGO_TARGET_DIR),target)/release/drctl '$(ONLY)'
 
 lint: ## Check format and lints

@@ -341,6 +341,8 @@ fn what_was_being_made_when_all_was_killed_is_named() {
     assert!(output.stdout.contains("may be left"), "{output}");
     assert!(output.stdout.contains("web: terraform_data.this"), "{output}");
     assert!(!shop.standing().contains(&"network".to_owned()));
+    let runs = shop.env.run(&["runs"]).stdout;
+    assert!(runs.contains(", NOT ALL REMOVED"), "{runs}");
     assert_eq!(shop.sweep().code, Some(0), "said once");
 }
 

@@ -5,6 +5,7 @@
 #   tests/real/run.sh target/release/drctl 'chaos/docker*'
 #   tests/real/run.sh target/release/drctl image/watch
 #   tests/real/run.sh target/release/drctl 'kong/*'
+#   tests/real/run.sh target/release/drctl 'drill/*'
 #   tests/real/run.sh target/release/drctl 1.8.4/hang
 #
 # One that stands on something that cannot be had here is skipped by its name, with the reason.
@@ -20,8 +21,11 @@ if ! command -v python3 > /dev/null; then
 fi
 code=0
 case $only in
-  chaos/* | kong/* | image/*) ;;
+  chaos/* | drill/* | kong/* | image/*) ;;
   *) "$here/aws_failover.py" "$drctl" ${only:+--only "$only"} || code=$? ;;
+esac
+case $only in
+  '' | drill/*) "$here/aws_drill.py" "$drctl" ${only:+--only "$only"} || code=$? ;;
 esac
 case $only in
   '' | chaos/*) "$here/chaos_monkey.py" "$drctl" ${only:+--only "$only"} || code=$? ;;

@@ -318,9 +318,11 @@ impl Timeline {
     }
 
     /// Returns whether all that the run made was removed again; `None` when nothing was to be.
+    ///
+    /// What may be left, since no state knows of it, is not known to be removed.
     pub fn removed(&self) -> Option<bool> {
         if let Some(sweep) = &self.sweep {
-            return Some(sweep.removed == Some(true));
+            return Some(sweep.removed == Some(true) && sweep.unknown.is_empty());
         }
         let whole = |removal: &Removal| removal.took_ms.is_some() && removal.cause.is_empty();
         match self.outcome {
