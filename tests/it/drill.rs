@@ -209,7 +209,7 @@ fn a_step_that_fails_is_torn_down_with_the_others() {
     assert_eq!((&report["outcome"], &report["removed"]), (&"failed".into(), &true.into()));
     insta::assert_snapshot!(shop.sweep(), @r"
     --- stdout
-    Nothing is left of any drill that is over
+    No state knows of anything that is left of a drill
     --- exit 0
     ");
 }
@@ -278,7 +278,7 @@ fn what_could_not_be_removed_is_named_held_up_by_nothing_else_and_swept_later() 
     assert!(shop.env.run(&["runs"]).stdout.contains(", removed"));
     insta::assert_snapshot!(shop.sweep(), @r"
     --- stdout
-    Nothing is left of any drill that is over
+    No state knows of anything that is left of a drill
     --- exit 0
     ");
 }
@@ -300,7 +300,7 @@ fn a_drill_that_is_killed_is_swept_up_after() {
         assert!(runs.contains("interrupted") && runs.contains(", removed"), "{runs}");
         let again = shop.sweep();
         assert_eq!(again.code, Some(0), "{again}");
-        assert!(again.stdout.starts_with("Nothing is left"), "{again}");
+        assert!(again.stdout.starts_with("No state knows"), "{again}");
     }
 }
 

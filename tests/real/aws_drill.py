@@ -36,7 +36,7 @@ from bed import HERE, Bed, Done, Failed, Parts, Skip, component, read
 STATES = f"store-state-{PRIMARY}"
 # Longer than anything here takes, in seconds.
 PATIENCE = 180
-NOTHING_LEFT = "Nothing is left of any drill that is over"
+NOTHING_LEFT = "No state knows of anything that is left of a drill"
 
 
 # The store.

@@ -76,7 +76,7 @@ pub(crate) async fn sweep(
         }
     }
     if swept == 0 {
-        ui.answer("Nothing is left of any drill that is over\n");
+        ui.answer("No state knows of anything that is left of a drill\n");
     }
     Ok(worst)
 }

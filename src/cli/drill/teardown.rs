@@ -4,11 +4,16 @@ use super::left::{in_no_state, in_states};
 use crate::{
     cli::recover::Attempt,
     engine::{Recovery, Removal, Run, Tools},
-    model::run::RunOutcome,
+    model::{run::RunOutcome, time::Rounded},
     runbook::Known,
 };
-use std::sync::Arc;
+use std::{future::pending, sync::Arc, time::Duration};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+
+/// How long a teardown may take: a region that hangs must not hold it up for ever. Databases take an hour
+/// at most; what is left then is for a sweep.
+const LONGEST: Duration = Duration::from_secs(2 * 3_600);
 
 impl Attempt<'_> {
     /// Removes what the drill made, whatever it came to and whoever asks it to stop, and returns what
@@ -25,7 +30,19 @@ impl Attempt<'_> {
         // No signal reaches it.
         let stop = CancellationToken::new();
         let removal = Removal { recovery, known, tools, stop: &stop, afresh: false };
-        let removed = removal.run(run).await;
+        let patience = async {
+            sleep(LONGEST).await;
+            stop.cancel();
+            // What is in flight is waited for in any case.
+            pending::<()>().await
+        };
+        let removed = tokio::select! {
+            removed = removal.run(run) => removed,
+            () = patience => false,
+        };
+        if stop.is_cancelled() {
+            run.note(format!("the teardown was given up after {}", Rounded(LONGEST)));
+        }
         for (stack, addresses) in in_states(&tools.store) {
             let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
             run.note(format!("{stack} could not be removed: {}", addresses.join(", ")));
