@@ -11,7 +11,6 @@ It prints a line a scenario, PASS, FAIL or SKIP, and exits with 1 when one has f
 is skipped by name, with the reason.
 """
 
-import argparse
 import contextlib
 import dataclasses
 import fnmatch
@@ -32,6 +31,7 @@ sys.dont_write_bytecode = True
 
 from aws_failover import FALLBACK, PRIMARY, PROVIDER, listed, on_path, told, usable
 from bed import HERE, Bed, Done, Failed, Parts, Skip, component, read
+from scenarios import arguments
 
 STATES = f"store-state-{PRIMARY}"
 # Longer than anything here takes, in seconds.
@@ -395,7 +395,7 @@ SCENARIOS = {
 
 
 def main():
-    asked = arguments()
+    asked = arguments(__doc__, "drill/SCENARIO")
     for stop in (signal.SIGINT, signal.SIGTERM):
         signal.signal(stop, lambda number, _: sys.exit(128 + number))
     chosen = {f"drill/{name}": what for name, what in SCENARIOS.items() if fnmatch.fnmatch(f"drill/{name}", asked.only)}
@@ -435,21 +435,6 @@ def main():
         else:
             print(f"PASS {head}: {said} {took}", flush=True)
     return 1 if failed else 0
-
-
-def arguments():
-    parser = argparse.ArgumentParser(
-        description=__doc__.split("\n", maxsplit=1)[0], epilog=__doc__.split("\n\n", 2)[2],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("drctl", type=pathlib.Path, help="the program to test")
-    parser.add_argument("--only", default="*", metavar="drill/SCENARIO", help="the scenarios to play, with * and ?")
-    parser.add_argument("--keep", action="store_true", help="keep the folders of the scenarios, with all logs")
-    asked = parser.parse_args()
-    if not os.access(asked.drctl, os.X_OK):
-        parser.error(f"{asked.drctl}: no program; build it with `make build`")
-    asked.drctl = asked.drctl.resolve()
-    return asked
 
 
 if __name__ == "__main__":

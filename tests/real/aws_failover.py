@@ -19,7 +19,6 @@ afterwards by asking moto past the proxy. A cell is called VERSION/SCENARIO:
 It prints a line a cell, PASS, FAIL or SKIP, and exits with 1 when one has failed.
 """
 
-import argparse
 import concurrent.futures
 import dataclasses
 import fnmatch
@@ -43,6 +42,7 @@ if sys.version_info < (3, 9):
 sys.dont_write_bytecode = True
 
 from bed import HERE, Bed, Failed, Parts, Recovery, Skip, component, looks
+from scenarios import arguments
 
 PRIMARY = "ap-northeast-1"
 FALLBACK = "ap-northeast-2"
@@ -353,7 +353,10 @@ def scenarios():
 
 
 def main():
-    asked = arguments()
+    asked = arguments(
+        __doc__, "VERSION/SCENARIO",
+        lambda parser: parser.add_argument("--jobs", type=int, default=2, metavar="N", help="how many cells at a time (2)"),
+    )
     for stop in (signal.SIGINT, signal.SIGTERM):
         signal.signal(stop, lambda number, _: sys.exit(128 + number))
     try:
@@ -453,22 +456,6 @@ def run_all(cells, asked):
             raise
     say(f"{sum(passed)} of {len(passed)} passed in {time.monotonic() - began:.0f}s")
     return 0 if all(passed) else 1
-
-
-def arguments():
-    parser = argparse.ArgumentParser(
-        description=__doc__.split("\n", maxsplit=1)[0], epilog=__doc__.split("\n\n", 2)[2],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("drctl", type=pathlib.Path, help="the program to test")
-    parser.add_argument("--only", default="*", metavar="VERSION/SCENARIO", help="the cells to run, with * and ?")
-    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="how many cells at a time (2)")
-    parser.add_argument("--keep", action="store_true", help="keep the folders of the cells, with all logs")
-    asked = parser.parse_args()
-    if not os.access(asked.drctl, os.X_OK):
-        parser.error(f"{asked.drctl}: no program; build it with `make build`")
-    asked.drctl = asked.drctl.resolve()
-    return asked
 
 
 if __name__ == "__main__":

@@ -12,27 +12,24 @@ Containers and pods take root and Debian's packages (`tests/testbed/engine.py`),
 command line from PyPI (`tests/testbed/moto.sh`, `tests/testbed/aws_cli.sh`). Python's standard library only.
 """
 
-import argparse
 import contextlib
-import fnmatch
 import json
 import os
 import pathlib
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
-import traceback
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "testbed"))
 # No cache of bytecode is left in the repository.
 sys.dont_write_bytecode = True
 
-from engine import Cluster, Engine, Failed, Skip, component
+from engine import Cluster, Engine, Failed, component
+from scenarios import arguments, play_all
 
 REGION = "ap-northeast-1"
 SERVICE = f'service "shop" {{\n  rto     = "30m"\n  primary = "{REGION}"\n}}\n\nstack "web" {{\n  path = "web"\n}}\n\n'
@@ -359,51 +356,18 @@ SCENARIOS = {
 
 
 def main():
-    asked = arguments()
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    chosen = {name: what for name, what in SCENARIOS.items() if fnmatch.fnmatch(f"chaos/{name}", asked.only)}
-    if not chosen:
-        print(f"no scenario is called `{asked.only}`; there are chaos/{', chaos/'.join(SCENARIOS)}", file=sys.stderr)
-        return 2
-    failed = 0
-    for name, (words, play) in chosen.items():
-        began = time.monotonic()
+    asked = arguments(__doc__, "chaos/SCENARIO")
+
+    def play(act, playing):
         scene = Scene(asked.drctl)
-        said = ""
+        scene.wrong, playing.folder = playing.wrong, scene.folder
         try:
-            said = play(scene)
-        except Skip as skip:
-            print(f"SKIP chaos/{name}: {skip}", flush=True)
-            shutil.rmtree(scene.folder, ignore_errors=True)
-            continue
-        except (Failed, subprocess.TimeoutExpired) as error:
-            scene.wrong.append(str(error))
-        except Exception:
-            scene.wrong.append(traceback.format_exc())
-        took = f"({time.monotonic() - began:.1f}s{f', in {scene.folder}' if asked.keep else ''})"
-        if scene.wrong:
-            failed += 1
-            print(f"FAIL chaos/{name}: {words} {took}" + "".join(f"\n  - {line}" for line in scene.wrong), flush=True)
-        else:
-            print(f"PASS chaos/{name}: {words}: {said} {took}", flush=True)
-        if not asked.keep:
-            shutil.rmtree(scene.folder, ignore_errors=True)
-    return 1 if failed else 0
+            return act(scene)
+        finally:
+            if not asked.keep:
+                shutil.rmtree(scene.folder, ignore_errors=True)
 
-
-def arguments():
-    parser = argparse.ArgumentParser(
-        description=__doc__.split("\n", maxsplit=1)[0], epilog=__doc__.split("\n\n", 2)[2],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("drctl", type=pathlib.Path, help="the program to test")
-    parser.add_argument("--only", default="*", metavar="chaos/SCENARIO", help="the scenarios to play, with * and ?")
-    parser.add_argument("--keep", action="store_true", help="keep the folders of the scenarios")
-    asked = parser.parse_args()
-    if not os.access(asked.drctl, os.X_OK):
-        parser.error(f"{asked.drctl}: no program; build it with `make build`")
-    asked.drctl = asked.drctl.resolve()
-    return asked
+    return play_all("chaos", SCENARIOS, asked, play)
 
 
 if __name__ == "__main__":

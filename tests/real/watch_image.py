@@ -14,9 +14,7 @@ Takes root and Debian's packages (`tests/testbed/engine.py`), and a Terraform on
 machine's systemd. Python's standard library only.
 """
 
-import argparse
 import contextlib
-import fnmatch
 import http.server
 import json
 import os
@@ -29,7 +27,6 @@ import sys
 import tempfile
 import threading
 import time
-import traceback
 import urllib.error
 import urllib.request
 
@@ -39,6 +36,7 @@ sys.path.insert(0, str(HERE.parent / "testbed"))
 sys.dont_write_bytecode = True
 
 from engine import Engine, Failed, Skip, component, free_ports
+from scenarios import arguments, play_all
 
 PRIMARY, FALLBACK = "ap-northeast-1", "ap-northeast-2"
 IMAGE = "drctl:test"
@@ -440,53 +438,18 @@ SCENARIOS = {
 
 
 def main():
-    asked = arguments()
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    chosen = {name: what for name, what in SCENARIOS.items() if fnmatch.fnmatch(f"image/{name}", asked.only)}
-    if not chosen:
-        print(f"no scenario is called `{asked.only}`; there are image/{', image/'.join(SCENARIOS)}", file=sys.stderr)
-        return 2
-    failed = 0
-    for name, (words, play) in chosen.items():
-        began = time.monotonic()
-        wrong, said, where = [], "", ""
-        try:
-            with Engine(component("docker.sh")) as engine:
-                scene = Scene(asked.drctl, engine)
-                wrong, where = scene.wrong, scene.folder
-                try:
-                    said = play(scene)
-                finally:
-                    scene.close(asked.keep)
-        except Skip as skip:
-            print(f"SKIP image/{name}: {skip}", flush=True)
-            continue
-        except (Failed, subprocess.SubprocessError) as error:
-            wrong.append(str(error))
-        except Exception:
-            wrong.append(traceback.format_exc())
-        took = f"({time.monotonic() - began:.1f}s{f', in {where}' if asked.keep else ''})"
-        if wrong:
-            failed += 1
-            print(f"FAIL image/{name}: {words} {took}" + "".join(f"\n  - {line}" for line in wrong), flush=True)
-        else:
-            print(f"PASS image/{name}: {words}: {said} {took}", flush=True)
-    return 1 if failed else 0
+    asked = arguments(__doc__, "image/SCENARIO")
 
+    def play(act, playing):
+        with Engine(component("docker.sh")) as engine:
+            scene = Scene(asked.drctl, engine)
+            scene.wrong, playing.folder = playing.wrong, scene.folder
+            try:
+                return act(scene)
+            finally:
+                scene.close(asked.keep)
 
-def arguments():
-    parser = argparse.ArgumentParser(
-        description=__doc__.split("\n", maxsplit=1)[0], epilog=__doc__.split("\n\n", 2)[2],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("drctl", type=pathlib.Path, help="the program to test")
-    parser.add_argument("--only", default="*", metavar="image/SCENARIO", help="the scenarios to play, with * and ?")
-    parser.add_argument("--keep", action="store_true", help="keep the folders of the scenarios")
-    asked = parser.parse_args()
-    if not os.access(asked.drctl, os.X_OK):
-        parser.error(f"{asked.drctl}: no program; build it with `make build`")
-    asked.drctl = asked.drctl.resolve()
-    return asked
+    return play_all("image", SCENARIOS, asked, play)
 
 
 if __name__ == "__main__":

@@ -122,6 +122,21 @@ const SCOPE_PATIENCE_MS: Moment = 60_000;
 const PREPARE_AGAIN_MS: Moment = 30_000;
 
 impl Case {
+    /// Opens the case of an outage, about which nothing was done yet.
+    pub(super) fn new(id: RunId, began: Stamp, detected: Stamp) -> Self {
+        Self {
+            id,
+            began,
+            detected,
+            ready: None,
+            ready_told: false,
+            unready: None,
+            asked: None,
+            answer: None,
+            held: None,
+        }
+    }
+
     /// Returns what is done next.
     pub(super) fn next(&self, sight: &Sight<'_>) -> Next {
         let now = sight.clock.steady();
@@ -229,17 +244,7 @@ mod tests {
     fn case() -> Case {
         let id = RunId::new(At(100).wall(), 7);
         let (began, detected) = (Stamp::of(100_000, &At(110)), Stamp::of(110_000, &At(110)));
-        Case {
-            id,
-            began,
-            detected,
-            ready: None,
-            ready_told: false,
-            unready: None,
-            asked: None,
-            answer: None,
-            held: None,
-        }
+        Case::new(id, began, detected)
     }
 
     fn fired(outage: RunId, at: Moment, ended: Option<&str>) -> Fired {

@@ -115,17 +115,7 @@ impl Watchman {
         let began = stamp(outage.began);
         // Of its time alone, so that it has the same name when it is found a second time.
         let within_second = u16::try_from(began.wall.subsec_millisecond()).unwrap_or(0);
-        Case {
-            id: RunId::new(began.wall, within_second),
-            began,
-            detected: stamp(outage.detected),
-            ready: None,
-            ready_told: false,
-            unready: None,
-            asked: None,
-            answer: None,
-            held: None,
-        }
+        Case::new(RunId::new(began.wall, within_second), began, stamp(outage.detected))
     }
 
     /// Remembers. A failure is said once, and again when it is over.
