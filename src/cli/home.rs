@@ -94,11 +94,7 @@ impl Home {
     ///
     /// It cannot be made.
     pub(super) fn new_run(&self, began_at: Timestamp) -> Result<RunFolder, CliError> {
-        let mut salt = [0; 2];
-        getrandom::fill(&mut salt)
-            .map_err(|e| anyhow!("the system gives no random numbers: {e}"))
-            .or_exit(Exit::Failed)?;
-        let folder = self.run(&RunId::new(began_at, u16::from_be_bytes(salt)));
+        let folder = self.run(&new_run_id(began_at)?);
         folder.create()?;
         Ok(folder)
     }
@@ -156,6 +152,19 @@ impl Home {
             }
         }
     }
+}
+
+/// Names a run that begins at `began_at`.
+///
+/// # Errors
+///
+/// The system gives no random numbers.
+pub(super) fn new_run_id(began_at: Timestamp) -> Result<RunId, CliError> {
+    let mut salt = [0; 2];
+    getrandom::fill(&mut salt)
+        .map_err(|e| anyhow!("the system gives no random numbers: {e}"))
+        .or_exit(Exit::Failed)?;
+    Ok(RunId::new(began_at, u16::from_be_bytes(salt)))
 }
 
 /// The folder of one run: 0700, since it holds state.
@@ -225,11 +234,6 @@ impl RunFolder {
     /// Returns where the simulated cloud of a rehearsal is kept.
     pub(super) fn cloud(&self) -> PathBuf {
         self.root.join("cloud.json")
-    }
-
-    /// Returns the folder itself.
-    pub(super) fn root(&self) -> &Path {
-        &self.root
     }
 
     /// Returns where a drill keeps what is needed to sweep up after it.

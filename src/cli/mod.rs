@@ -8,6 +8,7 @@ mod chaos;
 mod cmd;
 mod confirm;
 mod drill;
+mod durable;
 mod earlier;
 mod error;
 mod evidence;

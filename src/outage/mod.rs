@@ -15,7 +15,7 @@ mod watch;
 mod thousand_days;
 
 pub use judge::{Change, Judge, Kept, Ongoing, Rules};
-pub use moment::{Clock, Moment, Stamp, SystemClock};
+pub use moment::{Clock, Moment, Stamp, SystemClock, millis};
 pub use picture::{Picture, Scope};
 pub use play::{Met, Stage, play};
 pub use standing::{Asked, Question, Seen, Settled};

@@ -3,10 +3,15 @@
 use jiff::{SignedDuration, Timestamp};
 use nix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
-use std::fs;
+use std::{fs, time::Duration};
 
 /// A moment on the steady clock of this boot, in milliseconds; before the boot it is below zero.
 pub type Moment = i64;
+
+/// Returns a duration in milliseconds; one that is too long counts as the longest that can be added up.
+pub fn millis(duration: Duration) -> Moment {
+    i64::try_from(duration.as_millis()).unwrap_or(Moment::MAX / 4)
+}
 
 /// Tells the time.
 pub trait Clock: Send + Sync {

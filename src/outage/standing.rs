@@ -1,9 +1,9 @@
 //! How one probe stands: up, down, or not known yet.
 
-use super::{Moment, damping::Damping};
+use super::{Moment, damping::Damping, moment::millis};
 use crate::{
     probe::{Probe, Why},
-    runbook::{Flap, Role},
+    runbook::{self, Flap, Role},
 };
 use serde::{Deserialize, Serialize};
 
@@ -27,16 +27,25 @@ pub struct Question {
 impl Question {
     /// Takes what the judgement needs from a probe.
     pub fn of(probe: &Probe, role: Role) -> Self {
-        let ms = |duration: std::time::Duration| {
-            i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
-        };
         Self {
             name: probe.name.clone(),
             role,
             down_after: probe.down_after.get(),
             up_after: probe.up_after.get(),
-            interval_ms: ms(probe.interval).max(1),
-            timeout_ms: ms(probe.timeout).max(1),
+            interval_ms: millis(probe.interval).max(1),
+            timeout_ms: millis(probe.timeout).max(1),
+        }
+    }
+
+    /// Takes the same from a probe of the runbook, whose address need not be known.
+    pub fn declared(probe: &runbook::Probe) -> Self {
+        Self {
+            name: probe.name.clone(),
+            role: probe.role,
+            down_after: probe.down_after,
+            up_after: probe.up_after,
+            interval_ms: millis(probe.interval).max(1),
+            timeout_ms: millis(probe.timeout).max(1),
         }
     }
 

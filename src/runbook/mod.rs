@@ -274,6 +274,13 @@ impl Runbook {
         })
     }
 
+    /// Returns the region to fall back to from `leaving`: what `watch` names, else the first other one.
+    pub fn fallback(&self, leaving: Option<&str>) -> Option<&str> {
+        let mut others = self.regions.iter().map(|region| region.name.as_str());
+        let other = || others.find(|name| Some(*name) != leaving);
+        self.watch.region.as_deref().or_else(other)
+    }
+
     /// Returns what differs in `region`, if the runbook says anything about it.
     pub fn region(&self, region: &str) -> Option<&Region> {
         self.regions.iter().find(|r| r.name == region)

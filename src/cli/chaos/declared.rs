@@ -11,13 +11,13 @@ use crate::{
         prepared::read_runbook,
         whereabouts::Whereabouts,
     },
+    engine::program_env,
     model::nearest,
     runbook::{ChaosGroup, Known, Runbook, Target, strings},
 };
 use anyhow::{Context, anyhow};
 use serde_json::Map;
 use std::{
-    collections::BTreeMap,
     fs::{self, DirBuilder, OpenOptions},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
@@ -111,23 +111,9 @@ impl Declared {
             .map_err(|mistake| anyhow!("`reapply` of `{}` cannot be used: {mistake}", group.name))
             .or_exit(Exit::Usage)?;
         let logs = self.home.root().join("chaos").join("logs");
-        let env = [("DRCTL_GROUP", Some(group.name.clone()))].into_iter().chain(self.env());
-        let env = env.filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+        let mut env = program_env(&self.known);
+        env.insert("DRCTL_GROUP".to_owned(), group.name.clone());
         Ok(Some(Program { argv, dir: self.top.clone(), env, logs, group: group.name.clone() }))
-    }
-
-    fn env(&self) -> [(&'static str, Option<String>); 3] {
-        [
-            ("DRCTL_REGION", Some(self.known.region.clone())),
-            ("DRCTL_PRIMARY", self.known.primary.clone()),
-            ("DRCTL_SERVICE", Some(self.known.service.clone())),
-        ]
-    }
-
-    /// Returns what programs of the runbook are given in their environment.
-    pub(super) fn programs_env(&self) -> BTreeMap<String, String> {
-        let set = self.env().into_iter();
-        set.filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
     }
 }
 

@@ -4,7 +4,7 @@ use super::declared::Declared;
 use crate::{
     chaos::Guard,
     cli::{home::Home, watch::outages},
-    engine::{Programs, question},
+    engine::{Programs, program_env, question},
     model::{
         event::EventKind,
         run::{RunId, RunKind},
@@ -121,7 +121,7 @@ impl Guard for Probes {
 }
 
 fn probes(declared: &Declared) -> (Probes, Vec<String>) {
-    let env = declared.programs_env();
+    let env = program_env(&declared.known);
     let programs = Programs { dir: &declared.top, env: &env };
     let of_service = declared.runbook.probes.iter().filter(|probe| probe.role == Role::Service);
     let (mut probes, mut notes) = (Vec::new(), Vec::new());

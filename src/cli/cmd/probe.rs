@@ -132,10 +132,9 @@ impl ProbeCommand {
     }
 
     fn known(&self, runbook: &Runbook) -> Known {
-        let region = self.region.clone().or_else(|| runbook.watch.region.clone());
-        let first = || runbook.regions.first().map(|region| region.name.clone());
+        let region = self.region.as_deref().or_else(|| runbook.fallback(None));
         Known {
-            region: region.or_else(first).unwrap_or_default(),
+            region: region.unwrap_or_default().to_owned(),
             primary: self.primary.clone().or_else(|| runbook.service.primary.clone()),
             service: runbook.service.name.clone(),
             ..Known::default()

@@ -3,7 +3,7 @@
 use crate::{
     cli::{
         asked::Which,
-        earlier,
+        durable, earlier,
         error::{CliError, OrExit},
         exit::Exit,
         home::RunFolder,
@@ -17,9 +17,7 @@ use crate::{
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use std::{
-    fs::{self, File, Permissions},
-    io::{self, Write},
-    os::unix::fs::PermissionsExt,
+    fs, io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -88,9 +86,7 @@ impl Record {
     /// Returns what the drill was asked, at the commit that it took; `terraform` wins over its own.
     pub(crate) fn which(&self, terraform: Option<&str>, offline: bool) -> Which {
         Which {
-            repo: self.repo.clone(),
             reference: Some(self.commit.clone()),
-            region: self.region.clone(),
             primary: self.primary.clone(),
             runbook: self.runbook.clone(),
             stack: self.stack.clone(),
@@ -98,8 +94,7 @@ impl Record {
             workspace: self.workspace.clone(),
             offline,
             terraform: terraform.map(str::to_owned).or_else(|| self.terraform.clone()),
-            json: false,
-            in_place: false,
+            ..Which::of(self.repo.clone(), self.region.clone())
         }
     }
 
@@ -109,17 +104,9 @@ impl Record {
     ///
     /// It cannot be written; then nothing may be made.
     pub(crate) fn write(&self, folder: &RunFolder) -> Result<(), CliError> {
-        let write = || -> io::Result<()> {
-            let mut file = tempfile::Builder::new()
-                .prefix(".drill-")
-                .permissions(Permissions::from_mode(0o600))
-                .tempfile_in(folder.root())?;
-            file.write_all(format!("{:#}\n", serde_json::to_value(self)?).as_bytes())?;
-            file.as_file().sync_all()?;
-            file.persist(folder.drill()).map_err(|error| error.error)?;
-            File::open(folder.root())?.sync_all()
-        };
-        write()
+        let text = || -> io::Result<String> { Ok(format!("{:#}\n", serde_json::to_value(self)?)) };
+        text()
+            .and_then(|text| durable::replace(&folder.drill(), text.as_bytes()))
             .with_context(|| format!("failed to write `{}`", folder.drill().display()))
             .or_exit(Exit::Failed)
             .map_err(|error| error.hint("Make room on the disk: nothing was made yet"))

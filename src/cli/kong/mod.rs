@@ -40,12 +40,8 @@ pub(super) fn regions(
         CliError::new(Exit::Usage, anyhow!("no region is named that is to go dark"))
             .hint("Give `--region`, or write `primary = \"…\"` into the runbook's `service` block")
     })?;
-    let fallback = || {
-        let runbook = runbook?;
-        let first = || runbook.regions.iter().find(|region| region.name != dark);
-        runbook.watch.region.clone().or_else(|| first().map(|region| region.name.clone()))
-    };
-    let into = into.map(str::to_owned).or_else(fallback).ok_or_else(|| {
+    let fallback = || runbook?.fallback(Some(&dark));
+    let into = into.or_else(fallback).map(str::to_owned).ok_or_else(|| {
         CliError::new(Exit::Usage, anyhow!("no region is named to fail over to"))
             .hint("Give `--into`, or write `watch { region = \"…\" }` into the runbook")
     })?;

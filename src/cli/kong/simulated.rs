@@ -253,31 +253,17 @@ fn standing(world: &World, region: &str) -> Vec<ObjectKey> {
 
 /// The probes of the runbook as questions, and what is to be said of them.
 fn questions(runbook: &Runbook) -> (Vec<Question>, Option<String>) {
-    let ms =
-        |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4);
-    let mut questions: Vec<Question> = runbook
-        .probes
-        .iter()
-        .map(|probe| Question {
-            name: probe.name.clone(),
-            role: probe.role,
-            down_after: probe.down_after,
-            up_after: probe.up_after,
-            interval_ms: ms(probe.interval).max(1),
-            timeout_ms: ms(probe.timeout).max(1),
-        })
-        .collect();
+    let mut questions: Vec<Question> = runbook.probes.iter().map(Question::declared).collect();
     let mut note = None;
     if !questions.iter().any(|question| question.role == Role::Service) {
-        let usual = |name: &str, role| Question {
-            name: name.to_owned(),
-            role,
+        questions.push(Question {
+            name: "service".to_owned(),
+            role: Role::Service,
             down_after: 3,
             up_after: 3,
             interval_ms: 5_000,
             timeout_ms: 2_000,
-        };
-        questions.push(usual("service", Role::Service));
+        });
         note = Some("the runbook has no probe of the service: one every 5 s is assumed, that must fail three times".to_owned());
     }
     (questions, note)

@@ -2,13 +2,14 @@
 
 use super::{
     Prepared, Watchman, approval,
-    case::{Asking, Fired, Next, Sight, ms},
+    case::{Asking, Fired, Next, Sight},
     say::{self, Said},
     work::{self, Progress},
 };
 use crate::{
+    cli::home::new_run_id,
     model::run::{DeclaredBy, RunId},
-    outage::{Judge, Stamp},
+    outage::{Judge, Stamp, millis},
 };
 use nix::{
     sys::signal::{Signal, kill},
@@ -154,7 +155,7 @@ impl Watchman {
     fn ask(&mut self, judge: &Judge) {
         let Ok(nonce) = approval::nonce() else { return };
         let at = Stamp::of(self.clock.steady(), &*self.clock);
-        let within_ms = ms(self.policy.approve_within);
+        let within_ms = millis(self.policy.approve_within);
         let Some(case) = &mut self.memory.case else { return };
         case.asked = Some(Asking { at, within_ms, nonce });
         case.held = None;
@@ -180,13 +181,10 @@ impl Watchman {
         let Some(case) = &self.memory.case else { return };
         let Some(ready) = case.ready.clone() else { return };
         let at = Stamp::of(self.clock.steady(), &*self.clock);
-        let mut salt = [0; 2];
-        if getrandom::fill(&mut salt).is_err() {
-            return;
-        }
+        let Ok(run) = new_run_id(at.wall) else { return };
         self.memory.fired = Some(Fired {
             outage: case.id.clone(),
-            run: RunId::new(at.wall, u16::from_be_bytes(salt)),
+            run,
             at,
             by,
             began: Stamp::of(case.began.moment(&*self.clock), &*self.clock),

@@ -2,11 +2,11 @@
 
 use super::{
     case::{Answer, Asking, Case},
-    memory::{Place, once},
+    memory::Place,
     say::seconds,
 };
 use crate::{
-    cli::{error::CliError, home::Home},
+    cli::{durable, error::CliError, home::Home},
     model::{run::RunId, text::hex},
 };
 use hmac::{Hmac, KeyInit, Mac};
@@ -67,7 +67,7 @@ pub(in crate::cli) fn give(
     answer: Answer,
 ) -> io::Result<bool> {
     let given = Given { outage: outage.clone(), digest: digest.to_owned(), answer };
-    once(&path(place, outage), &serde_json::to_vec(&given)?)
+    durable::create(&path(place, outage), &serde_json::to_vec(&given)?)
 }
 
 /// Takes the answer about an outage that was given, if it is about what would be done.

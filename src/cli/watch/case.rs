@@ -2,11 +2,10 @@
 
 use crate::{
     model::run::{DeclaredBy, RunId},
-    outage::{Clock, Moment, Ongoing, Scope, Stamp},
+    outage::{Clock, Moment, Ongoing, Scope, Stamp, millis},
     runbook::{Act, Watch},
 };
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 
 /// One outage and what was done about it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -158,7 +157,7 @@ impl Case {
             return if sight.preparing || waits { Next::Nothing } else { Next::Prepare };
         }
         // Made out meanwhile, so that no time is lost if it lasts; what passes sooner is only told.
-        if lasted < ms(sight.policy.confirm) {
+        if lasted < millis(sight.policy.confirm) {
             return Next::Nothing;
         }
         if !self.ready_told {
@@ -199,7 +198,7 @@ impl Case {
             return Some("the fallback region is down, too".to_owned());
         }
         let fired = sight.fired?;
-        let again = fired.at.moment(sight.clock) + ms(sight.policy.cool_down);
+        let again = fired.at.moment(sight.clock) + millis(sight.policy.cool_down);
         if fired.ended.is_none() {
             return Some(format!("the failover {} is not over", fired.run));
         }
@@ -213,14 +212,11 @@ impl Case {
     }
 }
 
-pub(super) fn ms(duration: Duration) -> Moment {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use jiff::Timestamp;
+    use std::time::Duration;
 
     /// Seconds of some boot.
     struct At(Moment);

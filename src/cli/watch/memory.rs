@@ -3,6 +3,7 @@
 use super::case::{Case, Fired};
 use crate::{
     cli::{
+        durable,
         error::{CliError, OrExit},
         exit::Exit,
         home::Home,
@@ -16,9 +17,8 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
-use tempfile::NamedTempFile;
 
 /// The form of the memory.
 const SCHEMA: &str = "drctl/watch/v1";
@@ -138,7 +138,7 @@ impl Place {
     ///
     /// It cannot be written.
     pub(super) fn save(&self, memory: &Memory) -> io::Result<()> {
-        durably(&self.memory(), &serde_json::to_vec(memory)?)
+        durable::replace(&self.memory(), &serde_json::to_vec(memory)?)
     }
 
     fn memory(&self) -> PathBuf {
@@ -175,7 +175,7 @@ impl Place {
         }
         let mut key = vec![0; 32];
         getrandom::fill(&mut key).map_err(io::Error::other)?;
-        durably(&path, &key)?;
+        durable::replace(&path, &key)?;
         Ok(key)
     }
 }
@@ -184,30 +184,4 @@ impl Place {
 pub(in crate::cli) fn outages(home: &Home) -> Vec<(String, RunId)> {
     let memories = Place::all(home).into_iter().filter_map(|place| place.load().ok()?);
     memories.filter_map(|memory| Some((memory.service, memory.case?.id))).collect()
-}
-
-/// Writes a file whole or not at all, for its owner alone.
-pub(super) fn durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let (file, dir) = written(path, bytes)?;
-    file.persist(path).map_err(|error| error.error)?;
-    // The name is on the disk, too.
-    File::open(dir)?.sync_all()
-}
-
-/// The same, unless there is such a file already: then nothing is done, and false returned.
-pub(super) fn once(path: &Path, bytes: &[u8]) -> io::Result<bool> {
-    let (file, dir) = written(path, bytes)?;
-    match file.persist_noclobber(path) {
-        Ok(_) => File::open(dir)?.sync_all().map(|()| true),
-        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(error.error),
-    }
-}
-
-fn written<'a>(path: &'a Path, bytes: &[u8]) -> io::Result<(NamedTempFile, &'a Path)> {
-    let dir = path.parent().unwrap_or(Path::new("."));
-    let mut file = NamedTempFile::new_in(dir)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    Ok((file, dir))
 }

@@ -18,9 +18,6 @@ pub(super) use memory::{Place, outages};
 pub(super) use outcome::{Begun, Outcome, Signs};
 pub(super) use start::{Wanted, start};
 
-use memory::Memory;
-use outcome::Since;
-
 use super::{asked::Which, home::Home, ui::Ui};
 use crate::{
     model::{
@@ -32,6 +29,8 @@ use crate::{
     store::Store,
 };
 use case::{Case, Ready};
+use memory::Memory;
+use outcome::Since;
 use page::Pages;
 use people::People;
 use say::Said;

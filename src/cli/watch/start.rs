@@ -191,9 +191,7 @@ pub(in crate::cli) async fn start(
 fn region(root: &std::path::Path, which: &Which) -> Result<String, CliError> {
     let name_it = "Name a file that is committed, from the root of the repository";
     let runbook = read_runbook(root, &which.runbook, None, name_it)?;
-    let named = runbook.and_then(|runbook| {
-        runbook.watch.region.or_else(|| runbook.regions.first().map(|region| region.name.clone()))
-    });
+    let named = runbook.and_then(|runbook| runbook.fallback(None).map(str::to_owned));
     named.ok_or_else(|| {
         CliError::new(Exit::Usage, anyhow!("no region to fail over to is named"))
             .hint("Give `--region`, or write `watch { region = \"…\" }` into the runbook")

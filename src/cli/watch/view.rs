@@ -5,10 +5,7 @@ use super::{
     page::{ProbeState, Question, Snapshot},
     say,
 };
-use crate::{
-    outage::{Judge, Moment, Settled, Stamp},
-    runbook::Role,
-};
+use crate::outage::{Judge, Moment, Settled, Stamp};
 
 impl Watchman {
     pub(super) fn snapshot(&self, judge: &Judge) -> Snapshot {
@@ -16,7 +13,7 @@ impl Watchman {
         let both = judge.questions().iter().zip(judge.standings()).enumerate();
         let probes = both.map(|(place, (question, asked))| ProbeState {
             name: question.name.clone(),
-            role: role(question.role),
+            role: question.role.word(),
             up: match asked.settled {
                 Settled::Unknown => None,
                 Settled::Up => Some(true),
@@ -66,14 +63,5 @@ impl Watchman {
             began: say::seconds(case.began.wall),
             until: say::seconds(Stamp::of(until, &*self.clock).wall),
         })
-    }
-}
-
-fn role(role: Role) -> &'static str {
-    match role {
-        Role::Service => "service",
-        Role::Primary => "primary",
-        Role::Fallback => "fallback",
-        Role::Witness => "witness",
     }
 }
