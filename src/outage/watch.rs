@@ -8,9 +8,14 @@ use crate::{
     probe::{Answer, Probe, Prober},
     runbook::Role,
 };
-use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc, time::Duration};
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
-    task::JoinSet,
+    task::{Id, JoinError, JoinSet},
     time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
@@ -116,6 +121,8 @@ struct Round {
     at: Vec<Option<Instant>>,
     /// Dropped at the end, and the questions with it.
     asking: JoinSet<Asking>,
+    /// Which probe each question that is being asked is of.
+    asked: HashMap<Id, usize>,
 }
 
 impl Round {
@@ -126,6 +133,7 @@ impl Round {
             due: BinaryHeap::new(),
             at: vec![None; watched.len()],
             asking: JoinSet::new(),
+            asked: HashMap::new(),
         };
         for (place, each) in watched.iter().enumerate() {
             let share = place as f64 / watched.len() as f64;
@@ -151,15 +159,28 @@ impl Round {
     }
 
     async fn answered(&mut self) -> Option<Asking> {
-        // A question that broke off has no answer; its probe is asked again.
-        match self.asking.join_next().await {
-            Some(Ok(answered)) => Some(answered),
-            Some(Err(_)) | None => None,
-        }
+        let ended = self.asking.join_next_with_id().await?;
+        self.taken(ended)
     }
 
     fn answered_already(&mut self) -> Option<Asking> {
-        self.asking.try_join_next()?.ok()
+        let ended = self.asking.try_join_next_with_id()?;
+        self.taken(ended)
+    }
+
+    /// A question that broke off has no answer; its probe is asked again.
+    fn taken(&mut self, ended: Result<(Id, Asking), JoinError>) -> Option<Asking> {
+        match ended {
+            Ok((id, answered)) => {
+                self.asked.remove(&id);
+                Some(answered)
+            }
+            Err(broken) => {
+                let probe = self.asked.remove(&broken.id())?;
+                self.put(probe, Instant::now() + TICK);
+                None
+            }
+        }
     }
 
     /// Plans the next question of a probe.
@@ -198,7 +219,8 @@ impl Round {
             let (target, limit) =
                 (watched[probe].probe.target.clone(), watched[probe].probe.timeout);
             let asked = clock.steady();
-            self.asking.spawn(async move { (probe, asked, prober.ask(&target, limit).await) });
+            let question = async move { (probe, asked, prober.ask(&target, limit).await) };
+            self.asked.insert(self.asking.spawn(question).id(), probe);
         }
     }
 }
@@ -368,6 +390,32 @@ mod tests {
             let (at, outage) = began(&changes).expect("it is an outage");
             assert_eq!((outage.began, at), (30_000, 34_000));
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_question_that_breaks_off_is_asked_again() {
+        struct Fragile(std::sync::atomic::AtomicU32);
+        #[async_trait::async_trait]
+        impl Prober for Fragile {
+            async fn ask(&self, _: &Target, _: Duration) -> Answer {
+                let before = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                assert!(before > 0, "the first question breaks off");
+                Answer::new(Why::Ok, "", Duration::ZERO)
+            }
+        }
+        let (clock, watched) = (Virtual::new(), [watched(80, Role::Service, SECOND, SECOND)]);
+        let mut judge = Judge::new(Rules::default(), vec![watched[0].question()]);
+        struct UntilUp;
+        impl Look for UntilUp {
+            fn look(&mut self, judge: &Judge, _: &[Change]) -> Control {
+                let up = judge.standings()[0].settled == crate::outage::Settled::Up;
+                if up { Control::Stop } else { Control::Continue }
+            }
+        }
+        let (prober, stop) = (Arc::new(Fragile(0.into())), CancellationToken::new());
+        let mut look = UntilUp;
+        let asking = watch(prober, &clock, &watched, &mut judge, &mut look, &stop);
+        tokio::time::timeout(10 * SECOND, asking).await.expect("it is asked again");
     }
 
     #[tokio::test(start_paused = true)]
