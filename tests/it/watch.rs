@@ -229,6 +229,11 @@ fn killed_at_random(seed: u64, kills: u32) {
         "seed {seed}: t0 is {began}, not {first}\n{}",
         shop.said()
     );
+    // The killed ones left their checkouts, and the one that runs took them away.
+    let watches = fs::read_dir(shop.env.home().join("watch")).unwrap().flatten();
+    let names = watches.map(|entry| entry.file_name().into_string().unwrap());
+    let checkouts: Vec<_> = names.filter(|name| name.starts_with(".work-")).collect();
+    assert_eq!(checkouts.len(), 1, "seed {seed}: {checkouts:?}");
     let ended = shop.memory().unwrap()["fired"]["ended"].as_str().unwrap().to_owned();
     assert!(ended.starts_with("met: "), "seed {seed}: {ended}");
 }

@@ -19,8 +19,9 @@ use std::time::Duration;
 
 impl Watchman {
     pub(super) fn take_prepared(&mut self, judge: &Judge) {
+        // Looked at first: what has ended has sent what it came to, or broke off.
+        self.preparing.take_if(|preparing| preparing.is_finished());
         while let Ok(Prepared { outage, ready }) = self.prepared.1.try_recv() {
-            self.preparing = None;
             let Some(case) = self.memory.case.as_mut().filter(|case| case.id == outage) else {
                 continue;
             };

@@ -25,7 +25,13 @@ use crate::{
     web::Server,
 };
 use anyhow::{Context, anyhow};
-use std::{fs, fs::File, net::SocketAddr, sync::Arc};
+use nix::{errno::Errno, sys::signal::kill, unistd::Pid};
+use std::{
+    fs::{self, File},
+    net::SocketAddr,
+    path::Path,
+    sync::Arc,
+};
 use tokio::sync::mpsc;
 
 /// What a watch is to be like.
@@ -75,9 +81,10 @@ pub(in crate::cli) async fn start(
     fs::create_dir_all(&scratch)
         .with_context(|| format!("failed to make `{}`", scratch.display()))
         .or_exit(Exit::Failed)?;
+    remove_stale(&scratch);
     // Programs of probes run in it for as long as it is watched.
     let checkout_dir = tempfile::Builder::new()
-        .prefix(".work-")
+        .prefix(&format!("{CHECKOUT}{}-", std::process::id()))
         .tempdir_in(&scratch)
         .context("failed to make a folder for the checkout")
         .or_exit(Exit::Failed)?;
@@ -187,8 +194,28 @@ pub(in crate::cli) async fn start(
     })
 }
 
+/// What the folder of a checkout begins with, before the process that it is of.
+const CHECKOUT: &str = ".work-";
+
+/// Removes checkouts of watches that were killed and could not remove them.
+fn remove_stale(watches: &Path) {
+    for entry in fs::read_dir(watches).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let rest = name.to_str().and_then(|name| name.strip_prefix(CHECKOUT));
+        let Some(pid) = rest.and_then(|rest| rest.split('-').next()?.parse().ok()) else {
+            continue;
+        };
+        let is_alive = || kill(Pid::from_raw(pid), None) != Err(Errno::ESRCH);
+        // In a container the process that was killed may have had the same number.
+        if std::process::id().try_into() == Ok(pid) || !is_alive() {
+            // What cannot be removed is only in the way of the disk.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 /// The fallback region that the runbook of a checkout names.
-fn region(root: &std::path::Path, which: &Which) -> Result<String, CliError> {
+fn region(root: &Path, which: &Which) -> Result<String, CliError> {
     let name_it = "Name a file that is committed, from the root of the repository";
     let runbook = read_runbook(root, &which.runbook, None, name_it)?;
     let named = runbook.and_then(|runbook| runbook.fallback(None).map(str::to_owned));
