@@ -94,9 +94,35 @@ impl Home {
     ///
     /// It cannot be made.
     pub(super) fn new_run(&self, began_at: Timestamp) -> Result<RunFolder, CliError> {
-        let folder = self.run(&new_run_id(began_at)?);
+        let folder = self.run(&self.name_run(began_at)?);
         folder.create()?;
         Ok(folder)
+    }
+
+    /// Names a run that begins at `began_at`.
+    ///
+    /// The name is above those of the runs that are there already, since names sort in the order
+    /// of their runs: also when one second saw more than one begin.
+    ///
+    /// # Errors
+    ///
+    /// The folder of runs is there and cannot be read, or the system gives no random numbers.
+    pub(super) fn name_run(&self, began_at: Timestamp) -> Result<RunId, CliError> {
+        let mut random = [0; 2];
+        getrandom::fill(&mut random)
+            .map_err(|e| anyhow!("the system gives no random numbers: {e}"))
+            .or_exit(Exit::Failed)?;
+        let random = u16::from_be_bytes(random);
+        let second = RunId::new(began_at, 0);
+        let second = second.as_str().trim_end_matches('0');
+        let runs = self.runs()?;
+        let newest = runs.iter().rfind(|run| run.as_str().starts_with(second));
+        let salt = match newest.and_then(|run| u16::from_str_radix(run.salt(), 16).ok()) {
+            // In small steps, since more may follow.
+            Some(taken) => taken.saturating_add(1 + random % ((u16::MAX - taken) / 8).max(1)),
+            None => random,
+        };
+        Ok(RunId::new(began_at, salt))
     }
 
     /// Returns every run that has a folder, the oldest first.
@@ -152,19 +178,6 @@ impl Home {
             }
         }
     }
-}
-
-/// Names a run that begins at `began_at`.
-///
-/// # Errors
-///
-/// The system gives no random numbers.
-pub(super) fn new_run_id(began_at: Timestamp) -> Result<RunId, CliError> {
-    let mut salt = [0; 2];
-    getrandom::fill(&mut salt)
-        .map_err(|e| anyhow!("the system gives no random numbers: {e}"))
-        .or_exit(Exit::Failed)?;
-    Ok(RunId::new(began_at, u16::from_be_bytes(salt)))
 }
 
 /// The folder of one run: 0700, since it holds state.
@@ -244,5 +257,24 @@ impl RunFolder {
     /// Returns where drctl keeps the state of stacks that have no backend of their own.
     pub(super) fn state(&self) -> PathBuf {
         self.root.join("state")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_of_one_second_sort_in_the_order_in_which_they_began() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::at(dir.path().to_owned());
+        let second: Timestamp = "2026-03-14T02:59:07.25Z".parse().unwrap();
+        let later: Timestamp = "2026-03-14T02:59:08Z".parse().unwrap();
+        home.new_run(later).unwrap();
+        home.run(&RunId::new(second, 0xd837)).create().unwrap();
+        let mut made = vec![RunId::new(second, 0xd837)];
+        made.extend((0..20).map(|_| home.new_run(second).unwrap().id().clone()));
+        assert!(made.is_sorted(), "{made:?}");
+        assert_eq!(home.runs().unwrap()[..21], made);
     }
 }

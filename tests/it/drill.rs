@@ -471,20 +471,20 @@ fn every_drill_has_names_of_its_own_also_on_the_simulated_cloud() {
             output.stdout.contains("`aws_iam_role.app` is made under the name `app`"),
             "{output}"
         );
-        let run = env.home().join("runs");
-        let run = fs::read_dir(run).unwrap().map(|e| e.unwrap().path()).max().unwrap();
+        let report: Value = serde_json::from_str(&env.run(&["report", "--json"]).stdout).unwrap();
+        assert_eq!(report["plan"]["digest"], plan["digest"], "what is done is the same");
+        assert_eq!((&report["run"]["kind"], &report["removed"]), (&"drill".into(), &true.into()));
+        let id = report["run"]["id"].as_str().unwrap();
+        let run = env.home().join("runs").join(id);
         let first = fs::read_to_string(run.join("state/web/000001.tfstate")).unwrap();
         let state: Value = serde_json::from_str(&first).unwrap();
         let resources = state["resources"].as_array().unwrap();
         let bucket = resources.iter().find(|r| r["type"] == "aws_s3_bucket").unwrap();
         let name = bucket["instances"][0]["attributes"]["id"].as_str().unwrap().to_owned();
-        let salt = run.file_name().unwrap().to_str().unwrap()[16..].to_owned();
+        let salt = &id[16..];
         assert!(name.ends_with(&format!("-ap-northeast-2-{salt}")), "{name}");
         assert!(name.len() <= 63 && name.starts_with("shop-assets-of-the"), "{name}");
         names.push(name);
-        let report: Value = serde_json::from_str(&env.run(&["report", "--json"]).stdout).unwrap();
-        assert_eq!(report["plan"]["digest"], plan["digest"], "what is done is the same");
-        assert_eq!((&report["run"]["kind"], &report["removed"]), (&"drill".into(), &true.into()));
     }
     assert_ne!(names[0], names[1]);
     assert!(env.run(&["runs"]).stdout.contains("simulated drill: "));

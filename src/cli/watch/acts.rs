@@ -7,7 +7,6 @@ use super::{
     work::{self, Progress},
 };
 use crate::{
-    cli::home::new_run_id,
     model::run::{DeclaredBy, RunId},
     outage::{Judge, Stamp, millis},
 };
@@ -182,7 +181,7 @@ impl Watchman {
         let Some(case) = &self.memory.case else { return };
         let Some(ready) = case.ready.clone() else { return };
         let at = Stamp::of(self.clock.steady(), &*self.clock);
-        let Ok(run) = new_run_id(at.wall) else { return };
+        let Ok(run) = self.home.name_run(at.wall) else { return };
         self.memory.fired = Some(Fired {
             outage: case.id.clone(),
             run,
