@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     engine::{
-        self, Assembled, Ended, Recovery, Removal, Run, Simulator, StateHome, Tools, Work,
+        self, Asked, Assembled, Ended, Recovery, Removal, Run, Simulator, StateHome, Tools, Work,
         find_recovery_points,
     },
     model::run::RunOutcome,
@@ -87,6 +87,8 @@ impl Attempt<'_> {
                 Way::Rehearsal(_) | Way::Drill(_) => Vec::new(),
             },
             scratch: self.folder.scratch(),
+            run: self.folder.id().clone(),
+            deploy: self.folder.deploy(),
             logs: self.folder.logs(),
             one_init: shares_plugin_cache().then(Default::default),
             next_log: 0.into(),
@@ -101,8 +103,9 @@ impl Attempt<'_> {
         }
         let clock = limit.map(|limit| limit.begin(self.stop));
         let max_parallel = usize::from(self.asked.max_parallel);
+        let asks = Arc::clone(&prober);
         let (ended, known) =
-            engine::execute(&recovery, Arc::clone(&tools), max_parallel, run).await;
+            engine::execute(&recovery, Arc::clone(&tools), max_parallel, asks, run).await;
         let done = ended == Ended::Done;
         let mut outcome = match ended {
             Ended::Failed => RunOutcome::Failed,
@@ -211,7 +214,7 @@ impl Attempt<'_> {
         tools: &Tools,
         run: &mut Run<'_>,
     ) -> RunOutcome {
-        let verification = engine::verify(recovery, known, prober, tools, run).await;
+        let verification = engine::verify(recovery, known, prober, tools, Asked::AtEnd, run).await;
         let outage_began = self.asked.outage_at.unwrap_or(self.began_at);
         find_recovery_points(recovery, known, outage_began, run).await;
         match verification {

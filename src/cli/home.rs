@@ -239,6 +239,11 @@ impl RunFolder {
         self.root.join("scratch")
     }
 
+    /// Returns where steps remember what stood before them.
+    pub(super) fn deploy(&self) -> PathBuf {
+        self.root.join("deploy")
+    }
+
     /// Returns where the output of every process is kept.
     pub(super) fn logs(&self) -> PathBuf {
         self.root.join("logs")

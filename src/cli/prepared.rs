@@ -411,7 +411,7 @@ fn parsed_stacks(runbook: &Runbook, repository: &Repository) -> Result<(), CliEr
         .iter()
         .filter_map(|step| match &step.work {
             Work::Stack(stack) => repository.module(&stack.path),
-            Work::Command(_) => None,
+            Work::Command(_) | Work::Deploy(_) => None,
         })
         .flat_map(|module| &module.unparsed)
         .collect();

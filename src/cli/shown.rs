@@ -2,7 +2,7 @@
 
 use super::{error::CliError, exit::Exit, prepared::Prepared};
 use crate::{
-    engine::Work,
+    engine::{self, Work},
     model::{
         redirect::{Decision, Dependency, DependencyStatus, Means},
         step::StepKind,
@@ -124,6 +124,23 @@ impl Prepared {
                 Work::Command(command) => {
                     let kind = if step.kind == StepKind::Cutover { "cutover" } else { "command" };
                     let _ = writeln!(text, "  {}: {kind} {}{after}", step.id, command.run.source());
+                }
+                Work::Deploy(work) => {
+                    let id = step.id.as_str();
+                    let site = work.site.as_ref().map(|s| format!(" at {}", s.name));
+                    let site = site.unwrap_or_default();
+                    let _ = writeln!(text, "  {id}: {}{site}{after}", step.block);
+                    let recovery = &self.assembled.recovery;
+                    match engine::commands(work, id, &recovery.known, &recovery.root) {
+                        Ok(commands) => {
+                            for command in commands {
+                                let _ = writeln!(text, "      {command}");
+                            }
+                        }
+                        Err(mistake) => {
+                            let _ = writeln!(text, "      {mistake}");
+                        }
+                    }
                 }
                 Work::LeftOut(why) => {
                     let _ = writeln!(text, "  {}: left out{after}: {why}", step.id);

@@ -100,6 +100,9 @@ pub enum DeployError {
         #[source]
         said: Option<LastLines>,
     },
+    /// The journal could not be written.
+    #[error("the journal could not be written, so nothing new was begun")]
+    Forgotten,
     /// It was stopped, since the run was.
     #[error("`{program}` was stopped")]
     Stopped {
@@ -143,7 +146,10 @@ impl DeployError {
                 let dir = path.parent().unwrap_or(path);
                 Some(format!("Make room, or check who may write: `df -h {}`", dir.display()))
             }
-            Self::Stopped { log: None, .. } | Self::Start { .. } | Self::Wait { .. } => None,
+            Self::Forgotten
+            | Self::Stopped { log: None, .. }
+            | Self::Start { .. }
+            | Self::Wait { .. } => None,
         }
     }
 }

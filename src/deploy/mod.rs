@@ -1,14 +1,18 @@
-//! Programs that deploy the application or move its traffic, once the stacks are up.
+//! What runs on the stacks: brought up, waited for, taken back; and its traffic, moved.
 //!
-//! Built as `terraform` is: a step is data ([`CommandStep`]), and running it is one
-//! function ([`run`]) with an error for every way to fail ([`DeployError`]).
+//! Built as `terraform` is: a step is data (a [`Deployment`]) and is done with a [`Job`]; what it runs is data, too
+//! ([`CommandStep`]), and running it is one function ([`run`]), with an error for every way to fail ([`DeployError`]).
 
 mod command;
+mod deployment;
 mod error;
+mod images;
+pub mod kubernetes;
 mod process;
 mod tail;
 
 pub use command::CommandStep;
+pub use deployment::{Deployment, Job, News, Tell};
 pub use error::DeployError;
 pub use process::{Logs, run};
 pub use tail::LastLines;

@@ -3,11 +3,14 @@
 use super::{
     point::{Pointing, needs, shared_modules},
     question::program_env,
-    recovery::{CommandWork, PlannedStep, Recovery, Work, digest},
+    recovery::{CommandWork, DeployWork, PlannedStep, Recovery, Work, digest},
 };
 use crate::{
     config::{body::Attribute, repository::Repository, terragrunt::Unit},
-    model::{redirect::Obstacle, step::StepId},
+    model::{
+        redirect::Obstacle,
+        step::{StepId, StepKind},
+    },
     retarget::Redirection,
     runbook::{self, Known, Mistake, Runbook},
 };
@@ -111,11 +114,28 @@ pub fn assemble(sources: &Sources<'_>) -> Result<Assembled, AssembleError> {
             runbook::Work::Command(command) => Work::Command(Arc::new(CommandWork {
                 run: command.run.clone(),
                 env: command.env.clone(),
+                undo: command.undo.clone(),
                 limit: command.limit,
             })),
+            runbook::Work::Deploy(deploy) => {
+                there(deploy, &known, sources.root)?;
+                let site = deploy.kind.site().map(|kind| runbook.site(kind, deploy.on.as_deref()));
+                Work::Deploy(Arc::new(DeployWork {
+                    deploy: deploy.clone(),
+                    // That there is one has been checked with the runbook.
+                    site: site.and_then(Result::ok).cloned(),
+                    replace: pointing.replace().clone(),
+                }))
+            }
         };
-        let (id, needs, kind) = (step.id.clone(), step.needs.clone(), step.kind());
-        steps.push(PlannedStep { id, needs, kind, work });
+        steps.push(PlannedStep {
+            id: step.id.clone(),
+            needs: step.needs.clone(),
+            kind: step.kind(),
+            block: step.block(),
+            waits_for_verification: step.waits_for_verification(),
+            work,
+        });
     }
     let written = steps.iter().map(|step| (step.id.clone(), step.needs.clone())).collect();
     let mut all = needs(&written, &mut redirections);
@@ -138,6 +158,13 @@ pub fn assemble(sources: &Sources<'_>) -> Result<Assembled, AssembleError> {
     let decisions = decisions(sources, &recovery, &redirections);
     let digest = digest(&same_for_every_drill(&decisions, sources.salt));
     Ok(Assembled { recovery, redirections, decisions, digest })
+}
+
+/// Checks that what a step names in the repository is there, as far as that is known.
+fn there(deploy: &runbook::Deploy, known: &Known, root: &Path) -> Result<(), AssembleError> {
+    let missing = deploy.missing_paths(known, root);
+    let missing = missing.unwrap_or_else(|mistake| vec![mistake]);
+    if missing.is_empty() { Ok(()) } else { Err(AssembleError::Mistakes(missing)) }
 }
 
 /// The values of the `simulate` blocks.
@@ -176,13 +203,30 @@ fn decisions(
                     "parallelism": stack.parallelism,
                     "redirection": redirections[&step.id],
                 }),
-                Work::Command(command) => json!({
-                    "run": command.run.source(),
-                    "env": written(&command.env),
+                Work::Command(command) => {
+                    let mut more = json!({
+                        "run": command.run.source(),
+                        "env": written(&command.env),
+                    });
+                    if let Some(undo) = &command.undo {
+                        more["undo"] = undo.source().into();
+                    }
+                    more
+                }
+                Work::Deploy(work) => json!({
+                    "block": work.deploy.kind.word(),
+                    "settings": written(&work.deploy.settings),
+                    "site": work.site.as_ref().map(|site| json!({
+                        "name": site.name,
+                        "settings": written(&site.settings),
+                    })),
                 }),
                 Work::LeftOut(why) => json!({ "left_out": why }),
             };
             merge(&mut shown, more);
+            if step.kind == StepKind::Cutover && !step.waits_for_verification {
+                shown["unverified"] = true.into();
+            }
             shown
         })
         .collect();

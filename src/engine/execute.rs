@@ -1,6 +1,7 @@
 //! The loop of a run: begins what may begin, tells what happens, ends when all has ended.
 
 use super::{
+    deploying::Deploying,
     ledger::{Ledger, Next, Task},
     recovery::{Recovery, Work},
     run::Run,
@@ -8,6 +9,7 @@ use super::{
     step_error::StepError,
     tell::{Teller, Word},
     tools::Tools,
+    verify::{Asked, verify},
 };
 use crate::{
     model::{
@@ -15,6 +17,7 @@ use crate::{
         event::EventKind,
         step::{StepId, StepOutcome},
     },
+    probe::{Prober, Verification},
     runbook::Known,
     terraform::Outputs,
 };
@@ -51,6 +54,7 @@ struct Execution<'r, 'a> {
     words: mpsc::UnboundedSender<Word>,
     tasks: JoinSet<Left>,
     running: HashMap<Id, Task>,
+    prober: Arc<dyn Prober>,
 }
 
 /// Brings every step of `recovery` up, as many at once as needs and `max_parallel` allow.
@@ -61,13 +65,17 @@ pub async fn execute(
     recovery: &Recovery,
     tools: Arc<Tools>,
     max_parallel: usize,
+    prober: Arc<dyn Prober>,
     run: &mut Run<'_>,
 ) -> (Ended, Known) {
     let (words, mut heard) = mpsc::unbounded_channel();
     let mut ledger = Ledger::new(max_parallel);
     for step in &recovery.steps {
-        let prepares = matches!(step.work, Work::Stack(_));
+        let prepares = matches!(step.work, Work::Stack(_) | Work::Deploy(_));
         ledger.add(step.id.clone(), step.needs.clone(), prepares);
+        if step.waits_for_verification && !matches!(step.work, Work::LeftOut(_)) {
+            ledger.hold(&step.id);
+        }
     }
     let mut execution = Execution {
         recovery,
@@ -78,6 +86,7 @@ pub async fn execute(
         words,
         tasks: JoinSet::new(),
         running: HashMap::new(),
+        prober,
     };
     execution.go_on(&mut heard).await;
     (execution.ended(), execution.known)
@@ -110,8 +119,33 @@ impl Execution<'_, '_> {
                         self.end(joined);
                     }
                 },
+                Next::Release => self.release().await,
                 Next::Done => break,
             }
+        }
+    }
+
+    /// Moves traffic only to a service that passes its probes in the fallback.
+    async fn release(&mut self) {
+        let (recovery, prober) = (self.recovery, Arc::clone(&self.prober));
+        let asked = Asked::BeforeCutover;
+        let tools = Arc::clone(&self.tools);
+        let why = match verify(recovery, &self.known, prober, &tools, asked, self.run).await {
+            Verification::Verified => return self.ledger.release(),
+            Verification::Unasked => {
+                self.run.note("traffic is moved without a verified fallback: no probe reads `region` or the outputs of a stack, or says `before_cutover = true`");
+                return self.ledger.release();
+            }
+            // What is held is interrupted with the rest.
+            Verification::Stopped => return self.ledger.release(),
+            Verification::GaveUp { probe, detail } => {
+                format!("the probe `{probe}` does not pass in the fallback: {detail}")
+            }
+        };
+        for step in self.ledger.held() {
+            let outcome = StepOutcome::Withheld { why: why.clone() };
+            self.ledger.end_step(&step, outcome.clone());
+            self.run.say(EventKind::StepFinished { step, outcome });
         }
     }
 
@@ -155,6 +189,24 @@ impl Execution<'_, '_> {
                     tell,
                 );
                 self.tasks.spawn(async move { command?.run().await.map(|()| None) })
+            }
+            Work::Deploy(work) => {
+                let deploying = Deploying::new(
+                    work,
+                    self.known.clone(),
+                    self.recovery,
+                    Arc::clone(&self.tools),
+                    self.tools.stop.token().clone(),
+                    tell,
+                );
+                self.tasks.spawn(async move {
+                    let done = if restores {
+                        deploying.bring_up().await
+                    } else {
+                        deploying.prepare().await
+                    };
+                    done.map(|()| None)
+                })
             }
             // It has ended above.
             Work::LeftOut(_) => return,
@@ -213,7 +265,7 @@ impl Execution<'_, '_> {
 
     fn ended(&self) -> Ended {
         let any = |wanted: fn(&StepOutcome) -> bool| self.ledger.outcomes().any(wanted);
-        if any(|o| matches!(o, StepOutcome::Failed { .. })) {
+        if any(|o| matches!(o, StepOutcome::Failed { .. } | StepOutcome::Withheld { .. })) {
             Ended::Failed
         } else if any(|o| *o == StepOutcome::Refused) {
             Ended::Refused

@@ -20,6 +20,8 @@ pub(super) enum Next {
     End(StepId, StepOutcome),
     /// Wait for something that runs.
     Wait,
+    /// Nothing is left but what is held: let it go on, or end it.
+    Release,
     /// Every step has ended.
     Done,
 }
@@ -38,6 +40,7 @@ struct Row {
     prepare: Progress,
     restore: Progress,
     outcome: Option<StepOutcome>,
+    held: bool,
 }
 
 impl Row {
@@ -65,7 +68,24 @@ impl Ledger {
     /// The runbook has checked that needs exist and form no cycle.
     pub(super) fn add(&mut self, id: StepId, needs: Vec<StepId>, prepares: bool) {
         let prepare = if prepares { Progress::Open } else { Progress::Ended };
-        self.rows.push(Row { id, needs, prepare, restore: Progress::Open, outcome: None });
+        let (restore, outcome) = (Progress::Open, None);
+        self.rows.push(Row { id, needs, prepare, restore, outcome, held: false });
+    }
+
+    /// Holds the step `id` until all that does not need it has ended.
+    pub(super) fn hold(&mut self, id: &StepId) {
+        self.row(id).held = true;
+    }
+
+    /// Lets what is held go on.
+    pub(super) fn release(&mut self) {
+        self.rows.iter_mut().for_each(|row| row.held = false);
+    }
+
+    /// Returns the steps that are held.
+    pub(super) fn held(&self) -> Vec<StepId> {
+        let held = self.rows.iter().filter(|row| row.held && row.outcome.is_none());
+        held.map(|row| row.id.clone()).collect()
     }
 
     /// Begins nothing new from now on.
@@ -95,7 +115,15 @@ impl Ledger {
                 return Next::Begin(Task::Prepare(row.id.clone()));
             }
         }
-        if open().next().is_some() { Next::Wait } else { Next::Done }
+        if running > 0 {
+            Next::Wait
+        } else if open().any(|row| row.held) {
+            Next::Release
+        } else if open().next().is_some() {
+            Next::Wait
+        } else {
+            Next::Done
+        }
     }
 
     /// Writes down that `task` began.
@@ -135,6 +163,7 @@ impl Ledger {
     fn may_restore(&self, row: &Row) -> bool {
         row.prepare == Progress::Ended
             && row.restore == Progress::Open
+            && !row.held
             && row.needs.iter().all(|need| self.outcome(need).is_some_and(StepOutcome::lets_go_on))
     }
 

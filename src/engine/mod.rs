@@ -5,6 +5,7 @@
 
 mod assemble;
 mod command;
+mod deploying;
 mod execute;
 mod files;
 mod ledger;
@@ -23,13 +24,16 @@ mod tools;
 mod verify;
 
 pub use assemble::{AssembleError, Assembled, Sources, assemble, lines};
+pub use deploying::commands;
 pub use execute::{Ended, execute};
 pub use question::{Programs, program_env, question};
-pub use recovery::{CommandWork, PlannedStep, Recovery, StackWork, StateHome, Work, digest};
+pub use recovery::{
+    CommandWork, DeployWork, PlannedStep, Recovery, StackWork, StateHome, Work, digest,
+};
 pub use remove::Removal;
 pub use replan::replan;
 pub use run::Run;
 pub use simulator::{Learnt, Simulator, SimulatorError};
 pub use stop::Stop;
 pub use tools::Tools;
-pub use verify::{find_recovery_points, verify};
+pub use verify::{Asked, find_recovery_points, verify};

@@ -80,6 +80,11 @@ impl<'a> Pointing<'a> {
         Ok(Self { sources, known, region, producers, states, globals, replace })
     }
 
+    /// Returns what stands for what in the fallback.
+    pub(super) fn replace(&self) -> &BTreeMap<String, String> {
+        &self.replace
+    }
+
     /// Points one stack.
     ///
     /// # Errors

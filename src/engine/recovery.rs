@@ -6,7 +6,7 @@ use crate::{
         step::{StepId, StepKind, StepSummary},
         text::hex,
     },
-    runbook::{Known, Probe, RecoveryPoint},
+    runbook::{Deploy, Known, Probe, RecoveryPoint, Site},
 };
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -47,6 +47,10 @@ pub struct PlannedStep {
     pub needs: Vec<StepId>,
     /// What it brings up.
     pub kind: StepKind,
+    /// The word that the runbook has for it.
+    pub block: &'static str,
+    /// True when it moves traffic, and only to a fallback that passes its probes.
+    pub waits_for_verification: bool,
     /// What it does.
     pub work: Work,
 }
@@ -58,6 +62,8 @@ pub enum Work {
     Stack(Arc<StackWork>),
     /// Runs a program.
     Command(Arc<CommandWork>),
+    /// Brings something up on what the stacks made.
+    Deploy(Arc<DeployWork>),
     /// Nothing, on purpose: why, as a sentence without a full stop.
     LeftOut(String),
 }
@@ -116,8 +122,21 @@ pub struct CommandWork {
     pub run: Expr,
     /// Its environment.
     pub env: Vec<Attribute>,
+    /// The program and its arguments that take back what it did.
+    pub undo: Option<Expr>,
     /// How long it may take.
     pub limit: Option<Duration>,
+}
+
+/// Something that is brought up on what the stacks made.
+#[derive(Clone, Debug)]
+pub struct DeployWork {
+    /// What.
+    pub deploy: Deploy,
+    /// Where.
+    pub site: Option<Site>,
+    /// What stands for what in the names of images.
+    pub replace: BTreeMap<String, String>,
 }
 
 impl Recovery {
@@ -129,8 +148,9 @@ impl Recovery {
             needs: step.needs.clone(),
             parallelism: match &step.work {
                 Work::Stack(stack) => Some(stack.parallelism),
-                Work::Command(_) | Work::LeftOut(_) => None,
+                Work::Command(_) | Work::Deploy(_) | Work::LeftOut(_) => None,
             },
+            block: Some(step.block.to_owned()),
         };
         self.steps.iter().map(summary).collect()
     }

@@ -61,7 +61,9 @@ impl StepError {
             Self::Refused(_) => StepOutcome::Refused,
             Self::Interrupted | Self::Forgotten => StepOutcome::Interrupted,
             Self::Terraform(TerraformError::Interrupted { .. })
-            | Self::Deploy(DeployError::Stopped { .. }) => StepOutcome::Interrupted,
+            | Self::Deploy(DeployError::Stopped { .. } | DeployError::Forgotten) => {
+                StepOutcome::Interrupted
+            }
             failed => StepOutcome::Failed { cause: chain(failed), hints: failed.hints() },
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{simulator::Simulator, stop::Stop};
 use crate::{
-    model::step::StepId,
+    model::{run::RunId, step::StepId},
     state::{StateServer, StateStore, Trouble},
     terraform::{LogFiles, Terraform},
 };
@@ -34,6 +34,10 @@ pub struct Tools {
     pub accepted: Vec<String>,
     /// Where saved plans and inputs go; 0700.
     pub scratch: PathBuf,
+    /// The run's name.
+    pub run: RunId,
+    /// Where steps remember what stood before them; 0700, and made when one does.
+    pub deploy: PathBuf,
     /// Where the output of every process goes; 0700.
     pub logs: PathBuf,
     /// One `init` at a time, since they share a plugin cache, which is not made

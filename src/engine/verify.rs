@@ -12,11 +12,20 @@ use crate::{
         CommandTarget, ProbeReport, Prober, RecoveryPointError, Verification, recovery_point,
         time_of_data, time_of_file, until_up,
     },
-    runbook::{Known, RecoveryPoint, Role, ToldBy, strings},
+    runbook::{Known, Probe, RecoveryPoint, Role, ToldBy, strings},
 };
 use jiff::{SignedDuration, Timestamp};
 use std::{path::PathBuf, sync::Arc};
 use tokio::{sync::mpsc, task::spawn_blocking};
+
+/// When the service is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Before traffic is moved, in the fallback.
+    BeforeCutover,
+    /// At the end: it serves.
+    AtEnd,
+}
 
 /// Asks every probe until all have passed often enough in a row, and says so.
 ///
@@ -27,15 +36,20 @@ pub async fn verify(
     known: &Known,
     prober: Arc<dyn Prober>,
     tools: &Tools,
+    asked: Asked,
     run: &mut Run<'_>,
 ) -> Verification {
+    let programs = Programs { dir: &recovery.root, env: &recovery.env };
+    let now = |probe: &&Probe| asked == Asked::AtEnd || probe.is_asked_before_cutover();
+    let of_service = recovery.probes.iter().filter(|p| p.role == Role::Service).filter(now);
     if let Some(simulator) = &tools.simulator {
+        if asked == Asked::BeforeCutover && of_service.clone().next().is_none() {
+            return Verification::Unasked;
+        }
         let verification = simulator.verify().await;
-        tell(&verification, run);
+        tell(&verification, asked, run);
         return verification;
     }
-    let programs = Programs { dir: &recovery.root, env: &recovery.env };
-    let of_service = recovery.probes.iter().filter(|probe| probe.role == Role::Service);
     let probes: Result<Vec<_>, _> =
         of_service.map(|probe| question(probe, known, programs)).collect();
     let verification = match probes {
@@ -54,13 +68,16 @@ pub async fn verify(
         }
         Err((probe, detail)) => Verification::GaveUp { probe, detail },
     };
-    tell(&verification, run);
+    tell(&verification, asked, run);
     verification
 }
 
-fn tell(verification: &Verification, run: &mut Run<'_>) {
+fn tell(verification: &Verification, asked: Asked, run: &mut Run<'_>) {
     match verification {
-        Verification::Verified => run.say(EventKind::ServiceVerified),
+        Verification::Verified => run.say(match asked {
+            Asked::BeforeCutover => EventKind::FallbackVerified,
+            Asked::AtEnd => EventKind::ServiceVerified,
+        }),
         Verification::GaveUp { probe, detail } => {
             let (probe, detail) = (probe.clone(), detail.clone());
             run.say(EventKind::VerificationFailed { probe, detail });

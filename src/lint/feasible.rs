@@ -185,7 +185,7 @@ impl Look<'_> {
         let step = |step: &crate::runbook::Step| {
             let stack = match &step.work {
                 Work::Stack(stack) => Some(stack),
-                Work::Command(_) => None,
+                Work::Command(_) | Work::Deploy(_) => None,
             };
             Step {
                 id: step.id.clone(),

@@ -19,6 +19,7 @@
 //! * No event holds the value of a sensitive variable or output.
 
 use crate::model::{
+    deploy::{ImageAnswer, ObjectState, Traffic},
     finding::Place,
     gate::GateAnswer,
     prediction::Prediction,
@@ -249,6 +250,31 @@ pub enum EventKind {
         /// How.
         outcome: StepOutcome,
     },
+    /// Something that a step waits for was seen in a new state.
+    ObjectSeen {
+        /// Which step.
+        step: StepId,
+        /// What, and how it is.
+        #[serde(flatten)]
+        object: ObjectState,
+    },
+    /// Registries were asked for the images that a step needs.
+    ImagesAsked {
+        /// Which step.
+        step: StepId,
+        /// What they said, in the order of the images' names.
+        images: Vec<ImageAnswer>,
+    },
+    /// A step changed where a name leads: `t7` is the end of that step, and whoever asked before
+    /// may go on with the old answer for a while.
+    TrafficMoved {
+        /// Which step.
+        step: StepId,
+        /// From where to where.
+        traffic: Traffic,
+    },
+    /// The service passed its probes in the fallback, before any traffic was moved.
+    FallbackVerified,
     /// A probe asked the service during verification.
     ProbeAnswered {
         /// Which probe.

@@ -1,5 +1,6 @@
 //! Plain data that every other module speaks: no I/O, no async, no clock.
 
+pub mod deploy;
 pub mod event;
 pub mod finding;
 pub mod gate;

@@ -55,6 +55,9 @@ pub struct StepSummary {
     pub kind: StepKind,
     /// Steps that must be done first.
     pub needs: Vec<StepId>,
+    /// The word that the runbook has for it, such as `helm`; `None` in old journals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block: Option<String>,
     /// How many resources of a stack Terraform works on at once; `None` for other steps, and in old
     /// journals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -77,8 +80,12 @@ pub enum Phase {
     Apply,
     /// `terraform state pull` for the outputs, where drctl does not hold the state itself.
     Output,
-    /// The program of a command step.
+    /// What a step needs is looked at before it is there: its programs, its images.
+    Check,
+    /// The programs of a step that is no stack.
     Run,
+    /// What those programs brought is waited for.
+    Wait,
     /// Written by a newer drctl.
     #[serde(other)]
     Unknown,
@@ -93,7 +100,9 @@ impl Phase {
             Self::Gate => "gate",
             Self::Apply => "apply",
             Self::Output => "output",
+            Self::Check => "check",
             Self::Run => "run",
+            Self::Wait => "wait",
             Self::Unknown => "other",
         }
     }
@@ -121,6 +130,11 @@ pub enum StepOutcome {
     },
     /// The run was stopped while it worked or before it began.
     Interrupted,
+    /// It moves the traffic, which stayed where it is: the service was not verified in the fallback.
+    Withheld {
+        /// Why, as a sentence without a full stop.
+        why: String,
+    },
     /// It was left out on purpose, and what needs it goes on: a drill moves no traffic.
     LeftOut {
         /// Why, as a sentence without a full stop.

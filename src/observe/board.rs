@@ -118,6 +118,10 @@ impl Board {
             | EventKind::GateAnswered { .. }
             | EventKind::OutputsReady { .. }
             | EventKind::Noted { .. }
+            | EventKind::ObjectSeen { .. }
+            | EventKind::ImagesAsked { .. }
+            | EventKind::TrafficMoved { .. }
+            | EventKind::FallbackVerified
             | EventKind::ServiceVerified
             | EventKind::VerificationFailed { .. }
             | EventKind::RecoveryPointFound { .. }

@@ -5,7 +5,10 @@ use super::{
     board::{Board, RowKey},
     words::Narrator,
 };
-use crate::model::event::{Event, EventKind, Sink};
+use crate::model::{
+    deploy::ObjectProgress,
+    event::{Event, EventKind, Sink},
+};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::{
     collections::BTreeMap,
@@ -188,6 +191,8 @@ fn leaves_a_line(kind: &EventKind) -> bool {
         | EventKind::Declared { .. }
         | EventKind::Noted { .. }
         | EventKind::StepFinished { .. }
+        | EventKind::TrafficMoved { .. }
+        | EventKind::FallbackVerified
         | EventKind::ServiceVerified
         | EventKind::VerificationFailed { .. }
         | EventKind::RecoveryPointFound { .. }
@@ -197,6 +202,10 @@ fn leaves_a_line(kind: &EventKind) -> bool {
         | EventKind::RunFinished { .. } => true,
         EventKind::GateAnswered { answer, .. } => !answer.accepted(),
         EventKind::ResourceFinished { ok, .. } => !ok,
+        EventKind::ObjectSeen { object, .. } => {
+            matches!(object.state, ObjectProgress::Troubled | ObjectProgress::Failed)
+        }
+        EventKind::ImagesAsked { images, .. } => images.iter().any(|image| image.cause.is_some()),
         EventKind::PhaseStarted { .. }
         | EventKind::PhaseFinished { .. }
         | EventKind::PlanMade { .. }

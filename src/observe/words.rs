@@ -2,6 +2,7 @@
 
 use crate::model::text::plain;
 use crate::model::{
+    deploy::ObjectProgress,
     event::{Event, EventKind},
     gate::GateAnswer,
     redirect::{Dependency, DependencyStatus},
@@ -190,6 +191,41 @@ impl Narrator {
                 };
                 ("Replanned", on(step), text)
             }
+            EventKind::ObjectSeen { step, object } => {
+                let head = match object.state {
+                    ObjectProgress::Ready => "Ready",
+                    ObjectProgress::Failed => "Failed",
+                    ObjectProgress::Troubled => "Trouble",
+                    ObjectProgress::Waiting | ObjectProgress::Unknown => "Waits",
+                };
+                (head, on(step), format!("{}: {}", object.object, object.detail))
+            }
+            EventKind::ImagesAsked { step, images } => {
+                let lacking: Vec<_> = images
+                    .iter()
+                    .filter_map(|i| Some(format!("{}: {}", i.image, i.cause.as_ref()?)))
+                    .collect();
+                let all = count(images.len(), "image");
+                match lacking.as_slice() {
+                    [] => ("Images", on(step), format!("{all}, all there")),
+                    lacking => ("Images", on(step), first_few(lacking)),
+                }
+            }
+            EventKind::TrafficMoved { step, traffic } => {
+                let after = traffic.after.join(", ");
+                let mut text = format!("{} leads to {after}", traffic.name);
+                if traffic.ttl_ms > 0 {
+                    let _ = write!(
+                        text,
+                        "; whoever asked before may go on for {}",
+                        Pretty::ms(traffic.ttl_ms)
+                    );
+                }
+                ("Moved", on(step), text)
+            }
+            EventKind::FallbackVerified => {
+                ("Verified", None, "the service passes its probes in the fallback".to_owned())
+            }
             EventKind::RemovalStarted { step } => {
                 self.steps.insert(step.clone(), event.elapsed_ms);
                 ("Removing", on(step), "what it made".to_owned())
@@ -372,6 +408,7 @@ fn ending(outcome: &StepOutcome, took: &str) -> (&'static str, String) {
             ("Skipped", format!("needs {blocked_by}, which did not end well"))
         }
         StepOutcome::Interrupted => ("Stopped", format!("the run was stopped{took}")),
+        StepOutcome::Withheld { why } => ("Withheld", why.clone()),
         StepOutcome::LeftOut { why } => ("Left out", why.clone()),
     }
 }

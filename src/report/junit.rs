@@ -76,6 +76,7 @@ fn step(report: &Report, step: &StepReport) -> Case {
         Some(StepOutcome::Skipped { blocked_by }) => {
             case.skipped = Some(safe(&format!("it needs {blocked_by}")));
         }
+        Some(StepOutcome::Withheld { why }) => case.failures.push(failure(word, why, &[])),
         Some(StepOutcome::LeftOut { why }) => case.skipped = Some(safe(why)),
         Some(StepOutcome::Failed { cause, hints }) => {
             let message = cause.first().map_or("it could not be brought up", String::as_str);

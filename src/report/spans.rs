@@ -124,6 +124,7 @@ impl Spans<'_> {
             Some(
                 StepOutcome::Skipped { .. }
                 | StepOutcome::Interrupted
+                | StepOutcome::Withheld { .. }
                 | StepOutcome::LeftOut { .. },
             )
             | None => Status::Unset,

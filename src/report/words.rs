@@ -57,6 +57,7 @@ pub(super) fn outcome(outcome: Option<&StepOutcome>) -> &'static str {
         Some(StepOutcome::Refused) => "refused",
         Some(StepOutcome::Skipped { .. }) => "skipped",
         Some(StepOutcome::Interrupted) => "stopped",
+        Some(StepOutcome::Withheld { .. }) => "withheld",
         Some(StepOutcome::LeftOut { .. }) => "left out",
         None => "no end",
     }

@@ -1,6 +1,6 @@
 //! What can only be checked once the whole runbook is read: names, references, cycles.
 
-use super::{Mistake, NotifyBy, Runbook, Step, Work};
+use super::{DeployKind, Mistake, NotifyBy, Runbook, Site, Step, ToldBy, Work};
 use crate::{
     config::{
         body::{Attribute, Body},
@@ -24,10 +24,15 @@ pub(super) fn runbook(mut runbook: Runbook, body: &Body, mistakes: &mut Vec<Mist
     // Also of steps that could not be read: that they are wrong is told already.
     let labels = |kind| body.blocks_of(kind).filter_map(|b| b.label(0)).map(str::to_owned);
     let stacks: Vec<String> = labels("stack").collect();
-    let names: Vec<String> = stacks.iter().cloned().chain(labels("command")).collect();
+    let others = DeployKind::ALL.map(DeployKind::word);
+    let others = others.into_iter().chain(["command"]).flat_map(labels);
+    let names: Vec<String> = stacks.iter().cloned().chain(others).collect();
+    let sites = sites(&runbook, mistakes);
     for step in &mut runbook.steps {
         known_needs(step, body, &names, mistakes);
-        let references: Vec<_> = step_exprs(step).into_iter().flat_map(Expr::references).collect();
+        let at = sites.get(&step.id).into_iter().flat_map(|site| site.exprs());
+        let references: Vec<_> =
+            step_exprs(step).into_iter().chain(at).flat_map(Expr::references).collect();
         for reference in references {
             let Some(stack) = stack_of(&reference, &stacks, mistakes) else { continue };
             let need = StepId::new(stack);
@@ -76,9 +81,11 @@ fn unique_names(body: &Body, mistakes: &mut Vec<Mistake>) {
     for block in body.blocks() {
         // Steps of every kind share one space of names, since they need each other.
         let (space, label) = match block.kind() {
-            "stack" | "command" => ("step", block.label(0)),
+            kind if is_step(kind) => ("step", block.label(0)),
             kind @ ("probe" | "notify" | "chaos") => (kind, block.label(1)),
-            kind @ ("region" | "recovery_point" | "global") => (kind, block.label(0)),
+            kind @ ("region" | "recovery_point" | "global" | "docker" | "cluster") => {
+                (kind, block.label(0))
+            }
             _ => continue,
         };
         let Some(label) = label else { continue };
@@ -90,6 +97,29 @@ fn unique_names(body: &Body, mistakes: &mut Vec<Mistake>) {
             seen.insert((space, label), block.place());
         }
     }
+}
+
+fn is_step(kind: &str) -> bool {
+    matches!(kind, "stack" | "command") || DeployKind::of(kind).is_some()
+}
+
+/// The site of each step that is done at one.
+fn sites(runbook: &Runbook, mistakes: &mut Vec<Mistake>) -> BTreeMap<StepId, Site> {
+    let mut sites = BTreeMap::new();
+    for step in &runbook.steps {
+        let Work::Deploy(deploy) = &step.work else { continue };
+        let Some(kind) = deploy.kind.site() else { continue };
+        match runbook.site(kind, deploy.on.as_deref()) {
+            Ok(site) => {
+                sites.insert(step.id.clone(), site.clone());
+            }
+            Err((message, hint)) => {
+                let message = format!("`{}`: {message}", step.id);
+                mistakes.push(Mistake::new(step.place.clone(), message).hint(hint));
+            }
+        }
+    }
+    sites
 }
 
 /// Two stacks in one folder would share Terraform's own files there.
@@ -135,8 +165,10 @@ fn step_exprs(step: &Step) -> Vec<&Expr> {
     match &step.work {
         Work::Stack(stack) => stack.variables.iter().map(Attribute::expr).collect(),
         Work::Command(command) => {
-            std::iter::once(&command.run).chain(command.env.iter().map(Attribute::expr)).collect()
+            let programs = std::iter::once(&command.run).chain(&command.undo);
+            programs.chain(command.env.iter().map(Attribute::expr)).collect()
         }
+        Work::Deploy(deploy) => deploy.exprs().collect(),
     }
 }
 
@@ -144,17 +176,18 @@ fn step_exprs(step: &Step) -> Vec<&Expr> {
 fn providers(step: &Step) -> impl Iterator<Item = &Expr> {
     let providers = match &step.work {
         Work::Stack(stack) => stack.providers.as_slice(),
-        Work::Command(_) => &[],
+        Work::Command(_) | Work::Deploy(_) => &[],
     };
     providers.iter().map(Attribute::expr)
 }
 
-/// The expressions of probes and recovery points.
+/// The expressions of sites, probes and recovery points.
 fn asked_exprs(runbook: &Runbook) -> Vec<&Expr> {
     let mut exprs = Vec::new();
     for probe in &runbook.probes {
         exprs.extend(probe.asks.exprs());
     }
+    exprs.extend(runbook.sites.iter().flat_map(Site::exprs));
     exprs.extend(runbook.recovery_points.iter().map(|point| point.told_by.expr()));
     exprs
 }
@@ -298,9 +331,44 @@ pub(super) fn modules<'a>(
             }
         }
     }
+    let sensitive = |stack: &str, output: &str| {
+        let found = of(stack)?.outputs.iter().find(|o| o.name == output)?;
+        found.sensitive.then_some(())
+    };
+    for reference in open_exprs(runbook).into_iter().flat_map(Expr::references) {
+        let path: Vec<&str> = reference.path.iter().map(String::as_str).collect();
+        let ["stack", stack, "outputs", output, ..] = path[..] else { continue };
+        if sensitive(stack, output).is_some() {
+            let message = format!("`{}` is sensitive, and would be seen here", path.join("."));
+            mistakes.push(Mistake::new(reference.place, message).hint(
+                "Every user of a machine can read the arguments of its programs: hand it over in `env`, or in the `values` or `secrets` of a step",
+            ));
+        }
+    }
     mistakes.sort();
     mistakes.dedup();
     if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
+}
+
+/// The expressions whose values others can see: arguments of programs, and what is shown.
+fn open_exprs(runbook: &Runbook) -> Vec<&Expr> {
+    let mut exprs: Vec<&Expr> = runbook.sites.iter().flat_map(Site::open_exprs).collect();
+    for step in &runbook.steps {
+        match &step.work {
+            Work::Stack(_) => {}
+            Work::Command(command) => {
+                exprs.push(&command.run);
+                exprs.extend(&command.undo);
+            }
+            Work::Deploy(deploy) => exprs.extend(deploy.open_exprs()),
+        }
+    }
+    exprs.extend(runbook.recovery_points.iter().filter_map(|point| match &point.told_by {
+        ToldBy::Command(run) => Some(run),
+        ToldBy::File(_) | ToldBy::Time(_) | ToldBy::Behind(_) => None,
+    }));
+    exprs.extend(runbook.probes.iter().flat_map(|probe| probe.asks.exprs()));
+    exprs
 }
 
 /// Variables of the region that no stack declares.
@@ -315,7 +383,7 @@ fn region_variables<'a>(
         .iter()
         .filter_map(|step| match &step.work {
             Work::Stack(stack) => module(&stack.path),
-            Work::Command(_) => None,
+            Work::Command(_) | Work::Deploy(_) => None,
         })
         .collect();
     for variable in runbook.region(region).into_iter().flat_map(|r| &r.variables) {

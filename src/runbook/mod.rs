@@ -2,19 +2,23 @@
 
 mod chaos;
 mod check;
+mod deploy;
 mod drill;
 mod mistake;
 mod probe;
 mod read;
 mod reader;
+mod settings;
 mod values;
 mod watch;
 mod window;
 
 pub use chaos::{ChaosGroup, Kong, Target, WORK_DAYS};
+pub use deploy::{Deploy, DeployKind, Site, SiteKind};
 pub use drill::Drill;
 pub use mistake::Mistake;
 pub use probe::{Asks, Cloud, Probe, Role};
+pub use settings::Settings;
 pub use values::{Known, strings};
 pub use watch::{Act, Address, Flap, Notify, NotifyBy, Watch};
 
@@ -49,6 +53,8 @@ pub struct Runbook {
     pub regions: Vec<Region>,
     /// What is brought up, in the order in which it is written.
     pub steps: Vec<Step>,
+    /// What steps are done at: engines and clusters.
+    pub sites: Vec<Site>,
     /// What the service is asked, to know that it is back.
     pub probes: Vec<Probe>,
     /// What tells how old the data is that can be restored.
@@ -137,7 +143,26 @@ impl Step {
         match &self.work {
             Work::Stack(_) => StepKind::Stack,
             Work::Command(command) if command.cutover => StepKind::Cutover,
-            Work::Command(_) => StepKind::Deploy,
+            Work::Deploy(deploy) if deploy.cutover => StepKind::Cutover,
+            Work::Command(_) | Work::Deploy(_) => StepKind::Deploy,
+        }
+    }
+
+    /// Returns the word that a runbook has for it.
+    pub fn block(&self) -> &'static str {
+        match &self.work {
+            Work::Stack(_) => "stack",
+            Work::Command(_) => "command",
+            Work::Deploy(deploy) => deploy.kind.word(),
+        }
+    }
+
+    /// Returns true when it moves traffic only to a fallback that passes its probes.
+    pub fn waits_for_verification(&self) -> bool {
+        match &self.work {
+            Work::Stack(_) => false,
+            Work::Command(command) => command.cutover && !command.unverified,
+            Work::Deploy(deploy) => deploy.cutover && !deploy.unverified,
         }
     }
 }
@@ -149,6 +174,8 @@ pub enum Work {
     Stack(Stack),
     /// Runs a program.
     Command(Command),
+    /// Brings something up on what the stacks made.
+    Deploy(Deploy),
 }
 
 /// A Terraform root module with its inputs.
@@ -182,6 +209,10 @@ pub struct Command {
     pub limit: Option<Duration>,
     /// True when it moves the traffic, so that its end is the cutover.
     pub cutover: bool,
+    /// True when traffic may be moved to a fallback that was not verified.
+    pub unverified: bool,
+    /// The program and its arguments that take back what it did: a list of strings.
+    pub undo: Option<Expr>,
 }
 
 /// What the attributes of a type are in a rehearsal.
@@ -254,6 +285,7 @@ impl Runbook {
             service: Service { name: name.to_owned(), ..Service::default() },
             regions: vec![],
             steps: vec![Step { id, needs: vec![], place, work: Work::Stack(stack) }],
+            sites: vec![],
             probes: vec![],
             recovery_points: vec![],
             globals: vec![],
@@ -270,8 +302,36 @@ impl Runbook {
     pub fn stacks(&self) -> impl Iterator<Item = (&StepId, &Stack)> {
         self.steps.iter().filter_map(|step| match &step.work {
             Work::Stack(stack) => Some((&step.id, stack)),
-            Work::Command(_) => None,
+            Work::Command(_) | Work::Deploy(_) => None,
         })
+    }
+
+    /// Returns the site that a step of `kind` is done at: the one that it names, or the only one.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with that, in words, and what to do about it.
+    pub fn site(&self, kind: SiteKind, on: Option<&str>) -> Result<&Site, (String, String)> {
+        let all: Vec<&Site> = self.sites.iter().filter(|site| site.kind == kind).collect();
+        let word = kind.word();
+        match (on, all.as_slice()) {
+            (Some(name), all) => {
+                all.iter().find(|site| site.name == name).copied().ok_or_else(|| {
+                    let hint = format!("Declare it: `{word} \"{name}\" {{ … }}`");
+                    (format!("there is no {word} `{name}`"), hint)
+                })
+            }
+            (None, [only]) => Ok(only),
+            // Never what the machine happens to point at: that may be the primary's.
+            (None, []) => Err((
+                format!("the runbook declares no {word} to do this at"),
+                format!("Declare one: `{word} \"NAME\" {{ … }}`"),
+            )),
+            (None, _) => Err((
+                format!("the runbook declares several {word} blocks, and this does not say which"),
+                "Say which with `on = \"NAME\"`".to_owned(),
+            )),
+        }
     }
 
     /// Returns the region to fall back to from `leaving`: what `watch` names, else the first other one.

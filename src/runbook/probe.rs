@@ -18,6 +18,9 @@ pub struct Probe {
     pub asks: Asks,
     /// What its answer says something of.
     pub role: Role,
+    /// True when it is asked before traffic is moved, false when only after that; told by what it
+    /// asks when absent.
+    pub before_cutover: Option<bool>,
     /// The command that asks it elsewhere, such as `["ssh", "bastion"]`; from here when absent.
     pub via: Option<Expr>,
     /// From one question to the next.
@@ -137,6 +140,20 @@ pub enum Cloud {
 const KINDS: [&str; 5] = ["http", "tcp", "dns", "region", "command"];
 
 impl Probe {
+    /// Returns true when what it asks depends on what was rebuilt: it speaks of the fallback region
+    /// or of what a stack put out there.
+    pub fn asks_what_was_rebuilt(&self) -> bool {
+        let speaks =
+            |path: &[String]| matches!(path.first().map(String::as_str), Some("region" | "stack"));
+        let exprs = self.asks.exprs().into_iter();
+        exprs.flat_map(Expr::references).any(|reference| speaks(&reference.path))
+    }
+
+    /// Returns true when it has to pass before traffic is moved.
+    pub fn is_asked_before_cutover(&self) -> bool {
+        self.before_cutover.unwrap_or_else(|| self.asks_what_was_rebuilt())
+    }
+
     /// Reads a `probe` block.
     pub(super) fn read(block: &Block, mistakes: &mut Vec<Mistake>) -> Option<Self> {
         let kind = block.label(0).unwrap_or_default().to_owned();
@@ -162,7 +179,8 @@ impl Probe {
                 "run",
             ],
         };
-        let every = ["role", "via", "interval", "timeout", "up_after", "down_after"];
+        let every =
+            ["role", "before_cutover", "via", "interval", "timeout", "up_after", "down_after"];
         let known = [own, &every].concat();
         let mut reader = Reader::new(block, &known, &[], mistakes);
         let name = reader.labels(&["KIND", "NAME"])?[1].to_owned();
@@ -197,6 +215,7 @@ impl Probe {
             name,
             asks,
             role: role(&mut reader, usual),
+            before_cutover: reader.flag("before_cutover"),
             via: reader.expr("via").cloned(),
             interval: reader.duration("interval").unwrap_or(INTERVAL),
             timeout: reader.duration("timeout").unwrap_or(TIMEOUT),

@@ -1,8 +1,9 @@
 //! From the text of `drctl.hcl` to a [`Runbook`], with every mistake on the way.
 
 use super::{
-    ChaosGroup, Command, Drill, Global, Kong, Mistake, Notify, PARALLELISM, Probe, RecoveryPoint,
-    Region, Runbook, Service, Simulated, Stack, Step, ToldBy, Watch, Work, check, reader::Reader,
+    ChaosGroup, Command, Deploy, DeployKind, Drill, Global, Kong, Mistake, Notify, PARALLELISM,
+    Probe, RecoveryPoint, Region, Runbook, Service, Simulated, Site, SiteKind, Stack, Step, ToldBy,
+    Watch, Work, check, reader::Reader,
 };
 use crate::{
     config::{
@@ -19,6 +20,13 @@ const BLOCKS: &[&str] = &[
     "region",
     "stack",
     "command",
+    "container",
+    "compose",
+    "kubernetes",
+    "helm",
+    "dns",
+    "docker",
+    "cluster",
     "probe",
     "recovery_point",
     "global",
@@ -47,6 +55,7 @@ pub(super) fn runbook(path: &Path, text: &[u8], region: &str) -> Result<Runbook,
             .filter_map(|b| region_block(b, &mut mistakes))
             .collect(),
         steps: steps(file.body(), region, &mut mistakes),
+        sites: sites(file.body(), &mut mistakes),
         probes: file
             .body()
             .blocks_of("probe")
@@ -180,9 +189,24 @@ fn steps(body: &Body, region: &str, mistakes: &mut Vec<Mistake>) -> Vec<Step> {
         .filter_map(|block| match block.kind() {
             "stack" => stack(block, region, mistakes),
             "command" => command(block, mistakes),
-            _ => None,
+            word => deploy(DeployKind::of(word)?, block, mistakes),
         })
         .collect()
+}
+
+/// What steps are done at, in the order in which it stands.
+fn sites(body: &Body, mistakes: &mut Vec<Mistake>) -> Vec<Site> {
+    let blocks = body.blocks().iter();
+    blocks.filter_map(|block| Site::read(SiteKind::of(block.kind())?, block, mistakes)).collect()
+}
+
+fn deploy(kind: DeployKind, block: &Block, mistakes: &mut Vec<Mistake>) -> Option<Step> {
+    let work = Work::Deploy(Deploy::read(kind, block, mistakes));
+    let known: Vec<&str> = block.body().attributes().iter().map(|a| a.name()).collect();
+    // What may stand in it is checked already.
+    let mut reader = Reader::new(block, &known, &[], mistakes);
+    let needs = needs(&mut reader);
+    Some(Step { id: step_name(&mut reader, block)?, needs, place: block.place(), work })
 }
 
 fn stack(block: &Block, region: &str, mistakes: &mut Vec<Mistake>) -> Option<Step> {
@@ -205,7 +229,7 @@ fn stack(block: &Block, region: &str, mistakes: &mut Vec<Mistake>) -> Option<Ste
 }
 
 fn command(block: &Block, mistakes: &mut Vec<Mistake>) -> Option<Step> {
-    let known = ["run", "needs", "env", "limit", "phase"];
+    let known = ["run", "needs", "env", "limit", "phase", "unverified", "undo"];
     let mut reader = Reader::new(block, &known, &[], mistakes);
     let name = step_name(&mut reader, block)?;
     let needs = needs(&mut reader);
@@ -226,6 +250,8 @@ fn command(block: &Block, mistakes: &mut Vec<Mistake>) -> Option<Step> {
         env: reader.entries("env"),
         limit: reader.duration("limit"),
         cutover,
+        unverified: reader.flag("unverified").unwrap_or(false),
+        undo: reader.expr("undo").cloned(),
     });
     Some(Step { id: name, needs, place: block.place(), work })
 }

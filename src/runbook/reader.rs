@@ -9,12 +9,7 @@ use crate::{
     model::{finding::Place, time::parse_duration},
 };
 use serde_json::Value;
-use std::{
-    fmt,
-    path::{Component, Path, PathBuf},
-    str::FromStr,
-    time::Duration,
-};
+use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
 /// One block and the mistakes found so far.
 pub(super) struct Reader<'a> {
@@ -128,6 +123,13 @@ impl<'a> Reader<'a> {
         number.or_else(|| self.not(name, "a whole number above zero", &value, expr))
     }
 
+    /// Returns an attribute that is true or false.
+    pub(super) fn flag(&mut self, name: &str) -> Option<bool> {
+        let expr = self.expr(name)?;
+        let value = self.value(expr)?;
+        value.as_bool().or_else(|| self.not(name, "true or false", &value, expr))
+    }
+
     /// Returns an attribute that must be a number above zero.
     pub(super) fn amount(&mut self, name: &str) -> Option<f64> {
         let expr = self.expr(name)?;
@@ -190,27 +192,15 @@ impl<'a> Reader<'a> {
 
     /// Returns `path` if it stays inside the repository.
     pub(super) fn inside(&mut self, path: &str, place: &Place) -> Option<PathBuf> {
-        let mut clean = PathBuf::new();
-        for part in Path::new(path).components() {
-            let stays = match part {
-                Component::CurDir => true,
-                Component::Normal(name) => {
-                    clean.push(name);
-                    true
-                }
-                Component::ParentDir => clean.pop(),
-                Component::RootDir | Component::Prefix(_) => false,
-            };
-            if !stays {
-                let message = format!("`{path}` leads out of the repository");
-                self.wrong(
-                    Mistake::new(place.clone(), message)
-                        .hint("Write a path from the root of the repository"),
-                );
-                return None;
-            }
+        let clean = super::settings::inside(path);
+        if clean.is_none() {
+            let message = format!("`{path}` leads out of the repository");
+            self.wrong(
+                Mistake::new(place.clone(), message)
+                    .hint("Write a path from the root of the repository"),
+            );
         }
-        Some(clean)
+        clean
     }
 
     /// The value of an expression that depends on nothing.

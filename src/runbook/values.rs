@@ -48,6 +48,14 @@ impl Known {
         value(expr, &self.scope())
     }
 
+    /// Returns true when every stack is up whose outputs `expr` reads.
+    pub fn knows(&self, expr: &Expr) -> bool {
+        expr.references().iter().all(|reference| match reference.path.as_slice() {
+            [root, stack, ..] if root == "stack" => self.outputs.contains_key(stack),
+            _ => true,
+        })
+    }
+
     /// Evaluates each of `attributes`.
     ///
     /// # Errors

@@ -21,7 +21,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("state", &["model"]),
     ("terraform", &["model"]),
     ("web", &[]),
-    ("deploy", &["model"]),
+    ("deploy", &["model", "probe", "program"]),
     ("provider", &["model", "config", "sim", "catalogue"]),
     ("retarget", &["model", "config", "terraform", "catalogue"]),
     ("runbook", &["model", "config"]),

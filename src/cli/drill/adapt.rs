@@ -35,8 +35,10 @@ pub(crate) fn adapt(prepared: &mut Prepared) {
     for step in recovery.steps.iter_mut().filter(|step| step.kind == StepKind::Cutover) {
         step.work = Work::LeftOut("a drill moves no traffic".to_owned());
     }
-    let (kept, others): (Vec<Probe>, Vec<Probe>) =
-        recovery.probes.drain(..).partition(asks_what_was_rebuilt);
+    let (kept, others): (Vec<Probe>, Vec<Probe>) = recovery
+        .probes
+        .drain(..)
+        .partition(|probe| probe.role == Role::Service && probe.asks_what_was_rebuilt());
     for probe in others.iter().filter(|probe| probe.role == Role::Service) {
         prepared.notes.push(format!(
             "the probe `{}` is left out: its address is the same in a drill as before, so that it asks the primary; one that reads `region` or `stack.NAME.outputs` asks what was rebuilt",
@@ -54,16 +56,6 @@ pub(crate) fn adapt(prepared: &mut Prepared) {
             ));
         }
     }
-}
-
-/// Whether what a probe asks depends on what was rebuilt.
-fn asks_what_was_rebuilt(probe: &Probe) -> bool {
-    let references = probe.asks.exprs().into_iter().flat_map(|expr| expr.references());
-    let first = |path: &[String]| path.first().map(String::as_str).map(str::to_owned);
-    probe.role == Role::Service
-        && references
-            .into_iter()
-            .any(|reference| matches!(first(&reference.path).as_deref(), Some("stack" | "region")))
 }
 
 /// Lets what the code protects from its removal be removed, in the work copy: what a drill makes, it

@@ -211,6 +211,8 @@ impl Sweep<'_> {
             again: false,
             accepted: Vec::new(),
             scratch: self.folder.scratch(),
+            run: self.folder.id().clone(),
+            deploy: self.folder.deploy(),
             logs: self.folder.logs(),
             one_init: shares_plugin_cache().then(Default::default),
             next_log: next_log(&self.folder.logs()).into(),

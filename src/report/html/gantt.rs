@@ -367,7 +367,9 @@ fn line(report: &StepReport) -> Line {
         Some(StepOutcome::Skipped { blocked_by }) => {
             spent.chain([format!("needs {}", text(blocked_by.as_str()))]).collect()
         }
-        Some(StepOutcome::LeftOut { why }) => spent.chain([text(why)]).collect(),
+        Some(StepOutcome::LeftOut { why } | StepOutcome::Withheld { why }) => {
+            spent.chain([text(why)]).collect()
+        }
         _ => spent.collect(),
     };
     Line {

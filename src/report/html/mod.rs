@@ -81,6 +81,7 @@ impl Mark {
             Some(
                 StepOutcome::Skipped { .. }
                 | StepOutcome::Interrupted
+                | StepOutcome::Withheld { .. }
                 | StepOutcome::LeftOut { .. },
             )
             | None => Self::new("–", "doubt", word),
@@ -96,7 +97,8 @@ const fn phase_class(phase: Phase) -> &'static str {
         Phase::Gate => "p-gate",
         Phase::Apply => "p-apply",
         Phase::Output | Phase::Unknown => "p-other",
-        Phase::Run => "p-run",
+        Phase::Check => "p-init",
+        Phase::Run | Phase::Wait => "p-run",
     }
 }
 

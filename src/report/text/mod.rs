@@ -391,6 +391,7 @@ impl Page {
             Some(
                 StepOutcome::Skipped { .. }
                 | StepOutcome::Interrupted
+                | StepOutcome::Withheld { .. }
                 | StepOutcome::LeftOut { .. },
             )
             | None => Tone::Doubtful,
@@ -404,7 +405,7 @@ impl Page {
         );
         let what = match &step.outcome {
             Some(StepOutcome::Skipped { blocked_by }) => format!("needs {blocked_by}"),
-            Some(StepOutcome::LeftOut { why }) => why.clone(),
+            Some(StepOutcome::LeftOut { why } | StepOutcome::Withheld { why }) => why.clone(),
             _ => spent(report),
         };
         let begin = self.text.len();

@@ -247,6 +247,10 @@ impl Timeline {
                 step.ended_ms = Some(now);
                 step.outcome = Some(outcome.clone());
             }
+            EventKind::ObjectSeen { .. }
+            | EventKind::ImagesAsked { .. }
+            | EventKind::TrafficMoved { .. }
+            | EventKind::FallbackVerified => {}
             EventKind::ServiceVerified => self.verified_ms = Some(now),
             EventKind::VerificationFailed { probe, detail } => {
                 self.verified_ms = None;
