@@ -284,6 +284,9 @@ impl Site {
     /// Reads a block that declares a site.
     pub(super) fn read(kind: SiteKind, block: &Block, mistakes: &mut Vec<Mistake>) -> Option<Self> {
         let settings = checked(block, kind.settings(), mistakes);
+        if kind == SiteKind::Cluster {
+            super::cluster::check(block, mistakes);
+        }
         let known: Vec<&str> = kind.settings().iter().map(|setting| setting.name).collect();
         let mut reader = Reader::new(block, &known, &[], mistakes);
         let name = reader.labels(&["NAME"])?[0].to_owned();

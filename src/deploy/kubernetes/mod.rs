@@ -1,8 +1,10 @@
 //! Kubernetes: how a cluster is reached, what is applied to it, and whether that gets ready.
 
 mod cluster;
+mod error;
 mod watch;
 
-pub use cluster::{Access, Cluster};
 pub(super) use cluster::Reach;
+pub use cluster::{Access, Cluster};
+pub use error::KubernetesError;
 pub(super) use watch::{ObjectRef, until_ready};

@@ -1,5 +1,7 @@
 //! A step that brings something up on what the stacks made: from the runbook to what `deploy` does.
 
+mod cluster;
+
 use super::{
     recovery::{DeployWork, Recovery},
     step_error::StepError,
