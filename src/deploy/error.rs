@@ -103,6 +103,9 @@ pub enum DeployError {
     /// A step on a cluster failed by itself.
     #[error(transparent)]
     Kubernetes(#[from] super::kubernetes::KubernetesError),
+    /// A release did not come up.
+    #[error(transparent)]
+    Helm(#[from] super::helm::HelmError),
     /// The journal could not be written.
     #[error("the journal could not be written, so nothing new was begun")]
     Forgotten,
@@ -150,6 +153,7 @@ impl DeployError {
                 Some(format!("Make room, or check who may write: `df -h {}`", dir.display()))
             }
             Self::Kubernetes(error) => error.hint(),
+            Self::Helm(error) => error.hint(),
             Self::Forgotten
             | Self::Stopped { log: None, .. }
             | Self::Start { .. }

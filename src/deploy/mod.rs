@@ -6,6 +6,7 @@
 mod command;
 mod deployment;
 mod error;
+pub mod helm;
 mod images;
 pub mod kubernetes;
 mod process;

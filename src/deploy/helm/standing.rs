@@ -20,6 +20,13 @@ pub(super) struct Revision {
     updated: Option<Timestamp>,
 }
 
+impl Revision {
+    /// Returns true when it was begun after the revision `number`.
+    pub(super) fn is_after(&self, number: u64) -> bool {
+        self.number > number
+    }
+}
+
 /// How a revision is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -116,19 +123,9 @@ pub(super) fn repair(locked: Status, history: &[Revision]) -> Repair {
 /// old. Clocks differ, so it is never more than that minute.
 pub(super) fn left_alone(history: &[Revision], now: Timestamp) -> Duration {
     let begun = history.last().and_then(|revision| revision.updated);
-    let age = begun.map(|begun| now.duration_since(begun).unsigned_abs_or_zero());
+    // Below zero where their clock is ahead of ours.
+    let age = begun.and_then(|begun| Duration::try_from(now.duration_since(begun)).ok());
     LEFT_ALONE.saturating_sub(age.unwrap_or_default())
-}
-
-/// A span of time that is nothing where it would be below zero.
-trait OrZero {
-    fn unsigned_abs_or_zero(self) -> Duration;
-}
-
-impl OrZero for jiff::SignedDuration {
-    fn unsigned_abs_or_zero(self) -> Duration {
-        Duration::try_from(self).unwrap_or_default()
-    }
 }
 
 /// What a revision holds.
