@@ -2,8 +2,11 @@
 
 mod api;
 mod cluster;
+mod discovery;
 mod error;
+mod judge;
 mod manifest;
+mod trouble;
 mod watch;
 
 pub(super) use cluster::Reach;
