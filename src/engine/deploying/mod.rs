@@ -1,6 +1,7 @@
 //! A step that brings something up on what the stacks made: from the runbook to what `deploy` does.
 
 mod cluster;
+mod kubernetes;
 
 use super::{
     recovery::{DeployWork, Recovery},
@@ -14,7 +15,7 @@ use crate::{
         event::EventKind,
         step::{Phase, StepId},
     },
-    runbook::{Known, Mistake, Settings},
+    runbook::{DeployKind, Known, Mistake, Settings},
 };
 use async_trait::async_trait;
 use std::{collections::BTreeMap, fs, os::unix::fs::DirBuilderExt, path::PathBuf, sync::Arc};
@@ -173,6 +174,7 @@ fn made(
         region: &known.region,
     };
     match work.deploy.kind {
+        DeployKind::Kubernetes => Ok(Some(Box::new(kubernetes::kubernetes(&parts)?))),
         _ => Err(parts.settings.mistake("", "not there yet")),
     }
 }
