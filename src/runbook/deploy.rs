@@ -140,6 +140,7 @@ impl DeployKind {
                         Setting::of("namespace", Form::Text),
                         Setting::secret("config_maps", Form::Object),
                         Setting::secret("secrets", Form::Object),
+                        Setting::of("force_conflicts", Form::Flag),
                         Setting::of("check_images", Form::Flag),
                     ]
                 }

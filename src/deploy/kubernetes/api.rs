@@ -133,6 +133,31 @@ impl Api {
         answer.unwrap_or_else(|_| Err(self.silent()))
     }
 
+    /// Asks for a text, such as a log; `None` when there is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Api::get`].
+    pub(super) async fn text(&self, path: &str) -> Result<Option<String>, KubernetesError> {
+        let answer = timeout(SILENT, self.ask(Method::GET, path, None)).await;
+        let (code, bytes) = answer.unwrap_or_else(|_| Err(self.silent()))?;
+        Ok((code == 200).then(|| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// Returns how the cluster is reached.
+    pub(super) fn reach(&self) -> &Reach {
+        &self.reach
+    }
+
+    /// Says that the cluster does not let drctl in.
+    pub(super) fn unauthorized(&self, answer: &Answer) -> KubernetesError {
+        KubernetesError::Unauthorized {
+            cluster: self.reach.cluster.clone(),
+            cause: answer.message(),
+            check: self.reach.kubectl(&["auth", "can-i", "--list"]).join(" "),
+        }
+    }
+
     /// Applies an object for drctl on the side of the server; with `force`, also what others own of it.
     ///
     /// # Errors
@@ -198,6 +223,22 @@ impl Api {
         path: &str,
         body: Option<(&str, String)>,
     ) -> Result<Answer, KubernetesError> {
+        let (code, bytes) = self.ask(method, path, body).await?;
+        let text = || String::from_utf8_lossy(&bytes).trim().to_owned();
+        match serde_json::from_slice(&bytes) {
+            Ok(body) => Ok(Answer { code, body }),
+            // The API server answers in JSON; in plain text, the proxy says that it does not.
+            Err(_) if code >= 500 => Err(self.unreachable(text())),
+            Err(_) => Ok(Answer { code, body: text().into() }),
+        }
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(&str, String)>,
+    ) -> Result<(u16, Bytes), KubernetesError> {
         let failed =
             |error: String| self.unreachable(format!("kubectl's proxy broke off: {error}"));
         let stream = UnixStream::connect(&self.socket).await.map_err(|e| failed(e.to_string()))?;
@@ -220,16 +261,7 @@ impl Api {
         let body = Limited::new(response.into_body(), MOST).collect().await;
         let bytes = body.map_err(|error| failed(error.to_string()))?.to_bytes();
         connection.abort();
-        match serde_json::from_slice(&bytes) {
-            Ok(body) => Ok(Answer { code, body }),
-            // The API server answers in JSON; in plain text, the proxy says that it does not.
-            Err(_) if code >= 500 => {
-                Err(self.unreachable(String::from_utf8_lossy(&bytes).trim().to_owned()))
-            }
-            Err(_) => {
-                Ok(Answer { code, body: String::from_utf8_lossy(&bytes).into_owned().into() })
-            }
-        }
+        Ok((code, bytes))
     }
 
     fn silent(&self) -> KubernetesError {

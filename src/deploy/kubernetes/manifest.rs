@@ -1,8 +1,10 @@
 //! What manifests say.
 
 use super::error::KubernetesError;
+use crate::model::text::hex;
 use serde_json::{Value, json};
-use serde_saphyr::{DuplicateKeyPolicy, budget::Budget};
+use serde_saphyr::DuplicateKeyPolicy;
+use sha2::{Digest, Sha256};
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
@@ -182,6 +184,30 @@ pub(super) fn generated(kind: &str, name: &str, values: &BTreeMap<String, String
     })
 }
 
+/// Marks the pods that read config maps or secrets of the step with what these hold, so that new
+/// values make new pods: what stands in the environment of a container is read once.
+pub(super) fn stamp(objects: &mut [Value], made: &[Value]) {
+    for object in objects {
+        let kind = object["kind"].as_str().unwrap_or_default();
+        // The template of others cannot be changed.
+        if !matches!(kind, "Deployment" | "StatefulSet" | "DaemonSet") {
+            continue;
+        }
+        let Some(spec) = pod_spec(object).map(Value::to_string) else { continue };
+        let reads = |made: &&Value| spec.contains(&made["metadata"]["name"].to_string());
+        let read: Vec<String> =
+            made.iter().filter(reads).map(|made| made["data"].to_string()).collect();
+        if read.is_empty() {
+            continue;
+        }
+        // Short, so that nobody finds a secret by trying: too many values have the same.
+        let digest = hex(&Sha256::digest(read.join("\n"))[..4]);
+        if let Some(template) = object.pointer_mut("/spec/template") {
+            template["metadata"]["annotations"]["drctl/values"] = digest.into();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -269,6 +295,26 @@ spec:
         assert!(kind("Namespace") < kind("Secret"));
         assert!(kind("Secret") < kind("Deployment"));
         assert!(kind("Deployment") < kind("MutatingWebhookConfiguration"));
+    }
+
+    #[test]
+    fn pods_are_made_anew_when_what_they_read_is_new() {
+        let web = || {
+            json!({ "kind": "Deployment", "spec": { "template": { "spec": {
+                "containers": [{ "envFrom": [{ "secretRef": { "name": "db" } }] }],
+            } } } })
+        };
+        let annotation = |secret: &str, value: &str| {
+            let mut objects = [web()];
+            stamp(
+                &mut objects,
+                &[generated("Secret", secret, &[("a".into(), value.into())].into())],
+            );
+            objects[0].pointer("/spec/template/metadata/annotations").cloned()
+        };
+        assert_eq!(annotation("db", "1"), annotation("db", "1"));
+        assert_ne!(annotation("db", "1"), annotation("db", "2"));
+        assert_eq!(annotation("other", "1"), None);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod helm;
+mod kubernetes;
 
 use super::{
     recovery::{DeployWork, Recovery},
@@ -175,6 +176,7 @@ fn made(
     };
     match work.deploy.kind {
         DeployKind::Helm => helm::helm(&parts),
+        DeployKind::Kubernetes => Ok(Some(Box::new(kubernetes::kubernetes(&parts)?))),
         _ => Err(parts.settings.mistake("", "not there yet")),
     }
 }
