@@ -6,7 +6,7 @@
 mod command;
 mod deployment;
 mod error;
-mod images;
+pub mod images;
 pub mod kubernetes;
 mod process;
 mod tail;
