@@ -191,14 +191,10 @@ impl Execution<'_, '_> {
                 self.tasks.spawn(async move { command?.run().await.map(|()| None) })
             }
             Work::Deploy(work) => {
-                let deploying = Deploying::new(
-                    work,
-                    self.known.clone(),
-                    self.recovery,
-                    Arc::clone(&self.tools),
-                    self.tools.stop.token().clone(),
-                    tell,
-                );
+                let (tools, stop) = (&self.tools, self.tools.stop.token());
+                let what = (id.clone(), work);
+                let deploying =
+                    Deploying::new(what, &self.known, self.recovery, tools, stop, Some(tell));
                 self.tasks.spawn(async move {
                     let done = if restores {
                         deploying.bring_up().await

@@ -1,7 +1,8 @@
 //! Removes what a run made, the last first.
 
 use super::{
-    recovery::{PlannedStep, Recovery, Work},
+    deploying::Deploying,
+    recovery::{DeployWork, PlannedStep, Recovery, StackWork, Work},
     run::Run,
     stack::Stack,
     step_error::StepError,
@@ -37,32 +38,75 @@ pub struct Removal<'a> {
 }
 
 impl Removal<'_> {
-    /// Removes what the stacks made whose state drctl keeps, each after all that needs it.
+    /// Removes what the stacks made whose state drctl keeps, and takes back what was brought up on
+    /// them, each after all that needs it.
     ///
-    /// What cannot be removed holds up only what it needs itself: without that, it could never be
-    /// removed. Returns true when nothing is left of what the states know of.
+    /// What a stack made that cannot be removed holds up only what it needs itself: without that, it
+    /// could never be removed. What was brought up holds up nothing: it mostly goes with its stack.
+    /// Returns true when nothing is left of what is known.
     pub async fn run(&self, run: &mut Run<'_>) -> bool {
         let mut standing: BTreeSet<StepId> = BTreeSet::new();
-        for stack in stacks(self.recovery, self.tools, self.stop).into_iter().rev() {
-            let step = stack.tell.step().clone();
-            let home = self.bring_home(&stack).await;
-            if home.is_ok() && !has_resources(&stack) {
-                continue;
-            }
-            run.say(EventKind::RemovalStarted { step: step.clone() });
-            let cause = match (home, self.needed_by(&step, &standing)) {
-                (Err(error), _) => chain(&error),
-                (Ok(()), Some(other)) => {
-                    vec![format!("`{other}` needs it, and could not be removed")]
+        let mut whole = true;
+        for step in in_order(self.recovery).into_iter().rev() {
+            match &step.work {
+                Work::Stack(work) => {
+                    let stack = unheard(step, work, self.tools, self.stop);
+                    whole &= self.remove_stack(&stack, &mut standing, run).await;
                 }
-                (Ok(()), None) => self.remove(&stack).await,
-            };
-            if !cause.is_empty() {
-                standing.insert(step.clone());
+                Work::Deploy(work) => whole &= self.take_back(step, work, run).await,
+                Work::Command(_) | Work::LeftOut(_) => {}
             }
-            run.say(EventKind::RemovalFinished { step, cause });
         }
-        standing.is_empty()
+        whole
+    }
+
+    /// Takes back what a step brought up.
+    async fn take_back(
+        &self,
+        step: &PlannedStep,
+        work: &Arc<DeployWork>,
+        run: &mut Run<'_>,
+    ) -> bool {
+        let what = (step.id.clone(), Arc::clone(work));
+        let (recovery, known) = (self.recovery, self.known);
+        let deploying = Deploying::new(what, known, recovery, self.tools, self.stop, None);
+        if !deploying.has_done_something() {
+            return true;
+        }
+        run.say(EventKind::RemovalStarted { step: step.id.clone() });
+        let cause = match deploying.take_back().await {
+            Ok(()) => Vec::new(),
+            Err(error) => chain(&error),
+        };
+        let whole = cause.is_empty();
+        run.say(EventKind::RemovalFinished { step: step.id.clone(), cause });
+        whole
+    }
+
+    /// Removes what a stack made, unless something that is left needs it.
+    async fn remove_stack(
+        &self,
+        stack: &Stack,
+        standing: &mut BTreeSet<StepId>,
+        run: &mut Run<'_>,
+    ) -> bool {
+        let step = stack.tell.step().clone();
+        let home = self.bring_home(stack).await;
+        if home.is_ok() && !has_resources(stack) {
+            return true;
+        }
+        run.say(EventKind::RemovalStarted { step: step.clone() });
+        let cause = match (home, self.needed_by(&step, standing)) {
+            (Err(error), _) => chain(&error),
+            (Ok(()), Some(other)) => vec![format!("`{other}` needs it, and could not be removed")],
+            (Ok(()), None) => self.remove(stack).await,
+        };
+        let whole = cause.is_empty();
+        if !whole {
+            standing.insert(step.clone());
+        }
+        run.say(EventKind::RemovalFinished { step, cause });
+        whole
     }
 
     /// Gets a stack ready, and its state back from where Terraform had to leave it.
@@ -123,14 +167,23 @@ pub(super) fn standing(recovery: &Recovery, tools: &Arc<Tools>) -> Vec<Stack> {
 
 /// Every stack, each behind all that it needs. What they say is unheard.
 fn stacks(recovery: &Recovery, tools: &Arc<Tools>, stop: &CancellationToken) -> Vec<Stack> {
-    let stack = |step: &PlannedStep| {
-        let Work::Stack(work) = &step.work else { return None };
-        let (words, _unheard) = mpsc::unbounded_channel();
-        let tell = Teller::new(step.id.clone(), words);
-        let (work, tools, stop) = (Arc::clone(work), Arc::clone(tools), stop.clone());
-        Some(Stack { work, tools, stop, tell })
+    let stack = |step: &PlannedStep| match &step.work {
+        Work::Stack(work) => Some(unheard(step, work, tools, stop)),
+        Work::Command(_) | Work::Deploy(_) | Work::LeftOut(_) => None,
     };
     in_order(recovery).into_iter().filter_map(stack).collect()
+}
+
+/// A stack that nobody listens to.
+fn unheard(
+    step: &PlannedStep,
+    work: &Arc<StackWork>,
+    tools: &Arc<Tools>,
+    stop: &CancellationToken,
+) -> Stack {
+    let (words, _unheard) = mpsc::unbounded_channel();
+    let tell = Teller::new(step.id.clone(), words);
+    Stack { work: Arc::clone(work), tools: Arc::clone(tools), stop: stop.clone(), tell }
 }
 
 /// The steps, each behind all that it needs.

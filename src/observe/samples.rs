@@ -37,6 +37,7 @@ pub(super) fn planned(names: &[(&str, StepKind)]) -> EventKind {
         steps: names
             .iter()
             .map(|(name, kind)| StepSummary {
+                block: None,
                 id: step(name),
                 kind: *kind,
                 needs: vec![],

@@ -43,6 +43,7 @@ pub(super) fn planned(
         steps: steps
             .iter()
             .map(|(name, kind, needs)| StepSummary {
+                block: None,
                 id: StepId::new(*name),
                 kind: *kind,
                 needs: needs.iter().map(|need| StepId::new(*need)).collect(),

@@ -139,7 +139,7 @@ stack "network" {
   variables = { a = stack.dta.outputs.x, b = stack.only.x, c = env.HOME }
 }
 
-helm "web" {
+nomad "web" {
 }
 
 probe "htp" "front" {
@@ -164,8 +164,8 @@ command "network" {
         Write `stack.NAME.outputs.OUTPUT`
       drctl.hcl:14:64: a runbook knows nothing called `env`
         Known here: `region`, `primary`, `service`, `stack`
-      drctl.hcl:17:1: a runbook has no block `helm`
-        Known here: `service`, `region`, `stack`, `command`, `probe`, `recovery_point`, `global`, `simulate`, `watch`, `notify`, `drill`, `chaos`, `kong`
+      drctl.hcl:17:1: a runbook has no block `nomad`
+        Known here: `service`, `region`, `stack`, `command`, `container`, `compose`, `kubernetes`, `helm`, `dns`, `docker`, `cluster`, `probe`, `recovery_point`, `global`, `simulate`, `watch`, `notify`, `drill`, `chaos`, `kong`
       drctl.hcl:20:7: there is no probe of kind `htp`
         Did you mean `http`?
       drctl.hcl:24:1: `command` needs the attribute `run`

@@ -10,6 +10,7 @@ use drctl::{
         run::{Outage, OutageSource, RunId, RunKind, RunOutcome},
         step::{StepId, StepOutcome},
     },
+    probe::ScriptedProber,
     runbook::Runbook,
     state::{StateServer, StateStore},
     terraform::{Action, Finished, Invocation, LogFiles, Terraform, TerraformError, UiMessage},
@@ -166,6 +167,8 @@ async fn go(
         again: false,
         accepted: Vec::new(),
         scratch: dir.join("scratch"),
+        run: id.clone(),
+        deploy: dir.join("deploy"),
         logs: dir.join("logs"),
         one_init: None,
         troubles: Default::default(),
@@ -200,7 +203,8 @@ async fn go(
             stop.request("SIGTERM");
         });
     }
-    let (ended, _) = execute(&assembled.recovery, tools, max_parallel, &mut run).await;
+    let prober = Arc::new(ScriptedProber::default());
+    let (ended, _) = execute(&assembled.recovery, tools, max_parallel, prober, &mut run).await;
     let _ = run.finish(RunOutcome::Unverified);
     (ended, start.elapsed())
 }

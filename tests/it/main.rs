@@ -6,6 +6,7 @@ mod chaos;
 mod commands;
 mod console;
 mod critical_path;
+mod cutover;
 mod drill;
 mod engine;
 mod evidence;

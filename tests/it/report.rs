@@ -43,6 +43,7 @@ fn recovery(resources: u64) -> impl Iterator<Item = Event> {
             max_parallel: Some(8),
             digest: "9f86d081884c7d65".into(),
             steps: vec![StepSummary {
+                block: None,
                 id: data(),
                 kind: StepKind::Stack,
                 needs: vec![],

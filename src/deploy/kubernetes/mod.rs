@@ -3,6 +3,6 @@
 mod cluster;
 mod watch;
 
-pub use cluster::{Access, Cluster};
 pub(super) use cluster::Reach;
+pub use cluster::{Access, Cluster};
 pub(super) use watch::{ObjectRef, until_ready};

@@ -8,7 +8,10 @@ use super::{
 };
 use crate::{
     deploy::{DeployError, Deployment, Job, News, Tell},
-    model::{event::EventKind, step::Phase},
+    model::{
+        event::EventKind,
+        step::{Phase, StepId},
+    },
     runbook::{Known, Mistake, Settings},
 };
 use async_trait::async_trait;
@@ -17,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 /// A deployment on its way up, or down.
 pub(super) struct Deploying {
+    step: StepId,
     work: Arc<DeployWork>,
     known: Known,
     root: PathBuf,
@@ -24,7 +28,7 @@ pub(super) struct Deploying {
     tools: Arc<Tools>,
     /// What ends its work early.
     stop: CancellationToken,
-    tell: Teller,
+    tell: Box<dyn Tell>,
 }
 
 /// What a deployment is made from.
@@ -49,15 +53,27 @@ struct Parts<'a> {
 
 impl Deploying {
     pub(super) fn new(
-        work: Arc<DeployWork>,
-        known: Known,
+        (step, work): (StepId, Arc<DeployWork>),
+        known: &Known,
         recovery: &Recovery,
-        tools: Arc<Tools>,
-        stop: CancellationToken,
-        tell: Teller,
+        tools: &Arc<Tools>,
+        stop: &CancellationToken,
+        tell: Option<Teller>,
     ) -> Self {
-        let (root, env) = (recovery.root.clone(), recovery.env.clone());
-        Self { work, known, root, env, tools, stop, tell }
+        let tell: Box<dyn Tell> = match tell {
+            Some(tell) => Box::new(tell),
+            None => Box::new(Unheard),
+        };
+        Self {
+            step,
+            work,
+            known: known.clone(),
+            root: recovery.root.clone(),
+            env: recovery.env.clone(),
+            tools: Arc::clone(tools),
+            stop: stop.clone(),
+            tell,
+        }
     }
 
     /// Does what can be done before all that the step needs is up.
@@ -72,15 +88,21 @@ impl Deploying {
     /// Brings it up.
     pub(super) async fn bring_up(self) -> Result<(), StepError> {
         if self.tools.simulator.is_some() {
-            self.tell.note("a rehearsal brings nothing up but the stacks");
+            let note = "a rehearsal brings nothing up but the stacks";
+            self.tell.say(News::Note(note.to_owned()));
             return Ok(());
         }
         let deployment = self.whole()?;
         self.with_job(async |job| deployment.bring_up(job).await).await
     }
 
+    /// Returns true when the step has done something that can be taken back.
+    pub(super) fn has_done_something(&self) -> bool {
+        self.memory().exists()
+    }
+
     /// Takes back what it did.
-    pub(super) async fn take_back(self) -> Result<(), StepError> {
+    pub(super) async fn take_back(&self) -> Result<(), StepError> {
         let deployment = self.whole()?;
         self.with_job(async |job| deployment.take_back(job).await).await
     }
@@ -91,7 +113,7 @@ impl Deploying {
 
     /// Makes it from what is known now; `None` when that is too little, which is only so `early`.
     fn deployment(&self, early: bool) -> Result<Option<Box<dyn Deployment>>, StepError> {
-        made(&self.work, self.tell.step().as_str(), &self.known, &self.root, early)
+        made(&self.work, self.step.as_str(), &self.known, &self.root, early)
             .map_err(StepError::Value)
     }
 
@@ -99,14 +121,14 @@ impl Deploying {
         &self,
         act: impl AsyncFnOnce(&Job<'_>) -> Result<(), DeployError>,
     ) -> Result<(), StepError> {
-        let step = self.tell.step().as_str();
+        let step = self.step.as_str();
         let scratch = self.tools.scratch.join(step);
         for dir in [&scratch, &self.tools.deploy] {
             let mut builder = fs::DirBuilder::new();
             builder.mode(0o700).recursive(true);
             builder.create(dir).map_err(|source| StepError::Write { path: dir.clone(), source })?;
         }
-        let memory = self.tools.deploy.join(format!("{step}.json"));
+        let memory = self.memory();
         let job = Job {
             step,
             service: &self.known.service,
@@ -119,9 +141,13 @@ impl Deploying {
             logs: &self.tools.logs,
             next_log: &self.tools.next_log,
             stop: &self.stop,
-            tell: &self.tell,
+            tell: &*self.tell,
         };
         Ok(act(&job).await?)
+    }
+
+    fn memory(&self) -> PathBuf {
+        self.tools.deploy.join(format!("{}.json", self.step))
     }
 }
 
@@ -161,6 +187,20 @@ pub fn commands(
     root: &std::path::Path,
 ) -> Result<Vec<String>, Mistake> {
     Ok(made(work, step, known, root, true)?.map(|made| made.commands()).unwrap_or_default())
+}
+
+/// The voice of a step whose run has no more to say of it.
+struct Unheard;
+
+#[async_trait]
+impl Tell for Unheard {
+    async fn begins(&self, _phase: Phase) -> Result<(), DeployError> {
+        Ok(())
+    }
+
+    fn ends(&self, _phase: Phase, _ok: bool) {}
+
+    fn say(&self, _news: News) {}
 }
 
 #[async_trait]

@@ -21,6 +21,7 @@ const DECLARED: EventKind = EventKind::Declared { by: DeclaredBy::Typed };
 fn planned(steps: &[(&str, StepKind, &[&str], Option<u16>)]) -> EventKind {
     let summary =
         |(name, kind, needs, parallelism): &(&str, StepKind, &[&str], Option<u16>)| StepSummary {
+            block: None,
             id: StepId::new(*name),
             kind: *kind,
             needs: needs.iter().map(|need| StepId::new(*need)).collect(),
