@@ -1,6 +1,6 @@
 //! Every way in which a command step fails.
 
-use super::{images::ImagesError, tail::LastLines};
+use super::{docker::DockerError, images::ImagesError, tail::LastLines};
 use crate::model::time::Pretty;
 use std::{io, path::PathBuf, time::Duration};
 
@@ -100,6 +100,9 @@ pub enum DeployError {
         #[source]
         said: Option<LastLines>,
     },
+    /// Docker failed.
+    #[error(transparent)]
+    Docker(#[from] DockerError),
     /// Images cannot be had.
     #[error(transparent)]
     Images(#[from] ImagesError),
@@ -149,6 +152,7 @@ impl DeployError {
                 let dir = path.parent().unwrap_or(path);
                 Some(format!("Make room, or check who may write: `df -h {}`", dir.display()))
             }
+            Self::Docker(error) => error.hint(),
             Self::Images(error) => error.hint(),
             Self::Forgotten
             | Self::Stopped { log: None, .. }

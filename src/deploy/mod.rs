@@ -5,6 +5,7 @@
 
 mod command;
 mod deployment;
+pub mod docker;
 mod error;
 pub mod images;
 pub mod kubernetes;

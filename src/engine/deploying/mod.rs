@@ -1,5 +1,10 @@
 //! A step that brings something up on what the stacks made: from the runbook to what `deploy` does.
 
+mod docker;
+mod images;
+
+pub use images::{ImagesUntold, images};
+
 use super::{
     recovery::{DeployWork, Recovery},
     step_error::StepError,
@@ -12,7 +17,7 @@ use crate::{
         event::EventKind,
         step::{Phase, StepId},
     },
-    runbook::{Known, Mistake, Settings},
+    runbook::{DeployKind, Known, Mistake, Settings},
 };
 use async_trait::async_trait;
 use std::{collections::BTreeMap, fs, os::unix::fs::DirBuilderExt, path::PathBuf, sync::Arc};
@@ -49,6 +54,12 @@ struct Parts<'a> {
     replace: &'a BTreeMap<String, String>,
     /// The fallback region.
     region: &'a str,
+    /// The service's name.
+    service: &'a str,
+    /// True when all that is set in the step is known, and not only what is known early.
+    whole: bool,
+    /// True when all that is set in the place is.
+    site_whole: bool,
 }
 
 impl Deploying {
@@ -169,8 +180,13 @@ fn made(
         root,
         replace: &work.replace,
         region: &known.region,
+        service: &known.service,
+        whole: !early || work.deploy.evaluate(known, false).is_ok(),
+        site_whole: !early || site.is_none_or(|site| site.evaluate(known, false).is_ok()),
     };
     match work.deploy.kind {
+        DeployKind::Container => Ok(docker::container(&parts)?.map(|made| Box::new(made) as _)),
+        DeployKind::Compose => Ok(Some(Box::new(docker::compose(&parts)?))),
         _ => Err(parts.settings.mistake("", "not there yet")),
     }
 }
