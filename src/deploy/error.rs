@@ -1,6 +1,6 @@
 //! Every way in which a command step fails.
 
-use super::tail::LastLines;
+use super::{docker::DockerError, images::ImagesError, tail::LastLines};
 use crate::model::time::Pretty;
 use std::{io, path::PathBuf, time::Duration};
 
@@ -106,6 +106,12 @@ pub enum DeployError {
     /// A release did not come up.
     #[error(transparent)]
     Helm(#[from] super::helm::HelmError),
+    /// Docker failed.
+    #[error(transparent)]
+    Docker(#[from] DockerError),
+    /// Images cannot be had.
+    #[error(transparent)]
+    Images(#[from] ImagesError),
     /// The journal could not be written.
     #[error("the journal could not be written, so nothing new was begun")]
     Forgotten,
@@ -154,6 +160,8 @@ impl DeployError {
             }
             Self::Kubernetes(error) => error.hint(),
             Self::Helm(error) => error.hint(),
+            Self::Docker(error) => error.hint(),
+            Self::Images(error) => error.hint(),
             Self::Forgotten
             | Self::Stopped { log: None, .. }
             | Self::Start { .. }

@@ -5,9 +5,10 @@
 
 mod command;
 mod deployment;
+pub mod docker;
 mod error;
 pub mod helm;
-mod images;
+pub mod images;
 pub mod kubernetes;
 mod process;
 mod tail;

@@ -6,7 +6,7 @@ use crate::{
         Deployment,
         helm::{Chart, HelmRelease},
     },
-    runbook::Mistake,
+    runbook::{Mistake, STAND_IN},
 };
 use std::{collections::BTreeMap, time::Duration};
 
@@ -31,14 +31,13 @@ pub(super) fn helm(parts: &Parts<'_>) -> Result<Option<Box<dyn Deployment>>, Mis
             "Set `release` to at most 53 lowercase letters, digits, `-` and `.`, with a letter or digit at both ends",
         ));
     }
-    let values = settings.object("values").cloned().unwrap_or_default();
     Ok(Some(Box::new(HelmRelease {
         name,
         namespace: settings.text("namespace").unwrap_or_else(|| "default".to_owned()),
         chart,
-        values,
+        values: settings.stood_in_object("values").cloned().unwrap_or_default(),
         value_files: settings.paths("value_files"),
-        whole: settings.is_whole(),
+        stand_in: (!settings.is_whole()).then_some(STAND_IN),
         cluster: cluster(parts)?,
         check_images: settings.flag("check_images").unwrap_or(true),
         limit: parts.limit.unwrap_or(LIMIT),
@@ -47,6 +46,9 @@ pub(super) fn helm(parts: &Parts<'_>) -> Result<Option<Box<dyn Deployment>>, Mis
 
 fn chart(parts: &Parts<'_>) -> Result<Option<Chart>, Mistake> {
     let settings = &parts.settings;
+    if ["repository", "version"].iter().any(|name| settings.lacks(name)) {
+        return Ok(None);
+    }
     let Some(chart) = settings.text("chart") else { return Ok(None) };
     let version = settings.text("version");
     if chart.starts_with("oci://") {
@@ -63,10 +65,6 @@ fn chart(parts: &Parts<'_>) -> Result<Option<Chart>, Mistake> {
     let there = parts.root.join(&path);
     if there.is_file() || there.join("Chart.yaml").is_file() {
         return Ok(Some(Chart::in_repository(path)));
-    }
-    // The address of the chart's repository may be one of what only the stacks will tell.
-    if !settings.is_whole() {
-        return Ok(None);
     }
     let message = format!("there is no chart `{chart}` in the repository");
     Err(settings.mistake("chart", message).hint(HINT))

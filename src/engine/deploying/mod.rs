@@ -1,8 +1,12 @@
 //! A step that brings something up on what the stacks made: from the runbook to what `deploy` does.
 
 mod cluster;
+mod docker;
 mod helm;
+mod images;
 mod kubernetes;
+
+pub use images::{ImagesUntold, images};
 
 use super::{
     recovery::{DeployWork, Recovery},
@@ -53,6 +57,12 @@ struct Parts<'a> {
     replace: &'a BTreeMap<String, String>,
     /// The fallback region.
     region: &'a str,
+    /// The service's name.
+    service: &'a str,
+    /// True when all that is set in the step is known, and not only what is known early.
+    whole: bool,
+    /// True when all that is set in the place is.
+    site_whole: bool,
 }
 
 impl Deploying {
@@ -173,10 +183,15 @@ fn made(
         root,
         replace: &work.replace,
         region: &known.region,
+        service: &known.service,
+        whole: !early || work.deploy.evaluate(known, false).is_ok(),
+        site_whole: !early || site.is_none_or(|site| site.evaluate(known, false).is_ok()),
     };
     match work.deploy.kind {
         DeployKind::Helm => helm::helm(&parts),
         DeployKind::Kubernetes => Ok(Some(Box::new(kubernetes::kubernetes(&parts)?))),
+        DeployKind::Container => Ok(docker::container(&parts)?.map(|made| Box::new(made) as _)),
+        DeployKind::Compose => Ok(Some(Box::new(docker::compose(&parts)?))),
         _ => Err(parts.settings.mistake("", "not there yet")),
     }
 }
