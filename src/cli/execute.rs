@@ -4,6 +4,7 @@ use super::{
     drill,
     error::{CliError, OrExit},
     exit::Exit,
+    for_real,
     prepared::Prepared,
     recover::Attempt,
     rehearsal::{Rehearsal, StateKeys, module_registry, state_keys},
@@ -97,7 +98,7 @@ impl Attempt<'_> {
         });
         let prober = Arc::new(RealProber::default());
         let asks_http = recovery.probes.iter().any(|probe| matches!(probe.asks, Asks::Http { .. }));
-        if asks_http && rehearsal.is_none() {
+        if asks_http && (rehearsal.is_none() || recovery.asks_for_real) {
             let prober = Arc::clone(&prober);
             tokio::spawn(async move { prober.warm().await });
         }
@@ -153,6 +154,7 @@ impl Attempt<'_> {
         values.extend(simulated.values.clone());
         let overrides = Overrides::from_json(&Value::Object(values))
             .map_err(|error| CliError::hinted(Exit::Usage, error, OverrideError::hint))?;
+        for_real::adapt(recovery, simulated)?;
         // Programs of the runbook are not run, and who tells the recovery point is one.
         recovery.recovery_points.clear();
         let registry = match &simulated.modules {

@@ -15,6 +15,7 @@ mod evidence;
 mod execute;
 mod exit;
 mod filter;
+mod for_real;
 mod foreseen;
 mod given_plans;
 mod home;

@@ -194,6 +194,15 @@ impl SiteKind {
         Self::ALL.into_iter().find(|kind| kind.word() == word)
     }
 
+    /// Returns the settings of a site of this kind that is at `place`: the address of an engine, or
+    /// the kubeconfig file of a cluster, whose current context it is.
+    pub fn at(self, place: &str) -> Settings {
+        match self {
+            Self::Docker => Settings::of_text("host", place),
+            Self::Cluster => Settings::of_text("file", place),
+        }
+    }
+
     pub(super) const fn settings(self) -> &'static [Setting] {
         match self {
             Self::Docker => {

@@ -12,7 +12,7 @@ use crate::{
         event::EventKind,
         step::{Phase, StepId},
     },
-    runbook::{Known, Mistake, Settings},
+    runbook::{Known, Mistake, Settings, SiteKind},
 };
 use async_trait::async_trait;
 use std::{collections::BTreeMap, fs, os::unix::fs::DirBuilderExt, path::PathBuf, sync::Arc};
@@ -78,7 +78,7 @@ impl Deploying {
 
     /// Does what can be done before all that the step needs is up.
     pub(super) async fn prepare(self) -> Result<(), StepError> {
-        if self.tools.simulator.is_some() {
+        if self.is_simulated() {
             return Ok(());
         }
         let Some(deployment) = self.deployment(true)? else { return Ok(()) };
@@ -87,9 +87,19 @@ impl Deploying {
 
     /// Brings it up.
     pub(super) async fn bring_up(self) -> Result<(), StepError> {
-        if self.tools.simulator.is_some() {
-            let note = "a rehearsal brings nothing up but the stacks";
-            self.tell.say(News::Note(note.to_owned()));
+        if self.is_simulated() {
+            let note = match &self.work.site {
+                Some(site) => format!(
+                    "a rehearsal brings it up when it is told where: `--at {}={}`",
+                    site.name,
+                    match site.kind {
+                        SiteKind::Cluster => "KUBECONFIG",
+                        SiteKind::Docker => "HOST",
+                    }
+                ),
+                None => "a rehearsal moves no traffic".to_owned(),
+            };
+            self.tell.say(News::Note(note));
             return Ok(());
         }
         let deployment = self.whole()?;
@@ -105,6 +115,11 @@ impl Deploying {
     pub(super) async fn take_back(&self) -> Result<(), StepError> {
         let deployment = self.whole()?;
         self.with_job(async |job| deployment.take_back(job).await).await
+    }
+
+    /// Returns true when it is only played.
+    fn is_simulated(&self) -> bool {
+        self.tools.simulator.is_some() && self.work.instead.is_none()
     }
 
     fn whole(&self) -> Result<Box<dyn Deployment>, StepError> {
@@ -160,10 +175,15 @@ fn made(
     early: bool,
 ) -> Result<Option<Box<dyn Deployment>>, Mistake> {
     let site = work.site.as_ref();
+    let site_settings = match (&work.instead, site) {
+        (Some(instead), _) => instead.clone(),
+        (None, Some(site)) => site.evaluate(known, early)?,
+        (None, None) => Settings::default(),
+    };
     let parts = Parts {
         step,
         settings: work.deploy.evaluate(known, early)?,
-        site: site.map(|site| site.evaluate(known, early)).transpose()?.unwrap_or_default(),
+        site: site_settings,
         site_name: site.map_or("", |site| site.name.as_str()),
         limit: work.deploy.limit,
         root,
