@@ -12,6 +12,7 @@ It answers `/health` with 200 and `/` with `served from REGION`, on 127.0.0.1. I
     write_chart(folder, "shop:1", {"REGION": "seoul", "PORT": port})
     compose_file("shop:1", {"REGION": "seoul", "PORT": port})
     asked(port)                                  # "served from seoul", or None
+    leave_pending(cluster, helm, "shop", folder) # the release is left in `pending-upgrade`, or `pending-install`
 
 It ends at once when it is told to. Python's standard library only.
 """
@@ -19,7 +20,15 @@ It ends at once when it is told to. Python's standard library only.
 import contextlib
 import json
 import pathlib
+import subprocess
+import sys
+import time
 import urllib.request
+
+# No cache of bytecode is left in the repository.
+sys.dont_write_bytecode = True
+
+from kept import Failed
 
 PROGRAM = """
 trap 'exit 0' TERM INT
@@ -120,3 +129,28 @@ def asked(port, path="/", within=5):
     with contextlib.suppress(OSError), opener.open(f"http://127.0.0.1:{port}{path}", timeout=within) as answer:
         return answer.read().decode().strip()
     return None
+
+
+def leave_pending(cluster, helm, release, chart, *arguments, within=20):
+    """Kills a Helm amid an upgrade that waits for an image that is nowhere, and returns the status of the release.
+
+    Takes the folder that `helm.sh` printed. What Helm does with SIGINT or SIGTERM is to note that it failed.
+    """
+    helm = pathlib.Path(helm) / "helm"
+    upgrade = subprocess.Popen(
+        [helm, "upgrade", "--install", "--wait", "--timeout", "5m", release, chart, "--set", "image=127.0.0.1:1/none:1",
+         *arguments],
+        env=cluster.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )
+    try:
+        until = time.monotonic() + within
+        while time.monotonic() < until:
+            with contextlib.suppress(Failed):
+                status = json.loads(cluster.run(helm, "status", release, "--output", "json"))["info"]["status"]
+                if status.startswith("pending-"):
+                    return status
+            time.sleep(0.1)
+        raise Failed(f"{cluster.name}: the release {release} is not pending after {within}s")
+    finally:
+        upgrade.kill()
+        upgrade.wait()
