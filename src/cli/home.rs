@@ -240,6 +240,11 @@ impl RunFolder {
         self.root.join("scratch")
     }
 
+    /// Returns where it is written down what a failover was asked.
+    pub(super) fn asked(&self) -> PathBuf {
+        self.root.join("asked.json")
+    }
+
     /// Returns where steps remember what stood before them.
     pub(super) fn deploy(&self) -> PathBuf {
         self.root.join("deploy")
