@@ -100,6 +100,9 @@ pub enum DeployError {
         #[source]
         said: Option<LastLines>,
     },
+    /// A step on a cluster failed by itself.
+    #[error(transparent)]
+    Kubernetes(#[from] super::kubernetes::KubernetesError),
     /// The journal could not be written.
     #[error("the journal could not be written, so nothing new was begun")]
     Forgotten,
@@ -146,6 +149,7 @@ impl DeployError {
                 let dir = path.parent().unwrap_or(path);
                 Some(format!("Make room, or check who may write: `df -h {}`", dir.display()))
             }
+            Self::Kubernetes(error) => error.hint(),
             Self::Forgotten
             | Self::Stopped { log: None, .. }
             | Self::Start { .. }

@@ -140,6 +140,7 @@ impl DeployKind {
                         Setting::of("namespace", Form::Text),
                         Setting::secret("config_maps", Form::Object),
                         Setting::secret("secrets", Form::Object),
+                        Setting::of("force_conflicts", Form::Flag),
                         Setting::of("check_images", Form::Flag),
                     ]
                 }
@@ -293,6 +294,9 @@ impl Site {
     /// Reads a block that declares a site.
     pub(super) fn read(kind: SiteKind, block: &Block, mistakes: &mut Vec<Mistake>) -> Option<Self> {
         let settings = checked(block, kind.settings(), mistakes);
+        if kind == SiteKind::Cluster {
+            super::cluster::check(block, mistakes);
+        }
         let known: Vec<&str> = kind.settings().iter().map(|setting| setting.name).collect();
         let mut reader = Reader::new(block, &known, &[], mistakes);
         let name = reader.labels(&["NAME"])?[0].to_owned();

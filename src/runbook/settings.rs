@@ -165,6 +165,8 @@ fn wrong(setting: &Setting, place: Place, value: &Value) -> Mistake {
 #[derive(Clone, Default)]
 pub struct Settings {
     values: BTreeMap<&'static str, (Value, Place)>,
+    /// True when something was left out that is not known yet.
+    lacks: bool,
 }
 
 impl std::fmt::Debug for Settings {
@@ -190,10 +192,12 @@ impl Settings {
         early: bool,
     ) -> Result<Self, Mistake> {
         let mut values = BTreeMap::new();
+        let mut lacks = false;
         for setting in settings {
             let Some(attribute) = attributes.iter().find(|a| a.name() == setting.name) else {
                 continue;
             };
+            lacks |= early && !known.knows(attribute.expr());
             let value = if early {
                 known_now(attribute, known)?
             } else {
@@ -206,7 +210,7 @@ impl Settings {
             }
             values.insert(setting.name, (value, place));
         }
-        Ok(Self { values })
+        Ok(Self { values, lacks })
     }
 
     /// A single setting.
@@ -217,6 +221,11 @@ impl Settings {
 
     fn value(&self, name: &str) -> Option<&Value> {
         self.values.get(name).map(|(value, _)| value)
+    }
+
+    /// Returns true when nothing was left out that is not known yet.
+    pub fn is_whole(&self) -> bool {
+        !self.lacks
     }
 
     /// Returns true when `name` is set.

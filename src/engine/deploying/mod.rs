@@ -1,5 +1,8 @@
 //! A step that brings something up on what the stacks made: from the runbook to what `deploy` does.
 
+mod cluster;
+mod kubernetes;
+
 use super::{
     recovery::{DeployWork, Recovery},
     step_error::StepError,
@@ -12,7 +15,7 @@ use crate::{
         event::EventKind,
         step::{Phase, StepId},
     },
-    runbook::{Known, Mistake, Settings, SiteKind},
+    runbook::{DeployKind, Known, Mistake, Settings, SiteKind},
 };
 use async_trait::async_trait;
 use std::{collections::BTreeMap, fs, os::unix::fs::DirBuilderExt, path::PathBuf, sync::Arc};
@@ -191,6 +194,7 @@ fn made(
         region: &known.region,
     };
     match work.deploy.kind {
+        DeployKind::Kubernetes => Ok(Some(Box::new(kubernetes::kubernetes(&parts)?))),
         _ => Err(parts.settings.mistake("", "not there yet")),
     }
 }
