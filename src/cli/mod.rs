@@ -73,6 +73,7 @@ Examples:
   drctl validate                                 see what could not be rebuilt elsewhere
   drctl forecast                                 see how long that would take
   drctl plan --region ap-northeast-2             see how each stack would be moved, and what cannot be
+  drctl images --region ap-northeast-2           see whether its images are there, and copy them
   drctl probe                                    see whether the service is up
   drctl failover --region ap-northeast-2 --dry-run
                                                  see what would be done
@@ -91,6 +92,7 @@ Exit codes: 0 objective met, 1 missed, 2 bad usage, 3 the recovery failed,
 enum Command {
     Failover(Box<cmd::failover::Failover>),
     Plan(Box<cmd::plan::Plan>),
+    Images(Box<cmd::images::Images>),
     Probe(cmd::probe::ProbeCommand),
     Validate(Box<cmd::validate::Validate>),
     Forecast(Box<cmd::forecast::ForecastCommand>),
@@ -127,6 +129,7 @@ pub fn main() -> Exit {
     let done = match cli.command {
         Command::Failover(command) => command.run(&ui),
         Command::Plan(command) => command.run(&ui),
+        Command::Images(command) => command.run(&ui),
         Command::Probe(command) => command.run(&ui),
         Command::Validate(command) => command.run(&ui),
         Command::Forecast(command) => command.run(&ui),

@@ -1,6 +1,6 @@
 //! Every way in which a command step fails.
 
-use super::tail::LastLines;
+use super::{docker::DockerError, images::ImagesError, tail::LastLines};
 use crate::model::time::Pretty;
 use std::{io, path::PathBuf, time::Duration};
 
@@ -103,6 +103,10 @@ pub enum DeployError {
     /// A step on a cluster failed by itself.
     #[error(transparent)]
     Kubernetes(#[from] super::kubernetes::KubernetesError),
+    /// Docker failed.
+    Docker(#[from] DockerError),
+    /// Images cannot be had.
+    Images(#[from] ImagesError),
     /// The journal could not be written.
     #[error("the journal could not be written, so nothing new was begun")]
     Forgotten,
@@ -150,6 +154,8 @@ impl DeployError {
                 Some(format!("Make room, or check who may write: `df -h {}`", dir.display()))
             }
             Self::Kubernetes(error) => error.hint(),
+            Self::Docker(error) => error.hint(),
+            Self::Images(error) => error.hint(),
             Self::Forgotten
             | Self::Stopped { log: None, .. }
             | Self::Start { .. }

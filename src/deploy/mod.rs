@@ -5,8 +5,9 @@
 
 mod command;
 mod deployment;
+pub mod docker;
 mod error;
-mod images;
+pub mod images;
 pub mod kubernetes;
 mod process;
 mod tail;

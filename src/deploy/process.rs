@@ -163,7 +163,7 @@ fn is_alive(group: Pid) -> bool {
 impl Logs {
     /// Returns the log that a person should read: the standard error, or the standard
     /// output when nothing is there; and its last lines.
-    fn last_words(&self) -> (PathBuf, Option<LastLines>) {
+    pub(super) fn last_words(&self) -> (PathBuf, Option<LastLines>) {
         match LastLines::of_log(&self.stderr) {
             Some(said) => (self.stderr.clone(), Some(said)),
             None => (self.stdout.clone(), LastLines::of_log(&self.stdout)),

@@ -25,7 +25,7 @@ mod tools;
 mod verify;
 
 pub use assemble::{AssembleError, Assembled, Sources, assemble, lines};
-pub use deploying::commands;
+pub use deploying::{ImagesUntold, commands, images};
 pub use execute::{Ended, execute};
 pub use question::{Programs, program_env, question};
 pub use recall::{Standing, recall};

@@ -9,6 +9,7 @@ pub(super) mod doctor;
 pub(super) mod drill;
 pub(super) mod failover;
 pub(super) mod forecast;
+pub(super) mod images;
 pub(super) mod kong;
 pub(super) mod plan;
 pub(super) mod probe;

@@ -2,6 +2,10 @@
 
 mod cluster;
 mod kubernetes;
+mod docker;
+mod images;
+
+pub use images::{ImagesUntold, images};
 
 use super::{
     recovery::{DeployWork, Recovery},
@@ -52,6 +56,12 @@ struct Parts<'a> {
     replace: &'a BTreeMap<String, String>,
     /// The fallback region.
     region: &'a str,
+    /// The service's name.
+    service: &'a str,
+    /// True when all that is set in the step is known, and not only what is known early.
+    whole: bool,
+    /// True when all that is set in the place is.
+    site_whole: bool,
 }
 
 impl Deploying {
@@ -192,9 +202,14 @@ fn made(
         root,
         replace: &work.replace,
         region: &known.region,
+        service: &known.service,
+        whole: !early || work.deploy.evaluate(known, false).is_ok(),
+        site_whole: !early || site.is_none_or(|site| site.evaluate(known, false).is_ok()),
     };
     match work.deploy.kind {
         DeployKind::Kubernetes => Ok(Some(Box::new(kubernetes::kubernetes(&parts)?))),
+        DeployKind::Container => Ok(docker::container(&parts)?.map(|made| Box::new(made) as _)),
+        DeployKind::Compose => Ok(Some(Box::new(docker::compose(&parts)?))),
         _ => Err(parts.settings.mistake("", "not there yet")),
     }
 }
