@@ -104,9 +104,14 @@ pub enum DeployError {
     #[error(transparent)]
     Kubernetes(#[from] super::kubernetes::KubernetesError),
     /// Docker failed.
+    #[error(transparent)]
     Docker(#[from] DockerError),
     /// Images cannot be had.
+    #[error(transparent)]
     Images(#[from] ImagesError),
+    /// A release did not come up.
+    #[error(transparent)]
+    Helm(#[from] super::helm::HelmError),
     /// The journal could not be written.
     #[error("the journal could not be written, so nothing new was begun")]
     Forgotten,
@@ -156,6 +161,7 @@ impl DeployError {
             Self::Kubernetes(error) => error.hint(),
             Self::Docker(error) => error.hint(),
             Self::Images(error) => error.hint(),
+            Self::Helm(error) => error.hint(),
             Self::Forgotten
             | Self::Stopped { log: None, .. }
             | Self::Start { .. }

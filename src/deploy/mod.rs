@@ -7,6 +7,7 @@ mod command;
 mod deployment;
 pub mod docker;
 mod error;
+pub mod helm;
 pub mod images;
 pub mod kubernetes;
 mod process;

@@ -1,9 +1,10 @@
 //! A step that brings something up on what the stacks made: from the runbook to what `deploy` does.
 
 mod cluster;
-mod kubernetes;
 mod docker;
+mod helm;
 mod images;
+mod kubernetes;
 
 pub use images::{ImagesUntold, images};
 
@@ -210,6 +211,7 @@ fn made(
         DeployKind::Kubernetes => Ok(Some(Box::new(kubernetes::kubernetes(&parts)?))),
         DeployKind::Container => Ok(docker::container(&parts)?.map(|made| Box::new(made) as _)),
         DeployKind::Compose => Ok(Some(Box::new(docker::compose(&parts)?))),
+        DeployKind::Helm => helm::helm(&parts),
         _ => Err(parts.settings.mistake("", "not there yet")),
     }
 }
