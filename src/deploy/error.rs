@@ -1,6 +1,6 @@
 //! Every way in which a command step fails.
 
-use super::tail::LastLines;
+use super::{dns::DnsError, tail::LastLines};
 use crate::model::time::Pretty;
 use std::{io, path::PathBuf, time::Duration};
 
@@ -100,6 +100,9 @@ pub enum DeployError {
         #[source]
         said: Option<LastLines>,
     },
+    /// Traffic was not moved by a zone of Route 53.
+    #[error(transparent)]
+    Dns(#[from] DnsError),
     /// The journal could not be written.
     #[error("the journal could not be written, so nothing new was begun")]
     Forgotten,
@@ -146,6 +149,7 @@ impl DeployError {
                 let dir = path.parent().unwrap_or(path);
                 Some(format!("Make room, or check who may write: `df -h {}`", dir.display()))
             }
+            Self::Dns(error) => error.hint(),
             Self::Forgotten
             | Self::Stopped { log: None, .. }
             | Self::Start { .. }

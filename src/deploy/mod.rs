@@ -5,6 +5,7 @@
 
 mod command;
 mod deployment;
+pub mod dns;
 mod error;
 mod images;
 pub mod kubernetes;

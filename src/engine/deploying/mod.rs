@@ -1,5 +1,7 @@
 //! A step that brings something up on what the stacks made: from the runbook to what `deploy` does.
 
+mod dns;
+
 use super::{
     recovery::{DeployWork, Recovery},
     step_error::StepError,
@@ -12,7 +14,7 @@ use crate::{
         event::EventKind,
         step::{Phase, StepId},
     },
-    runbook::{Known, Mistake, Settings},
+    runbook::{DeployKind, Known, Mistake, Settings},
 };
 use async_trait::async_trait;
 use std::{collections::BTreeMap, fs, os::unix::fs::DirBuilderExt, path::PathBuf, sync::Arc};
@@ -171,6 +173,7 @@ fn made(
         region: &known.region,
     };
     match work.deploy.kind {
+        DeployKind::Dns => Ok(dns::made(&parts)?.map(|dns| Box::new(dns) as Box<dyn Deployment>)),
         _ => Err(parts.settings.mistake("", "not there yet")),
     }
 }
