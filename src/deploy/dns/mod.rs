@@ -129,6 +129,30 @@ impl Dns {
         Ok((about, planned))
     }
 
+    /// Makes the records say that the name leads to the fallback, unless they do.
+    async fn move_traffic(
+        &self,
+        job: &Job<'_>,
+        until: Instant,
+    ) -> Result<(About, Planned), DeployError> {
+        let (about, planned) = self.check_and_plan(job).await?;
+        for note in &planned.notes {
+            job.tell.say(News::Note(note.clone()));
+        }
+        let earlier: Vec<Change> = job.recall()?.unwrap_or_default();
+        if planned.changes.is_empty() {
+            let to = leads_to(&planned.after).join(", ");
+            job.tell.say(News::Note(format!("`{}` leads to {to} already", self.record)));
+        } else {
+            job.remember(&kept(earlier.clone(), &planned.changes))?;
+            self.make(job, &planned.changes, until).await?;
+        }
+        if let Some(traffic) = self.traffic(&earlier, &planned) {
+            job.tell.say(News::Traffic(traffic));
+        }
+        Ok((about, planned))
+    }
+
     /// Makes changes, and returns once all servers of Route 53 have them.
     async fn make(
         &self,
@@ -210,34 +234,19 @@ impl Deployment for Dns {
     }
 
     async fn prepare(&self, job: &Job<'_>) -> Result<(), DeployError> {
-        // Its records may be made by a stack.
-        self.look(job).await.map(drop)
+        job.tell.begins(Phase::Check).await?;
+        // Its records may be made by a stack, and are not looked at yet.
+        let looked = self.look(job).await;
+        job.tell.ends(Phase::Check, looked.is_ok());
+        looked.map(drop)
     }
 
     async fn bring_up(&self, job: &Job<'_>) -> Result<(), DeployError> {
         let until = Instant::now() + self.limit;
-        job.tell.begins(Phase::Check).await?;
-        let checked = self.check_and_plan(job).await;
-        job.tell.ends(Phase::Check, checked.is_ok());
-        let (about, planned) = checked?;
-        for note in &planned.notes {
-            job.tell.say(News::Note(note.clone()));
-        }
-        let leads = leads_to(&planned.after);
-        let earlier: Vec<Change> = job.recall()?.unwrap_or_default();
-        if planned.changes.is_empty() {
-            let to = leads.join(", ");
-            job.tell.say(News::Note(format!("`{}` leads to {to} already", self.record)));
-        } else {
-            job.remember(&kept(earlier.clone(), &planned.changes))?;
-            job.tell.begins(Phase::Run).await?;
-            let made = self.make(job, &planned.changes, until).await;
-            job.tell.ends(Phase::Run, made.is_ok());
-            made?;
-        }
-        if let Some(traffic) = self.traffic(&earlier, &planned) {
-            job.tell.say(News::Traffic(traffic));
-        }
+        job.tell.begins(Phase::Run).await?;
+        let moved = self.move_traffic(job, until).await;
+        job.tell.ends(Phase::Run, moved.is_ok());
+        let (about, planned) = moved?;
         if self.resolve {
             job.tell.begins(Phase::Wait).await?;
             let followed = self.follow(job, about, &planned.after, until).await;
