@@ -61,6 +61,10 @@ pub struct Report {
     pub recovery_point_ms: Option<i64>,
     /// When it was declared, in milliseconds since the run began.
     pub declared_ms: Option<u64>,
+    /// When the service passed its probes in the fallback, before traffic was moved, in milliseconds
+    /// since `t0`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fallback_verified_ms: Option<u64>,
     /// From `t0` to the last event.
     pub out_for_ms: u64,
     /// Every milestone, in order.
@@ -194,6 +198,7 @@ impl Report {
     /// Makes the report of a run.
     pub fn new(timeline: Timeline, kept: Kept) -> Self {
         let milestones = timeline.milestones();
+        let before_outage_ms = timeline.run.as_ref().map_or(0, |run| run.outage.before_ms);
         let verdicts = Verdicts::from(&timeline);
         let summary = Summary::from(&timeline);
         let since = |name| MilestoneTime { name, since_outage_ms: milestones.get(name) };
@@ -217,6 +222,9 @@ impl Report {
             execution_ms: milestones.execution_ms(),
             recovery_point_ms: worst_point(&timeline.recovery_points),
             declared_ms: timeline.declared_ms,
+            fallback_verified_ms: timeline
+                .fallback_verified_ms
+                .map(|ms| ms.saturating_add(before_outage_ms)),
             out_for_ms: timeline.out_for_ms(),
             milestones: Milestone::ALL.map(since).into(),
             phases: milestones.phases(),

@@ -1,6 +1,7 @@
 //! A step that brings something up on what the stacks made: from the runbook to what `deploy` does.
 
 mod cluster;
+mod dns;
 mod docker;
 mod helm;
 mod images;
@@ -212,7 +213,7 @@ fn made(
         DeployKind::Container => Ok(docker::container(&parts)?.map(|made| Box::new(made) as _)),
         DeployKind::Compose => Ok(Some(Box::new(docker::compose(&parts)?))),
         DeployKind::Helm => helm::helm(&parts),
-        _ => Err(parts.settings.mistake("", "not there yet")),
+        DeployKind::Dns => Ok(dns::made(&parts)?.map(|dns| Box::new(dns) as Box<dyn Deployment>)),
     }
 }
 
