@@ -5,6 +5,7 @@
 
 mod command;
 mod deployment;
+pub mod dns;
 pub mod docker;
 mod error;
 pub mod helm;

@@ -224,6 +224,12 @@ impl Settings {
         Ok(Self { values, stood_in, lacks })
     }
 
+    /// A single setting.
+    pub(super) fn of_text(name: &'static str, text: &str) -> Self {
+        let place = Place { file: PathBuf::from(super::FILE_NAME), line: 1, column: 1 };
+        Self { values: [(name, (Value::from(text), place))].into(), lacks: Default::default() }
+    }
+
     fn value(&self, name: &str) -> Option<&Value> {
         self.values.get(name).map(|(value, _)| value)
     }

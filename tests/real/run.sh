@@ -5,6 +5,7 @@
 #   tests/real/run.sh target/release/drctl 'chaos/docker*'
 #   tests/real/run.sh target/release/drctl image/watch
 #   tests/real/run.sh target/release/drctl 'kong/*'
+#   tests/real/run.sh target/release/drctl 'dns/*'
 #   tests/real/run.sh target/release/drctl 'drill/*'
 #   tests/real/run.sh target/release/drctl 'helm/4.1*'
 #   tests/real/run.sh target/release/drctl 1.8.4/hang
@@ -22,7 +23,7 @@ if ! command -v python3 > /dev/null; then
 fi
 code=0
 case $only in
-  chaos/* | drill/* | helm/* | kong/* | image/*) ;;
+  chaos/* | dns/* | drill/* | helm/* | kong/* | image/*) ;;
   *) "$here/aws_failover.py" "$drctl" ${only:+--only "$only"} || code=$? ;;
 esac
 case $only in
@@ -36,6 +37,9 @@ case $only in
 esac
 case $only in
   '' | image/*) "$here/watch_image.py" "$drctl" ${only:+--only "$only"} || code=$? ;;
+esac
+case $only in
+  '' | dns/*) "$here/deploy_dns.py" "$drctl" ${only:+--only "$only"} || code=$? ;;
 esac
 case $only in
   '' | helm/*) "$here/deploy_helm.py" "$drctl" ${only:+--only "$only"} || code=$? ;;
