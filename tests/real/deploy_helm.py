@@ -12,6 +12,8 @@ library only.
 """
 
 import contextlib
+import functools
+import http.server
 import json
 import os
 import pathlib
@@ -21,6 +23,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -29,6 +32,7 @@ sys.path.insert(0, str(HERE.parent / "testbed"))
 sys.dont_write_bytecode = True
 
 from engine import Cluster, Failed, component
+from registry import Registry
 from scenarios import arguments, play_all
 
 REGION = "ap-northeast-2"
@@ -55,7 +59,7 @@ cluster "seoul" {
 }
 helm "web" {
   needs     = ["data"]
-  chart     = "charts/web"
+  chart     = "CHART"
   namespace = "NAMESPACE"
   limit     = "LIMIT"
   values = {
@@ -95,9 +99,10 @@ class Scene:
             self.wrong.append(otherwise)
         return holds
 
-    def commit(self, values="", more="", limit="60s", password=SECRET):
+    def commit(self, values="", more="", limit="60s", password=SECRET, chart="charts/web", besides=""):
         """Writes the repository anew, and commits it."""
         text = RUNBOOK.replace("FILE", str(self.cluster.kubeconfig)).replace("NAMESPACE", self.namespace)
+        text = text.replace("CHART", chart) + besides
         text = text.replace("LIMIT", limit).replace("VALUES", values).replace("MORE", more)
         (self.repository / "data").mkdir(parents=True, exist_ok=True)
         (self.repository / "drctl.hcl").write_text(text, encoding="utf-8")
@@ -116,6 +121,15 @@ class Scene:
         if codes and done.returncode not in codes:
             raise Failed(f"`{' '.join(map(str, command))}` ended with {done.returncode}: {done.stderr.strip()}")
         return done
+
+    def begin(self, *command):
+        return subprocess.Popen(
+            [str(word) for word in command], cwd=self.folder, env=self.env, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+
+    def resume(self, code):
+        return self.told(self.run(self.drctl, "resume", "--yes", "--json"), code)
 
     def digest(self, kind="failover"):
         dry_run = self.run(self.drctl, kind, "--repo", self.repository, "--region", REGION, "--dry-run", "--json")
@@ -227,6 +241,47 @@ def install_and_upgrade(scene):
     return f"installed in {took(first):.2f} s, again in {took(again):.2f} s"
 
 
+def sources(scene):
+    scene.commit()
+    packed, umbrella = scene.folder / "packed", scene.repository / "charts/umbrella"
+    scene.run("helm", "package", scene.repository / "charts/web", "--destination", packed, codes=(0,))
+    with Registry(component("registry.sh"), "seoul") as registry:
+        push = ["helm", "push", packed / "web-0.1.0.tgz", f"oci://{registry.host}/charts", "--plain-http"]
+        scene.run(*push, codes=(0,))
+        replace = f'region "{REGION}" {{\n  replace = {{ "tokyo.example" = "{registry.host}" }}\n}}\n'
+        scene.commit(more='version = "0.1.0"', chart="oci://tokyo.example/charts/web", besides=replace)
+        scene.failover(0)
+    scene.run("helm", "repo", "index", packed, codes=(0,))
+    with serving(packed) as address:
+        scene.commit(more=f'repository = "{address}"', chart="web")
+        scene.failover(0)
+    umbrella.mkdir()
+    needs = "dependencies: [{name: web, version: 0.1.0, repository: file://../web}]"
+    (umbrella / "Chart.yaml").write_text(f"apiVersion: v2\nname: umbrella\nversion: 1.0.0\n{needs}\n", encoding="utf-8")
+    scene.commit("web = { endpoint = stack.data.outputs.endpoint }", chart="charts/umbrella")
+    scene.failover(0)
+    scene.expect(scene.history() == ["superseded"] * 2 + ["deployed"], f"history: {scene.history()}")
+    scene.expect(not (umbrella / "charts").exists(), "something was written into the repository")
+    charts = {revision["chart"] for revision in json.loads(scene.helm("history", "web", "--output", "json"))}
+    scene.expect(charts == {"web-0.1.0", "umbrella-1.0.0"}, f"charts: {charts}")
+    return "from a registry of the fallback, from a chart repository, and one that needs another"
+
+
+@contextlib.contextmanager
+def serving(folder):
+    """Serves a folder over HTTP, and returns its address."""
+    handler = functools.partial(Quiet, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
 def hooks(scene):
     scene.commit('migrate = "busybox:local"')
     events, _ = scene.failover(0)
@@ -310,21 +365,21 @@ def stuck_install(scene):
 
 
 def killed_and_resumed(scene):
-    """drctl is killed in the middle, and its Helm lives on."""
     scene.commit('ready = ["test", "-e", "/tmp/ready"]')
-    process = subprocess.Popen(
-        [str(word) for word in scene.command()], cwd=scene.folder, env=scene.env,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )
+    drctl = scene.begin(*scene.command())
     until(lambda: scene.states() == ["pending-install"], "a release that is being installed")
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    drctl.send_signal(signal.SIGKILL)
+    drctl.wait()
     scene.expect(scene.states() == ["pending-install"], f"history: {scene.states()}")
-    until(lambda: pods(scene), "a pod")
-    scene.cluster.kubectl("--namespace", scene.namespace, "exec", pods(scene)[0], "--", "touch", "/tmp/ready")
-    events, _ = scene.failover(0)
+    drctl = scene.begin(scene.drctl, "resume", "--yes", "--json")
+    until(lambda: len(scene.states()) == 2 and pods(scene), "a second revision, and its pod")
+    for pod in pods(scene):
+        scene.cluster.kubectl("--namespace", scene.namespace, "exec", pod, "--", "touch", "/tmp/ready")
+    out, err = drctl.communicate(timeout=120)
+    events, _ = scene.told(subprocess.CompletedProcess([], drctl.returncode, out, err), 0)
+    scene.expect("was still at the release" in notes(events), f"nothing is told of it: {notes(events)}")
     scene.expect(scene.history() == ["superseded", "deployed"], f"history: {scene.history()}")
-    return f"done again in {took(events):.2f} s: {notes(events)}"
+    return f"gone on with: {notes(events)}"
 
 
 def pods(scene):
@@ -341,7 +396,7 @@ def unreachable(scene):
         scene.expect(cause(events), "no cause is told")
     finally:
         scene.cluster.start("kube-apiserver")
-    scene.failover(0)
+    scene.resume(0)
     scene.expect(scene.history() == ["deployed"], f"history: {scene.history()}")
     return f"told after {took(events):.2f} s: {cause(events)}"
 
@@ -386,6 +441,7 @@ def words(times):
 
 SCENARIOS = {
     "install": ("installs, upgrades, and does the same again", install_and_upgrade),
+    "sources": ("charts that are elsewhere, or need others", sources),
     "hooks": ("hooks run, and one that cannot is named", hooks),
     "missing-image": ("an upgrade to an image that is nowhere", missing_image),
     "missing-image-first": ("an installation of an image that is nowhere", first_missing_image),

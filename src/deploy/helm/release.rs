@@ -117,9 +117,10 @@ impl Deployment for HelmRelease {
         let job = &Job { env: &env, ..*job };
         let reach = self.reach(job)?;
         let on = OnCluster { helm: Helm { job, hidden: &hidden }, reach: &reach };
+        let earlier = self.earlier(job).await?;
         let newest = on.read("list", self.list(), listed);
         let (newest, chart) = tokio::try_join!(newest, self.chart_ready(&on.helm))?;
-        let mut memory = self.memory(&on, newest.as_ref()).await?;
+        let mut memory = self.memory(&on, earlier, newest.as_ref()).await?;
         let found = self.unlocked(&on, newest, &mut memory).await?;
         let good = match &found {
             Some(found) if found.status == Status::Deployed => Some(found.number),
@@ -236,33 +237,41 @@ impl HelmRelease {
         Ok(path)
     }
 
-    /// Remembers what stood there before the run, if that is not remembered yet; ends a Helm that an
-    /// earlier drctl of the run left behind.
+    /// Returns what an earlier attempt of the run remembered, and ends the Helm that it left behind
+    /// when drctl was killed.
+    async fn earlier(&self, job: &Job<'_>) -> Result<Option<Memory>, DeployError> {
+        let earlier = job.recall::<Memory>()?;
+        if let Some(earlier) = &earlier
+            && survivor::end(&earlier.values).await
+        {
+            job.tell.say(News::Note(format!(
+                "Helm was still at the release `{}`, for a drctl that is gone, and was stopped",
+                self.name
+            )));
+        }
+        Ok(earlier)
+    }
+
+    /// Remembers what stood there before the run.
     async fn memory(
         &self,
         on: &OnCluster<'_>,
+        earlier: Option<Memory>,
         newest: Option<&Revision>,
     ) -> Result<Memory, DeployError> {
         let job = on.helm.job;
         let values = values_file(job);
-        let memory = if let Some(earlier) = job.recall::<Memory>()? {
-            if survivor::end(&earlier.values).await {
-                job.tell.say(News::Note(format!(
-                    "Helm was still at the release `{}`, for a drctl that is gone; it was stopped",
-                    self.name
-                )));
-            }
-            Memory { values, ..earlier }
-        } else {
-            let before = match newest {
-                None => None,
-                Some(newest) => match newest.status {
+        let memory = match (earlier, newest) {
+            (Some(earlier), _) => Memory { values, ..earlier },
+            (None, None) => Memory { before: None, newest: 0, values },
+            (None, Some(newest)) => {
+                let before = match newest.status {
                     Status::Deployed => Some(newest.number),
                     Status::Uninstalled => None,
                     _ => last_good(&on.read("history", self.history(), history).await?),
-                },
-            };
-            Memory { before, newest: newest.map_or(0, |newest| newest.number), values }
+                };
+                Memory { before, newest: newest.number, values }
+            }
         };
         job.remember(&memory)?;
         Ok(memory)
