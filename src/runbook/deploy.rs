@@ -221,6 +221,9 @@ impl Deploy {
     /// Reads what a block that is a step says, besides its name and needs.
     pub(super) fn read(kind: DeployKind, block: &Block, mistakes: &mut Vec<Mistake>) -> Self {
         let settings = checked(block, kind.settings(), mistakes);
+        if kind == DeployKind::Kubernetes {
+            super::cluster::check_objects(block, mistakes);
+        }
         let mut known: Vec<&str> = kind.settings().iter().map(|setting| setting.name).collect();
         known.extend(["needs", "limit"]);
         if kind.site().is_some() {

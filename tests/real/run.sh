@@ -6,6 +6,7 @@
 #   tests/real/run.sh target/release/drctl image/watch
 #   tests/real/run.sh target/release/drctl 'kong/*'
 #   tests/real/run.sh target/release/drctl 'drill/*'
+#   tests/real/run.sh target/release/drctl 'kubernetes/*'
 #   tests/real/run.sh target/release/drctl 1.8.4/hang
 #
 # One that stands on something that cannot be had here is skipped by its name, with the reason.
@@ -21,7 +22,7 @@ if ! command -v python3 > /dev/null; then
 fi
 code=0
 case $only in
-  chaos/* | drill/* | kong/* | image/*) ;;
+  chaos/* | drill/* | kong/* | image/* | kubernetes/*) ;;
   *) "$here/aws_failover.py" "$drctl" ${only:+--only "$only"} || code=$? ;;
 esac
 case $only in
@@ -35,5 +36,8 @@ case $only in
 esac
 case $only in
   '' | image/*) "$here/watch_image.py" "$drctl" ${only:+--only "$only"} || code=$? ;;
+esac
+case $only in
+  '' | kubernetes/*) "$here/deploy_kubernetes.py" "$drctl" ${only:+--only "$only"} || code=$? ;;
 esac
 exit "$code"
