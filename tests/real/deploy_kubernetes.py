@@ -60,6 +60,12 @@ kubernetes "web" {
   config_maps  = { settings = { endpoint = stack.data.outputs.endpoint } }
   secrets      = { db = { password = stack.data.outputs.password } }
 }
+
+probe "kubernetes" "web" {
+  object    = "deployment/web"
+  namespace = "NAMESPACE"
+  interval  = "1s"
+}
 """
 
 STACK = """
@@ -99,7 +105,7 @@ spec:
         - configMapRef: { name: settings }
         - secretRef: { name: SECRET }
         readinessProbe:
-          httpGet: { host: 127.0.0.1, port: ASKED, path: / }
+          tcpSocket: { host: 127.0.0.1, port: ASKED }
           periodSeconds: 1
 ---
 apiVersion: v1
@@ -188,7 +194,7 @@ def first(events, words):
     """When words were first said of an object, in seconds after the wait began."""
     waits = [e["elapsed_ms"] for e in events if e["event"] == "phase_started" and e.get("phase") == "wait"]
     for event in events:
-        if event["event"] == "object_seen" and words in event["object"]["detail"]:
+        if event["event"] == "object_seen" and words in event["detail"]:
             return (event["elapsed_ms"] - waits[0]) / 1000
     return None
 
@@ -198,6 +204,8 @@ def comes_up(scene):
     events, _ = scene.run()
     how, why, _ = outcome(events)
     scene.expect(how == "done", f"it should be up: {how} {why}")
+    verified = any(event["event"] == "service_verified" for event in events)
+    scene.expect(verified, f"the probe should pass: {[e for e in events if e['event'].startswith('probe')][-1:]}")
     data = scene.kubectl("get", "configmap", "settings", "--output", "jsonpath={.data.endpoint}")
     scene.expect(data == "db.example:5432", f"the config map should hold the stack's output: {data}")
     version = scene.kubectl("get", "deployment", "web", "--output", "jsonpath={.metadata.generation}")
@@ -210,7 +218,9 @@ def comes_up(scene):
         capture_output=True, text=True, check=False,
     ).stdout
     scene.expect(not files, f"a secret is in {files}")
-    return "up, and up again without a change"
+    asked = scene.ask("probe")
+    scene.expect(asked.returncode != 0 and "no value" in asked.stdout + asked.stderr, f"{asked.stdout} {asked.stderr}")
+    return "up, up again without a change, and ready by its probe"
 
 
 def named(scene, words, fails_at_once, limit="20s", within=5.0, **how):
@@ -249,7 +259,7 @@ def no_secret(scene):
 
 def crash(scene):
     web = WEB.replace("command: [httpd", "command: [sh, -c, 'echo no database at db.example; exit 3']\n        args: [httpd")
-    return named(scene, "exit code 3; it said: no database", False, limit="12s", web=web)
+    return named(scene, "it said: no database", False, limit="12s", web=web)
 
 
 def server_gone(scene):
