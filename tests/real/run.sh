@@ -4,6 +4,7 @@
 #   tests/real/run.sh target/release/drctl                 all
 #   tests/real/run.sh target/release/drctl 'chaos/docker*'
 #   tests/real/run.sh target/release/drctl image/watch
+#   tests/real/run.sh target/release/drctl 'compose/*'
 #   tests/real/run.sh target/release/drctl 'kong/*'
 #   tests/real/run.sh target/release/drctl 'drill/*'
 #   tests/real/run.sh target/release/drctl 1.8.4/hang
@@ -21,7 +22,7 @@ if ! command -v python3 > /dev/null; then
 fi
 code=0
 case $only in
-  chaos/* | drill/* | kong/* | image/*) ;;
+  chaos/* | compose/* | container/* | drill/* | registry/* | kong/* | image/*) ;;
   *) "$here/aws_failover.py" "$drctl" ${only:+--only "$only"} || code=$? ;;
 esac
 case $only in
@@ -35,5 +36,8 @@ case $only in
 esac
 case $only in
   '' | image/*) "$here/watch_image.py" "$drctl" ${only:+--only "$only"} || code=$? ;;
+esac
+case $only in
+  '' | compose/* | container/* | registry/*) "$here/deploy_docker.py" "$drctl" ${only:+--only "$only"} || code=$? ;;
 esac
 exit "$code"

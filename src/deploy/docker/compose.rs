@@ -103,9 +103,12 @@ impl Deployment for Compose {
         vec![typed(&self.line(&engine, None, &self.up()))]
     }
 
-    async fn images(&self, job: &Job<'_>) -> Result<Vec<Image>, DeployError> {
+    async fn images(&self, job: &Job<'_>) -> Result<Option<Vec<Image>>, DeployError> {
+        if !self.whole {
+            return Ok(None);
+        }
         let config = self.config(job, &self.asking()).await?;
-        Ok(self.pulled(&config).collect())
+        Ok(Some(self.pulled(&config).collect()))
     }
 
     async fn prepare(&self, job: &Job<'_>) -> Result<(), DeployError> {
@@ -219,7 +222,8 @@ impl Compose {
         images.map(|image| Image::replaced(image, &self.replace))
     }
 
-    /// Looks for `docker compose`, at what the files come to, and for the images.
+    /// Looks for `docker compose`; and once all is known that fills the files in, at what they come to,
+    /// and for the images.
     async fn check(&self, job: &Job<'_>) -> Result<Seen, DeployError> {
         let engine = self.asking();
         match engine.ask(job, "version", &["compose", "version", "--short"]).await {
@@ -229,9 +233,12 @@ impl Compose {
             }
             Err(source) => return Err(DockerError::NoCompose { source: Box::new(source) }.into()),
         }
+        if !self.whole {
+            return Ok(Seen { digest: String::new(), services: Vec::new(), replaced: false });
+        }
         let config = self.config(job, &engine).await?;
         self.note_mounts(job, &config);
-        if self.check_images && self.whole {
+        if self.check_images {
             let mut images: Vec<String> = self.pulled(&config).map(|image| image.name).collect();
             images.sort();
             images.dedup();
@@ -255,7 +262,7 @@ impl Compose {
     fn seen_before(&self, job: &Job<'_>) -> Option<Seen> {
         let text = fs::read(job.scratch.join("seen.json")).ok()?;
         let seen: Seen = serde_json::from_slice(&text).ok()?;
-        (self.whole && seen.digest == self.digest()).then_some(seen)
+        (seen.digest == self.digest()).then_some(seen)
     }
 
     /// A digest of all that decides what the files come to, besides what is in them.

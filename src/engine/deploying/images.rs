@@ -79,5 +79,5 @@ pub async fn images(
         stop,
         tell: &Unheard,
     };
-    Ok(Some(deployment.images(&job).await?))
+    Ok(deployment.images(&job).await?)
 }
