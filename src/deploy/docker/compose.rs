@@ -95,11 +95,7 @@ struct Volume {
 #[async_trait]
 impl Deployment for Compose {
     fn commands(&self) -> Vec<String> {
-        let engine = self.engine.clone().unwrap_or_else(|| Engine {
-            name: String::new(),
-            host: Some("…".to_owned()),
-            context: None,
-        });
+        let engine = self.engine.clone().unwrap_or_else(Engine::unknown);
         vec![typed(&self.line(&engine, None, &self.up()))]
     }
 
@@ -107,7 +103,9 @@ impl Deployment for Compose {
         if !self.whole {
             return Ok(None);
         }
-        let config = self.config(job, &self.asking()).await?;
+        let engine = self.asking();
+        self.is_there(job).await?;
+        let config = self.config(job, &engine).await?;
         Ok(Some(self.pulled(&config).collect()))
     }
 
@@ -192,8 +190,16 @@ impl Compose {
 
     /// The engine, or none in particular for what needs none.
     fn asking(&self) -> Engine {
-        let nobody = || Engine { name: String::new(), host: None, context: None };
-        self.engine.clone().unwrap_or_else(nobody)
+        self.engine.clone().unwrap_or_else(Engine::nobody)
+    }
+
+    /// Looks for `docker compose`.
+    async fn is_there(&self, job: &Job<'_>) -> Result<(), DeployError> {
+        match Engine::nobody().ask(job, "version", &["compose", "version", "--short"]).await {
+            Ok(_) => Ok(()),
+            Err(error @ (DeployError::NotFound { .. } | DeployError::Stopped { .. })) => Err(error),
+            Err(source) => Err(DockerError::NoCompose { source: Box::new(source) }.into()),
+        }
     }
 
     async fn config(&self, job: &Job<'_>, engine: &Engine) -> Result<Config, DeployError> {
@@ -226,13 +232,7 @@ impl Compose {
     /// and for the images.
     async fn check(&self, job: &Job<'_>) -> Result<Seen, DeployError> {
         let engine = self.asking();
-        match engine.ask(job, "version", &["compose", "version", "--short"]).await {
-            Ok(_) => {}
-            Err(error @ (DeployError::NotFound { .. } | DeployError::Stopped { .. })) => {
-                return Err(error);
-            }
-            Err(source) => return Err(DockerError::NoCompose { source: Box::new(source) }.into()),
-        }
+        self.is_there(job).await?;
         if !self.whole {
             return Ok(Seen { digest: String::new(), services: Vec::new(), replaced: false });
         }

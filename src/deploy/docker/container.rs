@@ -66,11 +66,7 @@ pub struct Health {
 #[async_trait]
 impl Deployment for Container {
     fn commands(&self) -> Vec<String> {
-        let engine = self.engine.clone().unwrap_or_else(|| Engine {
-            name: String::new(),
-            host: Some("…".to_owned()),
-            context: None,
-        });
+        let engine = self.engine.clone().unwrap_or_else(Engine::unknown);
         let line = self.run_line(&BTreeMap::new(), None);
         [vec!["pull".to_owned(), self.image.name.clone()], line]
             .map(|words| typed(&engine.argv(words.iter().map(String::as_str))))

@@ -72,6 +72,8 @@ struct Config {
 struct HostConfig {
     #[serde(default)]
     restart_policy: RestartPolicy,
+    #[serde(default)]
+    auto_remove: bool,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -113,6 +115,11 @@ impl Inspected {
     /// True when it runs, and its health check, if it has one, does not say otherwise.
     pub(super) fn is_well(&self) -> bool {
         self.runs() && self.state.health.as_ref().is_none_or(|health| health.status != "unhealthy")
+    }
+
+    /// True when its engine removes it once it has ended, so that it cannot be set aside.
+    pub(super) fn is_fleeting(&self) -> bool {
+        self.host_config.auto_remove
     }
 
     /// Returns its restart policy as the command line has it.

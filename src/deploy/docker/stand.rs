@@ -138,7 +138,8 @@ impl Stand<'_> {
         let before = match job.recall::<Before>()? {
             Some(before) => before,
             None => {
-                let old = standing.as_ref().map(|standing| Old {
+                let lasting = standing.as_ref().filter(|standing| !standing.is_fleeting());
+                let old = lasting.map(|standing| Old {
                     id: standing.id.clone(),
                     ran: standing.runs(),
                     restart: standing.restart(),

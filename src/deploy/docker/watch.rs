@@ -198,7 +198,15 @@ impl<'a> Watch<'a> {
         }
         let words = ["inspect", "--type", "container"].into_iter();
         let argv = self.engine.argv(words.chain(ids.iter().map(String::as_str)));
-        let found = inspected::read(&self.look.ask(self.job, argv).await?)?;
+        let found = match (self.look.ask(self.job, argv).await, self.which) {
+            (Ok(text), _) => inspected::read(&text)?,
+            // Its engine may have removed it once it had ended.
+            (Err(error @ DeployError::Failed { .. }), Which::One { id, .. }) => {
+                let left = self.engine.reach(self.job, &[&format!("id={id}")]).await?;
+                return if left.is_empty() { Ok(Vec::new()) } else { Err(error) };
+            }
+            (Err(error), _) => return Err(error),
+        };
         self.ids = (!starting).then_some(ids);
         Ok(found)
     }
