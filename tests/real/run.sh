@@ -40,8 +40,10 @@ play aws_drill.py drill
 play chaos_monkey.py chaos
 play chaos_kong.py kong
 play watch_image.py image
+play deploy_docker.py container compose registry
 play deploy_dns.py dns
 play deploy_kubernetes.py kubernetes
+play deploy_helm.py helm
 # The others are of a version of Terraform each, such as 1.8.4.
 if [ -z "$only" ] || [ -z "$found" ]; then
   "$here/aws_failover.py" "$drctl" ${only:+--only "$only"} || code=$?
