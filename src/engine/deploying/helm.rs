@@ -8,6 +8,7 @@ use crate::{
     },
     runbook::{Mistake, STAND_IN},
 };
+use serde_json::Value;
 use std::{collections::BTreeMap, time::Duration};
 
 /// How long a release may take to be ready, unless the runbook says.
@@ -31,11 +32,13 @@ pub(super) fn helm(parts: &Parts<'_>) -> Result<Option<Box<dyn Deployment>>, Mis
             "Set `release` to at most 53 lowercase letters, digits, `-` and `.`, with a letter or digit at both ends",
         ));
     }
+    let mut values = settings.stood_in_object("values").cloned().unwrap_or_default();
+    values.values_mut().for_each(|value| replace_in(value, parts.replace));
     Ok(Some(Box::new(HelmRelease {
         name,
         namespace: settings.text("namespace").unwrap_or_else(|| "default".to_owned()),
         chart,
-        values: settings.stood_in_object("values").cloned().unwrap_or_default(),
+        values,
         value_files: settings.paths("value_files"),
         stand_in: (!settings.is_whole()).then_some(STAND_IN),
         cluster: cluster(parts)?,
@@ -75,6 +78,16 @@ const HINT: &str = "Set `chart` to the folder of a chart, from the root of the r
 /// Puts what stands in the fallback in the place of what stands in the primary.
 fn replaced(text: &str, replace: &BTreeMap<String, String>) -> String {
     replace.iter().fold(text.to_owned(), |text, (old, new)| text.replace(old, new))
+}
+
+/// The same for every text in a value.
+fn replace_in(value: &mut Value, replace: &BTreeMap<String, String>) {
+    match value {
+        Value::String(text) => *text = replaced(text, replace),
+        Value::Array(items) => items.iter_mut().for_each(|item| replace_in(item, replace)),
+        Value::Object(entries) => entries.values_mut().for_each(|entry| replace_in(entry, replace)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 fn is_name(name: &str) -> bool {
