@@ -94,13 +94,23 @@ impl Deployment for HelmRelease {
         pull.into_iter().chain([upgrade]).map(|argv| argv.join(" ")).collect()
     }
 
-    async fn images(&self, job: &Job<'_>) -> Result<Vec<Image>, DeployError> {
+    async fn images(&self, job: &Job<'_>) -> Result<Option<Vec<Image>>, DeployError> {
         let (env, hidden) = (environment(job), Hidden::new(&self.values));
         let helm = Helm { job: &Job { env: &env, ..*job }, hidden: &hidden };
         helm.is_new_enough().await?;
         let chart = self.chart.fetched(&helm).await?;
-        let images = self.images_of(&helm, &chart).await?;
-        Ok(images.into_iter().map(|name| Image { written: name.clone(), name }).collect())
+        let known = self.images_of(&helm, &chart).await;
+        // Without all values, a chart may not be rendered, or name its images otherwise.
+        let images = match known {
+            Err(DeployError::Helm(HelmError::Unrendered { .. })) if !self.is_whole() => {
+                return Ok(None);
+            }
+            known => known?,
+        };
+        if images.iter().any(|image| self.stands_in(image)) {
+            return Ok(None);
+        }
+        Ok(Some(images.into_iter().map(|name| Image { written: name.clone(), name }).collect()))
     }
 
     async fn prepare(&self, job: &Job<'_>) -> Result<(), DeployError> {
@@ -187,6 +197,11 @@ impl HelmRelease {
         self.stand_in.is_none()
     }
 
+    /// Returns true when a name was made from what stands in for a value.
+    fn stands_in(&self, name: &str) -> bool {
+        self.stand_in.is_some_and(|what| name.contains(what))
+    }
+
     /// Renders the chart, and asks registries for its images; returns whether these are known, though
     /// some values may not be.
     async fn check_rendered(&self, helm: &Helm<'_>, chart: &str) -> Result<bool, DeployError> {
@@ -194,8 +209,7 @@ impl HelmRelease {
         if self.check_images {
             images::check(helm.job, &images).await?;
         }
-        let stands_in = |image: &String| self.stand_in.is_some_and(|what| image.contains(what));
-        Ok(!images.iter().any(stands_in))
+        Ok(!images.iter().any(|image| self.stands_in(image)))
     }
 
     /// Renders the chart, and returns its images.
