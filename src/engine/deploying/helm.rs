@@ -6,7 +6,7 @@ use crate::{
         Deployment,
         helm::{Chart, HelmRelease},
     },
-    runbook::Mistake,
+    runbook::{Mistake, STAND_IN},
 };
 use serde_json::Value;
 use std::{collections::BTreeMap, time::Duration};
@@ -32,7 +32,7 @@ pub(super) fn helm(parts: &Parts<'_>) -> Result<Option<Box<dyn Deployment>>, Mis
             "Set `release` to at most 53 lowercase letters, digits, `-` and `.`, with a letter or digit at both ends",
         ));
     }
-    let mut values = settings.object("values").cloned().unwrap_or_default();
+    let mut values = settings.stood_in_object("values").cloned().unwrap_or_default();
     values.values_mut().for_each(|value| replace_in(value, parts.replace));
     Ok(Some(Box::new(HelmRelease {
         name,
@@ -40,7 +40,7 @@ pub(super) fn helm(parts: &Parts<'_>) -> Result<Option<Box<dyn Deployment>>, Mis
         chart,
         values,
         value_files: settings.paths("value_files"),
-        whole: settings.is_whole(),
+        stand_in: (!settings.is_whole()).then_some(STAND_IN),
         cluster: cluster(parts)?,
         check_images: settings.flag("check_images").unwrap_or(true),
         limit: parts.limit.unwrap_or(LIMIT),
@@ -49,6 +49,9 @@ pub(super) fn helm(parts: &Parts<'_>) -> Result<Option<Box<dyn Deployment>>, Mis
 
 fn chart(parts: &Parts<'_>) -> Result<Option<Chart>, Mistake> {
     let settings = &parts.settings;
+    if ["repository", "version"].iter().any(|name| settings.lacks(name)) {
+        return Ok(None);
+    }
     let Some(chart) = settings.text("chart") else { return Ok(None) };
     let version = settings.text("version");
     if chart.starts_with("oci://") {
@@ -65,10 +68,6 @@ fn chart(parts: &Parts<'_>) -> Result<Option<Chart>, Mistake> {
     let there = parts.root.join(&path);
     if there.is_file() || there.join("Chart.yaml").is_file() {
         return Ok(Some(Chart::in_repository(path)));
-    }
-    // The address of the chart's repository may be one of what only the stacks will tell.
-    if !settings.is_whole() {
-        return Ok(None);
     }
     let message = format!("there is no chart `{chart}` in the repository");
     Err(settings.mistake("chart", message).hint(HINT))
