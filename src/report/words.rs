@@ -103,6 +103,7 @@ pub(super) fn gap(gap: &GapKind) -> String {
         GapKind::Needs { step } => format!("waiting for {step}"),
         GapKind::Lock { lock } => lock_words(*lock),
         GapKind::Turn => "waiting for a lane of --max-parallel".to_owned(),
+        GapKind::Verification => "waiting for the fallback to be verified".to_owned(),
         GapKind::Between => "drctl between two phases".to_owned(),
         GapKind::ApplyStart => "apply before its first resource".to_owned(),
         GapKind::BetweenResources => "Terraform between two resources".to_owned(),

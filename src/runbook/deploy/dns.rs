@@ -39,3 +39,30 @@ impl Deploy {
         parse_duration(value.as_str()?).ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::runbook::Runbook;
+    use std::path::Path;
+
+    fn mistakes(step: &str) -> String {
+        let text = format!(
+            "service \"s\" {{\n  rto = \"1h\"\n}}\n\ndns \"name\" {{\n  zone   = \"Z\"\n  record = \"a.b\"\n{step}}}\n"
+        );
+        match Runbook::read(Path::new("drctl.hcl"), text.as_bytes(), "x") {
+            Ok(_) => "right".to_owned(),
+            Err(error) => error.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
+        }
+    }
+
+    #[test]
+    fn a_step_moves_traffic_in_one_way() {
+        let said = [
+            mistakes(""),
+            mistakes("  failover = \"s\"\n  weights = { s = 1 }\n"),
+            mistakes("  failover = \"s\"\n  ttl = \"20s\"\n"),
+            mistakes("  values = [\"192.0.2.1\"]\n  ttl = \"20s\"\n"),
+        ];
+        insta::assert_snapshot!(said.join("\n"), @"");
+    }
+}
