@@ -197,7 +197,7 @@ fn stacks(recovery: &Recovery, tools: &Arc<Tools>, stop: &CancellationToken) -> 
 }
 
 /// A stack that nobody listens to.
-fn unheard(
+pub(super) fn unheard(
     step: &PlannedStep,
     work: &Arc<StackWork>,
     tools: &Arc<Tools>,

@@ -109,6 +109,11 @@ impl Board {
                 self.probes.insert(probe.clone(), text);
             }
             EventKind::InterruptReceived { .. } => self.stopping = true,
+            EventKind::RunResumed { .. } => {
+                self.stopping = false;
+                self.steps.clear();
+                self.probes.clear();
+            }
             EventKind::RunFinished { .. } => {
                 self.steps.clear();
                 self.probes.clear();

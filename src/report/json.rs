@@ -329,6 +329,11 @@ fn caveats(timeline: &Timeline, kept: &Kept) -> Vec<String> {
     if timeline.checkout.as_ref().is_some_and(|checkout| checkout.mirror_age_ms.is_some()) {
         all.push("the origin could not be reached: built from a mirror".to_owned());
     }
+    match timeline.resumed_ms.len() {
+        0 => {}
+        1 => all.push("the run broke off and was resumed".to_owned()),
+        times => all.push(format!("the run broke off and was resumed {times} times")),
+    }
     if kept.torn {
         all.push("the journal's last line was written only in part and was left out".to_owned());
     }
@@ -353,6 +358,12 @@ fn next(timeline: &Timeline, summary: Summary, verdicts: Verdicts) -> Vec<String
     if summary == Summary::Refused {
         all.push("Read why the gate refused: what it refused was not changed".to_owned());
     }
+    if let Some(run) = timeline.run.as_ref().filter(|_| can_go_on(timeline)) {
+        all.push(format!(
+            "Go on with it once what stood in its way is mended: `drctl resume {}`",
+            run.id
+        ));
+    }
     if timeline.outcome == Some(RunOutcome::Unverified) {
         all.push(
             "See for yourself whether the service answers, and give the runbook a `probe`"
@@ -369,6 +380,18 @@ fn next(timeline: &Timeline, summary: Summary, verdicts: Verdicts) -> Vec<String
         all.push(format!("Show this again with `drctl report {}`", run.id));
     }
     all
+}
+
+/// Whether `drctl resume` can go on with a run.
+fn can_go_on(timeline: &Timeline) -> bool {
+    let is_failover = timeline.run.as_ref().is_some_and(|run| run.kind == RunKind::Failover);
+    is_failover
+        && timeline.simulated.is_none()
+        && timeline.declared_ms.is_some()
+        && matches!(
+            timeline.outcome,
+            None | Some(RunOutcome::Failed | RunOutcome::Refused | RunOutcome::Interrupted)
+        )
 }
 
 #[cfg(test)]

@@ -631,6 +631,7 @@ mod tests {
 
         Next
           - Look in the cloud for the resource in flight: Terraform may not know how it ended
+          - Go on with it once what stood in its way is mended: `drctl resume 20260314-025907-4f1c`
           - Show this again with `drctl report 20260314-025907-4f1c`
         "#);
     }
@@ -751,6 +752,7 @@ mod tests {
 
         Next
           - Look in the cloud for the resources in flight: Terraform may not know how they ended
+          - Go on with it once what stood in its way is mended: `drctl resume 20260314-025907-4f1c`
           - Give the runbook a `recovery_point` for every data store
           - Show this again with `drctl report 20260314-025907-4f1c`
         ");

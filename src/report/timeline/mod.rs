@@ -83,6 +83,10 @@ pub struct Timeline {
     pub prediction: Option<Prediction>,
     /// When the last event was.
     pub last_ms: u64,
+    /// When the run was gone on with, after it broke off.
+    pub resumed_ms: Vec<u64>,
+    /// When the event before the one that is taken in was.
+    last_event_ms: u64,
     /// Resources that began and have not ended, with the times at which they began.
     open: BTreeMap<(StepId, String, ResourceAction), Vec<u64>>,
     /// What the times of the journal stand for.
@@ -267,6 +271,7 @@ impl Timeline {
                 let point = RecoveryPoint { before_outage_ms, cause };
                 self.recovery_points.insert(store.clone(), point);
             }
+            EventKind::RunResumed { done, .. } => self.resume(now, done),
             EventKind::InterruptReceived { signal } => self.interrupted_by = Some(signal.clone()),
             EventKind::RunFinished { outcome } => self.outcome = Some(*outcome),
             EventKind::SweepStarted { drctl: _, at } => {
@@ -280,6 +285,25 @@ impl Timeline {
             }
             EventKind::ProbeAnswered { .. } | EventKind::Unknown => {}
         }
+        self.last_event_ms = now;
+    }
+
+    /// What was open when the run broke off is over, and what is not done begins anew.
+    fn resume(&mut self, now: u64, done: &[StepId]) {
+        self.resumed_ms.push(now);
+        self.resources = self.worked_on();
+        self.open.clear();
+        let broke_off = self.last_event_ms;
+        for step in &mut self.steps {
+            for phase in step.phases.iter_mut().filter(|phase| phase.took_ms.is_none()) {
+                phase.took_ms = Some(broke_off.saturating_sub(phase.began_ms));
+                phase.ok = Some(false);
+            }
+            if !done.contains(&step.id) {
+                (step.ended_ms, step.outcome) = (None, None);
+            }
+        }
+        (self.outcome, self.interrupted_by, self.down, self.verified_ms) = (None, None, None, None);
     }
 
     /// Returns the milestones reached so far.
