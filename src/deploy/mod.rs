@@ -5,8 +5,10 @@
 
 mod command;
 mod deployment;
+pub mod dns;
 pub mod docker;
 mod error;
+pub mod helm;
 pub mod images;
 pub mod kubernetes;
 mod process;

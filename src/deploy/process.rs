@@ -101,7 +101,7 @@ fn spawn(step: &CommandStep, logs: &Logs) -> Result<Child, DeployError> {
         .map_err(|source| not_started(step, source))
 }
 
-fn create(path: &Path) -> Result<File, DeployError> {
+pub(super) fn create(path: &Path) -> Result<File, DeployError> {
     let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
     // An older log may be there, open to others.
     let private = opened.and_then(|file| {

@@ -17,6 +17,8 @@ const SEGMENTS: usize = 15;
 const SAVINGS: usize = 5;
 /// Resources shown.
 const RESOURCES: usize = 15;
+/// Objects of a step shown.
+const OBJECTS: usize = 5;
 /// Notes, refusals and the like shown, of each.
 const SAID: usize = 20;
 
@@ -31,6 +33,7 @@ pub(super) fn markdown(report: &Report) -> String {
     if let Some(path) = &report.critical_path {
         critical(report, path, &mut text);
     }
+    details("What was brought up on the stacks", &deployed(report), &mut text);
     slowest(report, &mut text);
     forecast(report, &mut text);
     details("Notes", &notes(report), &mut text);
@@ -124,6 +127,34 @@ fn phases(report: &Report, text: &mut String) {
     }
     let name = if report.recovery_time_ms.is_some() { "recovery time" } else { "so far" };
     *text += &format!("| **{name}** | **{}** | |\n", Pretty::ms(whole));
+    let beside = report.beside_the_phases();
+    let beside: Vec<_> = beside.iter().map(|said| format!("- {}\n", prose(said))).collect();
+    if !beside.is_empty() {
+        *text += &format!("\n{}", beside.concat());
+    }
+}
+
+/// What steps brought up on the stacks.
+fn deployed(report: &Report) -> String {
+    let mut lines = String::new();
+    for step in report.steps.iter().map(|report| &report.step) {
+        let Some(block) = words::block(step) else { continue };
+        let name = code(step.id.as_str());
+        lines +=
+            &format!("- {name} ({}), {}\n", literal(block), words::outcome(step.outcome.as_ref()));
+        let objects = step.slowest_objects();
+        for object in objects.iter().take(OBJECTS) {
+            let (time, said) = (time(words::ready_after(step, object)), words::object(object));
+            lines += &format!("  - {time} {}: {}\n", code(&object.object), prose(&said));
+        }
+        if let Some(more @ 1..) = objects.len().checked_sub(OBJECTS) {
+            lines += &format!("  - and {more} more\n");
+        }
+        let lacking = words::lacking(step).into_iter().take(SAID);
+        let said = lacking.chain(step.traffic.as_ref().map(words::traffic));
+        lines.extend(said.map(|said| format!("  - {}\n", prose(&said))));
+    }
+    lines
 }
 
 fn critical(report: &Report, path: &CriticalPath, text: &mut String) {

@@ -2,6 +2,7 @@
 
 mod chaos;
 mod check;
+mod cluster;
 mod deploy;
 mod drill;
 mod mistake;

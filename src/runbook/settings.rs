@@ -165,6 +165,8 @@ fn wrong(setting: &Setting, place: Place, value: &Value) -> Mistake {
 #[derive(Clone, Default)]
 pub struct Settings {
     values: BTreeMap<&'static str, (Value, Place)>,
+    /// True when something was left out that is not known yet.
+    lacks: bool,
 }
 
 impl std::fmt::Debug for Settings {
@@ -190,10 +192,12 @@ impl Settings {
         early: bool,
     ) -> Result<Self, Mistake> {
         let mut values = BTreeMap::new();
+        let mut lacks = false;
         for setting in settings {
             let Some(attribute) = attributes.iter().find(|a| a.name() == setting.name) else {
                 continue;
             };
+            lacks |= early && !known.knows(attribute.expr());
             let value = if early {
                 known_now(attribute, known)?
             } else {
@@ -206,11 +210,22 @@ impl Settings {
             }
             values.insert(setting.name, (value, place));
         }
-        Ok(Self { values })
+        Ok(Self { values, lacks })
+    }
+
+    /// A single setting.
+    pub(super) fn of_text(name: &'static str, text: &str) -> Self {
+        let place = Place { file: PathBuf::from(super::FILE_NAME), line: 1, column: 1 };
+        Self { values: [(name, (Value::from(text), place))].into(), lacks: Default::default() }
     }
 
     fn value(&self, name: &str) -> Option<&Value> {
         self.values.get(name).map(|(value, _)| value)
+    }
+
+    /// Returns true when nothing was left out that is not known yet.
+    pub fn is_whole(&self) -> bool {
+        !self.lacks
     }
 
     /// Returns true when `name` is set.

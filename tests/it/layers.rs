@@ -44,7 +44,7 @@ const FENCED: &[(&str, &[&str])] = &[
     ("clap_complete", &["cli"]),
     ("git2", &["source"]),
     ("hcl", &["config"]),
-    ("hyper", &["provider", "state", "web"]),
+    ("hyper", &["deploy", "provider", "state", "web"]),
     ("indicatif", &["observe"]),
     ("prost", &["provider"]),
     ("hickory_resolver", &["probe"]),

@@ -27,6 +27,7 @@ mod provider_wire;
 mod recovery_point;
 mod rehearse;
 mod report;
+mod resume;
 mod simulate;
 mod source;
 mod state;

@@ -15,6 +15,7 @@ pub(super) mod plan;
 pub(super) mod probe;
 pub(super) mod rehearse;
 pub(super) mod report;
+pub(super) mod resume;
 pub(super) mod runs;
 pub(super) mod sim;
 pub(super) mod state;

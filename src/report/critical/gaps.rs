@@ -81,12 +81,13 @@ impl Timeline {
         (busy.count() >= limit).then_some(freed)
     }
 
-    /// Returns when a step took one of the lanes: for its `init`, and for all that comes after.
+    /// Returns when a step took one of the lanes: for its `init` or its check, and for all that comes
+    /// after.
     fn busy(&self, step: &StepTime) -> Vec<(u64, u64)> {
         let end = |phase: &PhaseTime| phase.took_ms.map_or(self.last_ms, |t| phase.began_ms + t);
-        let init = step.phases.iter().filter(|phase| phase.phase == Phase::Init);
-        let mut spans: Vec<_> = init.map(|phase| (phase.began_ms, end(phase))).collect();
-        if let Some(first) = step.phases.iter().find(|phase| phase.phase != Phase::Init) {
+        let before = step.phases.iter().filter(|phase| phase.phase.is_before_needs());
+        let mut spans: Vec<_> = before.map(|phase| (phase.began_ms, end(phase))).collect();
+        if let Some(first) = step.phases.iter().find(|phase| !phase.phase.is_before_needs()) {
             spans.push((first.began_ms, step.ended_ms.unwrap_or(self.last_ms)));
         }
         spans

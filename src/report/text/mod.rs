@@ -1,6 +1,7 @@
 //! The report for a person: the verdict first, then why, then what to do.
 
 mod critical;
+mod deployed;
 mod gate;
 
 use super::{
@@ -175,6 +176,7 @@ impl Report {
             }
         }
         page.line(&format!("  {what:<14}  {:>TIME$}", Pretty::ms(total_ms).to_string()));
+        self.beside_the_phases().iter().for_each(|said| page.hanging("  Note: ", said));
     }
 
     fn steps(&self, page: &mut Page) {
@@ -406,7 +408,8 @@ impl Page {
         let what = match &step.outcome {
             Some(StepOutcome::Skipped { blocked_by }) => format!("needs {blocked_by}"),
             Some(StepOutcome::LeftOut { why } | StepOutcome::Withheld { why }) => why.clone(),
-            _ => spent(report),
+            _ => words::block(step)
+                .map_or_else(|| spent(report), |block| format!("{block}: {}", spent(report))),
         };
         let begin = self.text.len();
         self.hanging(&format!("  {word}{rest}"), &what);
@@ -421,6 +424,7 @@ impl Page {
         for refusal in &step.refusals {
             self.hanging("            - ", &refusal.to_string());
         }
+        self.deployed(step);
     }
 
     /// What a resource waited behind, when that is worth a line.
@@ -627,6 +631,7 @@ mod tests {
 
         Next
           - Look in the cloud for the resource in flight: Terraform may not know how it ended
+          - Go on with it once what stood in its way is mended: `drctl resume 20260314-025907-4f1c`
           - Show this again with `drctl report 20260314-025907-4f1c`
         "#);
     }
@@ -684,6 +689,7 @@ mod tests {
 
         Next
           - Look in the cloud for the resources in flight: Terraform may not know how they ended
+          - Go on with it once what stood in its way is mended: `drctl resume 20260314-025907-4f1c`
           - Give the runbook a `recovery_point` for every data store
           - Show this again with `drctl report 20260314-025907-4f1c`
         ");
