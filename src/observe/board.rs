@@ -341,12 +341,21 @@ mod tests {
             sees("deployment/web", Waiting, "1 of 3 ready"),
             sees("deployment/api", Waiting, "0 of 2 ready"),
         ];
-        insta::assert_snapshot!(shown(&board(events.clone()), 9_000), @"");
+        insta::assert_snapshot!(shown(&board(events.clone()), 9_000), @r"
+        shop into    9.0s into the outage   29m51.0s of the RTO left
+        web      wait        8.0s  deployment/web 1 of 3 ready and 1 more
+        ");
         events.push(sees("deployment/api", Troubled, "the image cannot be pulled: api:2"));
-        insta::assert_snapshot!(shown(&board(events.clone()), 9_000), @"");
+        insta::assert_snapshot!(shown(&board(events.clone()), 9_000), @r"
+        shop into    9.0s into the outage   29m51.0s of the RTO left
+        web      wait        8.0s  deployment/api the image cannot be pulled: api:2 and 1 more
+        ");
         events.push(sees("deployment/api", Ready, "2 of 2 ready"));
         events.push(sees("deployment/web", Ready, "3 of 3 ready"));
-        insta::assert_snapshot!(shown(&board(events), 9_000), @"");
+        insta::assert_snapshot!(shown(&board(events), 9_000), @r"
+        shop into    9.0s into the outage   29m51.0s of the RTO left
+        web      wait        8.0s
+        ");
     }
 
     #[test]

@@ -246,6 +246,9 @@ fn forecast(report: &Report, text: &mut String) {
         rounded(prediction.p90_ms),
         rounded(prediction.p99_ms)
     );
+    if let Some(held) = prediction.caches_ms {
+        table += &format!("| and at worst, by caches of the DNS | +{} |\n", rounded(held));
+    }
     if let Some(ms) = report.execution_ms {
         table += &format!("| **measured** | **{}** |\n", Pretty::ms(ms));
     }
@@ -303,6 +306,65 @@ fn details(title: &str, body: &str, text: &mut String) {
 mod tests {
     use super::*;
     use crate::report::samples::rich;
+
+    #[test]
+    fn what_was_brought_up_is_folded_away() {
+        let report = Report::new(
+            crate::report::samples::deployed().iter().collect(),
+            crate::report::Kept::default(),
+        );
+        let text = markdown(&report);
+        let from = text.find("| **so far**").unwrap();
+        let to = text.find("<sub>").unwrap();
+        insta::assert_snapshot!(&text[from..to], @r"
+        | **so far** | **6m07.2s** | |
+
+        - the fallback was verified 5m35.0s after the outage began, before traffic was moved
+        - caches may hold the old answer for shop.example.com until 7m07.1s, 1m00.0s after the traffic was moved
+
+        #### What would have made it shorter
+
+        - pre-provision `shop`: −1m19s
+        - pre-provision `cutover`: −32s
+
+        <details>
+        <summary>Critical path (13 segments)</summary>
+
+        | Took | Share | Step | What |
+        | ---: | ---: | --- | --- |
+        | 4m00.0s | 65% |  | the outage was not seen yet |
+        | 2.0s | &lt;1% |  | fetching the repository |
+        | 0.5s | &lt;1% |  | deciding what would be done |
+        | 9.5s | 3% |  | waiting for somebody to say go |
+        | 0.1s | &lt;1% | `shop` | drctl between two steps or phases |
+        | 0.9s | &lt;1% | `shop` | check |
+        | 0.1s | &lt;1% | `shop` | drctl between two steps or phases |
+        | 6.9s | 2% | `shop` | run |
+        | 1m12.1s | 20% | `shop` | wait |
+        | 3.0s | &lt;1% | `cutover` | drctl between two steps or phases |
+        | 29.9s | 8% | `cutover` | run |
+        | 2.1s | &lt;1% | `cutover` | wait |
+        | 0.1s | &lt;1% |  | without the service |
+
+        </details>
+
+        <details>
+        <summary>What was brought up on the stacks</summary>
+
+        - `shop` (helm), done
+          - 1m19.9s `shop/deployment/api`: 2 of 2 ready; its last trouble: the probe fails: 503
+          - 28.9s `shop/deployment/web`: 3 of 3 ready
+          - 17.9s `shop/statefulset/cache`: 1 of 1 ready
+          - 11.9s `shop/job/migrate`: complete
+        - `jobs` (container), failed
+          - the image registry.example.com/jobs:1: the registry has no such tag
+        - `cutover` (dns), done
+          - 31.9s `dns/shop.example.com`: 4 servers answer 192.0.2.2
+          - shop.example.com led to 192.0.2.1, and leads to 192.0.2.2
+
+        </details>
+        ");
+    }
 
     #[test]
     fn a_recovery_as_a_comment() {

@@ -3,7 +3,7 @@
 use super::{
     critical::{Behind, GapKind, Saving, What},
     json::{Report, ResourceReport},
-    milestones::{Milestone, RunPhase},
+    milestones::RunPhase,
     timeline::{ObjectTime, RecoveryPoint, StepTime},
 };
 use crate::model::{
@@ -103,6 +103,7 @@ pub(super) fn gap(gap: &GapKind) -> String {
         GapKind::Needs { step } => format!("waiting for {step}"),
         GapKind::Lock { lock } => lock_words(*lock),
         GapKind::Turn => "waiting for a lane of --max-parallel".to_owned(),
+        GapKind::Verification => "waiting for the fallback to be verified".to_owned(),
         GapKind::Between => "drctl between two phases".to_owned(),
         GapKind::ApplyStart => "apply before its first resource".to_owned(),
         GapKind::BetweenResources => "Terraform between two resources".to_owned(),
@@ -167,7 +168,7 @@ pub(super) fn lacking(step: &StepTime) -> Vec<String> {
 /// Returns where a name led and leads.
 pub(super) fn traffic(traffic: &Traffic) -> String {
     let to = |all: &[String]| if all.is_empty() { "nowhere".to_owned() } else { all.join(", ") };
-    format!("{}: {} -> {}", traffic.name, to(&traffic.before), to(&traffic.after))
+    format!("{} led to {}, and leads to {}", traffic.name, to(&traffic.before), to(&traffic.after))
 }
 
 /// A phase of the run as it is shown.
@@ -200,15 +201,15 @@ impl Report {
                 Pretty::ms(ms)
             )
         });
-        let cut_over = self.milestones.iter().find(|at| at.name == Milestone::CutOver);
-        let cut_over = cut_over.and_then(|at| at.since_outage_ms);
-        let moved = self.steps.iter().filter_map(|report| report.step.traffic.as_ref());
-        let held = moved.filter(|traffic| traffic.ttl_ms > 0).filter_map(|traffic| {
-            let ttl = Pretty::ms(traffic.ttl_ms);
-            let until = Pretty::ms(cut_over?.saturating_add(traffic.ttl_ms));
+        let before_ms = self.run.as_ref().map_or(0, |run| run.outage.before_ms);
+        let held = self.steps.iter().filter_map(|report| {
+            let traffic = report.step.traffic.as_ref().filter(|traffic| traffic.ttl_ms > 0)?;
+            let moved = report.step.ended_ms.map(|ms| ms.saturating_add(before_ms));
+            let until = moved.unwrap_or(self.out_for_ms).saturating_add(traffic.ttl_ms);
+            let (until, ttl) = (Pretty::ms(until), Pretty::ms(traffic.ttl_ms));
+            let name = &traffic.name;
             Some(format!(
-                "caches may hold the old answer for {} until {until} (t7 + {ttl})",
-                traffic.name
+                "caches may hold the old answer for {name} until {until}, {ttl} after the traffic was moved"
             ))
         });
         verified.into_iter().chain(held).collect()

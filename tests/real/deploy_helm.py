@@ -365,7 +365,7 @@ def stuck_install(scene):
 
 
 def killed_and_resumed(scene):
-    scene.commit('ready = ["test", "-e", "/tmp/ready"]')
+    scene.commit('ready = ["test", "-e", "/ready"]')
     drctl = scene.begin(*scene.command())
     until(lambda: scene.states() == ["pending-install"], "a release that is being installed")
     drctl.send_signal(signal.SIGKILL)
@@ -374,7 +374,7 @@ def killed_and_resumed(scene):
     drctl = scene.begin(scene.drctl, "resume", "--yes", "--json")
     until(lambda: len(scene.states()) == 2 and pods(scene), "a second revision, and its pod")
     for pod in pods(scene):
-        scene.cluster.kubectl("--namespace", scene.namespace, "exec", pod, "--", "touch", "/tmp/ready")
+        scene.cluster.kubectl("--namespace", scene.namespace, "exec", pod, "--", "touch", "/ready")
     out, err = drctl.communicate(timeout=120)
     events, _ = scene.told(subprocess.CompletedProcess([], drctl.returncode, out, err), 0)
     scene.expect("was still at the release" in notes(events), f"nothing is told of it: {notes(events)}")

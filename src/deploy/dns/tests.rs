@@ -185,12 +185,10 @@ async fn weights_move_once_and_go_back() {
     bench.records(100, 0);
     bench.with_job(async |job| dns.bring_up(job).await).await.unwrap();
     insta::assert_snapshot!(bench.heard(), @r#"
-    check begins
-    check ends
     run begins
     dns/shop.example.com: waiting: Route 53 tells its servers
-    run ends
     ["192.0.2.1"] -> ["192.0.2.2"], 30000 ms
+    run ends
     "#);
     insta::assert_snapshot!(bench.asked(), @"get-hosted-zone list-resource-record-sets change-resource-record-sets get-change get-change");
     insta::assert_snapshot!(bench.batch(), @r#"
@@ -202,10 +200,10 @@ async fn weights_move_once_and_go_back() {
     bench.records(0, 100);
     bench.with_job(async |job| dns.bring_up(job).await).await.unwrap();
     insta::assert_snapshot!(bench.heard(), @r#"
-    check begins
-    check ends
+    run begins
     `shop.example.com` leads to 192.0.2.2 already
     ["192.0.2.1"] -> ["192.0.2.2"], 30000 ms
+    run ends
     "#);
     insta::assert_snapshot!(bench.asked(), @"get-hosted-zone list-resource-record-sets");
 

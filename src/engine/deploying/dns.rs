@@ -90,3 +90,49 @@ fn hinted(mut mistake: Mistake, hint: &str) -> Mistake {
     mistake.hint = Some(hint.to_owned());
     mistake
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        engine::{DeployWork, commands},
+        runbook::{Known, Runbook, Work},
+    };
+    use std::{collections::BTreeMap, path::Path};
+
+    /// The command lines of a step, or what is wrong with it.
+    fn shown(step: &str) -> String {
+        let text = format!(
+            "service \"s\" {{\n  rto = \"1h\"\n}}\n\ndns \"name\" {{\n  zone   = \"/hostedzone/Z\"\n  record = \"a.b\"\n{step}\n}}\n"
+        );
+        let runbook = Runbook::read(Path::new("drctl.hcl"), text.as_bytes(), "x").unwrap();
+        let Work::Deploy(deploy) = &runbook.steps[0].work else { panic!("no deployment") };
+        let work = DeployWork {
+            deploy: deploy.clone(),
+            site: None,
+            instead: None,
+            replace: BTreeMap::new(),
+        };
+        let known = Known { region: "seoul".to_owned(), ..Known::default() };
+        match commands(&work, "name", &known, Path::new("/")) {
+            Ok(lines) => format!("{} lines, the first: {}", lines.len(), lines[0]),
+            Err(mistake) => mistake.to_string(),
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_is_a_mistake_with_its_place() {
+        let said = [
+            "  weights = { s = 256 }",
+            "  weights = {}",
+            "  failover = \"s\"\n  type = \"TXT\"",
+            "  failover = \"s\"\n  server = \"tcp://x\"",
+            "  values = []",
+            "  values = [\"192.0.2.1\", \"2001:db8::1\"]",
+            "  values = [\"a.example.net\", \"b.example.net\"]",
+            "  values = [\"192.0.2.1\"]\n  type = \"AAAA\"",
+            "  values = [region]\n  ttl = \"100000h\"\n  endpoint = \"http://localhost:5000\"",
+            "  values = [region]\n  endpoint = \"http://localhost:5000\"",
+        ];
+        insta::assert_snapshot!(said.map(shown).join("\n"), @"");
+    }
+}

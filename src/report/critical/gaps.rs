@@ -2,7 +2,7 @@
 
 use super::{Gap, GapKind, lanes::Lanes};
 use crate::{
-    model::step::{Phase, StepId},
+    model::step::{Phase, StepId, StepKind},
     report::timeline::{PhaseTime, ResourceTime, StepTime, Timeline},
 };
 
@@ -53,6 +53,11 @@ impl Timeline {
     pub(super) fn waits(&self, step: &StepTime, free_ms: u64, began_ms: u64) -> Vec<Gap> {
         let mut gaps = Vec::new();
         let mut at = free_ms;
+        let held = self.fallback_verified_ms.filter(|_| step.kind == StepKind::Cutover);
+        if let Some(verified) = held.filter(|at| (free_ms..=began_ms).contains(at)) {
+            gaps.extend(gap(free_ms, verified, GapKind::Verification));
+            at = verified;
+        }
         for wait in step.locks.iter().filter(|wait| (free_ms..=began_ms).contains(&wait.until_ms)) {
             let since = wait.until_ms.saturating_sub(wait.took_ms).max(at);
             gaps.extend(self.turn(step, at, since));

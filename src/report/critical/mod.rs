@@ -295,6 +295,8 @@ pub enum GapKind {
     },
     /// None of the lanes of `--max-parallel` was free.
     Turn,
+    /// Traffic was not moved before the service was verified in the fallback.
+    Verification,
     /// drctl had something to do.
     Between,
     /// Terraform had begun to apply, and had not begun with a resource.

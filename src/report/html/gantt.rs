@@ -268,9 +268,11 @@ impl Canvas<'_> {
 
     fn gap(&self, gap: &Gap) -> Option<Bar> {
         let class = match gap.what {
-            GapKind::Needs { .. } | GapKind::Lock { .. } | GapKind::Turn | GapKind::Between => {
-                "wait"
-            }
+            GapKind::Needs { .. }
+            | GapKind::Lock { .. }
+            | GapKind::Turn
+            | GapKind::Verification
+            | GapKind::Between => "wait",
             GapKind::ApplyStart | GapKind::BetweenResources | GapKind::ApplyEnd => "wait inside",
         };
         (gap.took_ms >= SHORTEST)
