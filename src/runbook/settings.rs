@@ -326,3 +326,60 @@ fn known_now(
     }
     Ok(Some(Value::Object(all)))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::runbook::{Known, Runbook, Work};
+    use serde_json::{Map, Value, json};
+    use std::path::Path;
+
+    const RUNBOOK: &str = r#"
+service "s" {
+  rto = "1h"
+}
+stack "data" {
+  path = "data"
+}
+cluster "seoul" {
+  context = "dr"
+}
+helm "web" {
+  chart  = "oci://seoul.example.com/web"
+  values = {
+    replicas = 2
+    db = {
+      host = stack.data.outputs.endpoint
+      name = "shop"
+    }
+  }
+}
+"#;
+
+    #[test]
+    fn what_only_stacks_will_tell_is_left_out_or_stood_in_for() {
+        let runbook = Runbook::read(Path::new("drctl.hcl"), RUNBOOK.as_bytes(), "x").unwrap();
+        let helm = runbook.steps.iter().find_map(|step| match &step.work {
+            Work::Deploy(deploy) => Some(deploy),
+            _ => None,
+        });
+        let known = |outputs: Value| Known {
+            region: "x".into(),
+            primary: None,
+            service: "s".into(),
+            outputs: Map::from_iter([("data".to_owned(), outputs)]),
+        };
+        let early = Known { outputs: Map::new(), ..known(Value::Null) };
+        let settings = helm.unwrap().evaluate(&early, true).unwrap();
+        assert!(!settings.is_whole() && settings.lacks("values") && !settings.lacks("chart"));
+        let shown = |values: Option<&Map<String, Value>>| Value::Object(values.unwrap().clone());
+        let left_out = json!({ "replicas": 2, "db": { "name": "shop" } });
+        assert_eq!(shown(settings.object("values")), left_out);
+        let stood_in = json!({ "replicas": 2, "db": { "host": "not-known-yet", "name": "shop" } });
+        assert_eq!(shown(settings.stood_in_object("values")), stood_in);
+
+        let settings = helm.unwrap().evaluate(&known(json!({ "endpoint": "db" })), true).unwrap();
+        assert!(settings.is_whole());
+        let whole = json!({ "replicas": 2, "db": { "host": "db", "name": "shop" } });
+        assert_eq!(shown(settings.stood_in_object("values")), whole);
+    }
+}

@@ -17,6 +17,7 @@ import http.server
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import statistics
@@ -413,26 +414,35 @@ def taken_back(scene):
 
 
 def overhead(scene):
-    """Alternates, so that both see the same machine."""
-    scene.commit()
-    bare, ours, name = [], [], scene.namespace
-    values = ["--set", f"endpoint=db.{REGION}.example,password={SECRET}"]
+    """Alternates, so that both see the same machine; without a probe, which would be asked at any time in its second."""
+    scene.commit("ready = []")
+    bare, ours, own, name = [], [], [], scene.namespace
+    values = ["--set", f"endpoint=db.{REGION}.example,password={SECRET}", "--set-json", "ready=[]"]
     for number in range(5):
         scene.namespace = f"{name}-bare-{number}"
+        # The kubelet looks once a second, and sooner after something ended: neither is to begin just then.
+        time.sleep(random.uniform(2, 3))
         began = time.monotonic()
         scene.helm("upgrade", "--install", "web", HERE / "web", "--create-namespace", "--wait", *values)
         bare.append(time.monotonic() - began)
         scene.helm("uninstall", "web", "--wait")
         scene.namespace = f"{name}-ours-{number}"
-        scene.commit()
+        scene.commit("ready = []")
+        time.sleep(random.uniform(1, 2))
         events, _ = scene.failover(0)
         ours.append(took(events))
+        own.append(beside(events))
         scene.helm("uninstall", "web", "--wait")
-    told = f"helm {words(bare)}, drctl {words(ours)}"
-    # The machine may have more to do now than then, so that the best of both counts, too.
-    added = min(of(ours) - of(bare) for of in (min, statistics.median))
-    scene.expect(added <= max(0.1, 0.05 * statistics.median(bare)), told)
+    told = f"before and after Helm {words(own)}; as a whole, helm {words(bare)}, drctl {words(ours)}"
+    # When the kubelet looks decides about more than that, so the whole is only told.
+    scene.expect(statistics.median(own) <= 0.1, told)
     return told
+
+
+def beside(events):
+    """Seconds that a step takes before it starts Helm and after Helm ended."""
+    phases = [event for event in events if event["event"].startswith("phase_") and event["step"] == "web" and event["phase"] != "check"]
+    return took(events) - (phases[-1]["elapsed_ms"] - phases[0]["elapsed_ms"]) / 1000
 
 
 def words(times):

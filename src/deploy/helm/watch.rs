@@ -19,8 +19,9 @@ use std::{
 };
 use tokio::time::{Instant, sleep};
 
-/// How long Helm takes at least to write down what it is about to do.
-const WRITTEN: Duration = Duration::from_millis(300);
+/// How long Helm is left alone at first: long enough to write down what it is about to do, and for most
+/// that starts at once to be up, so that nothing takes from the time of those who start it.
+const WRITTEN: Duration = Duration::from_secs(1);
 
 /// How often Helm is asked for what it wrote down, and for the hooks that it runs.
 const LOOK: Duration = Duration::from_secs(1);
