@@ -431,7 +431,7 @@ mod tests {
 
     #[test]
     fn a_dry_run_shows_no_file_that_is_not_there_yet() {
-        insta::assert_snapshot!(sample().commands().join("\n"), @"");
+        insta::assert_snapshot!(sample().commands().join("\n"), @"helm upgrade --install web.v2 ./charts/web --namespace shop --create-namespace --reset-values --values ./env/dr.yaml --values …/values.json --wait --wait-for-jobs --timeout 600s");
         let chart = Chart::in_registry("oci://seoul.example.com/web".into(), None);
         let fetched = HelmRelease { chart, value_files: vec![], ..sample() };
         insta::assert_snapshot!(fetched.commands().join("\n"), @"");
