@@ -665,10 +665,10 @@ mod tests {
                9.5s    3%  waiting for somebody to say go
                6.9s    2%  shop: run
             1m12.1s   20%  shop: wait
-               3.0s    1%  cutover: drctl between two steps or phases
+               2.9s    1%  cutover: waiting for the probes to pass
               29.9s    8%  cutover: run
                2.1s    1%  cutover: wait
-               1.7s    0%  5 shorter stretches between them
+               1.8s    0%  6 shorter stretches between them
            -1m19.0s        shop: have it done before
              -32.0s        cutover: have it done before
 
@@ -695,6 +695,7 @@ mod tests {
           plan digest     9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 
         Next
+          - Go on with it once what stood in its way is mended: `drctl resume 20260314-025907-4f1c`
           - Show this again with `drctl report 20260314-025907-4f1c`
         ");
     }
