@@ -37,15 +37,15 @@ pub trait Deployment: Send + Sync {
     /// Returns the command lines that it will run, in order, without secrets: what a dry run shows.
     fn commands(&self) -> Vec<String>;
 
-    /// Returns the images that have to be had from registries, as far as they are known now. May run
-    /// programs that change nothing.
+    /// Returns the images that have to be had from registries; `None` when only the stacks can tell. May
+    /// run programs that change nothing.
     ///
     /// # Errors
     ///
     /// [`DeployError`] when they cannot be told.
-    async fn images(&self, job: &Job<'_>) -> Result<Vec<Image>, DeployError> {
+    async fn images(&self, job: &Job<'_>) -> Result<Option<Vec<Image>>, DeployError> {
         let _ = job;
-        Ok(Vec::new())
+        Ok(Some(Vec::new()))
     }
 
     /// Does what can be done before all that the step needs is up: finds its programs, asks for its

@@ -1,5 +1,6 @@
 //! From a probe of the runbook to a question that can be asked.
 
+use super::deploying::cluster;
 use crate::{
     probe::{
         self, CommandTarget, DnsTarget, ElsewhereTarget, HttpTarget, RegionTarget, Target,
@@ -104,6 +105,18 @@ fn asked(probe: &Probe, known: &Known, programs: Programs<'_>) -> Result<Target,
         Asks::Command(argv) => {
             let argv = strings(known, argv).map_err(|mistake| mistake.to_string())?;
             let (dir, env) = (programs.dir.to_owned(), programs.env.clone());
+            Ok(Target::Command(CommandTarget { argv, dir, env }))
+        }
+        Asks::Kubernetes { object, namespace, cluster, .. } => {
+            let site = cluster.as_ref().ok_or("it names no cluster")?;
+            let settings = site.evaluate(known, false).map_err(|mistake| mistake.to_string())?;
+            let namespace = namespace.as_ref().map(string).transpose()?;
+            let question = cluster::of(&settings, &site.name)
+                .question(&string(object)?, namespace.as_deref(), probe.timeout, programs.dir)
+                .map_err(|error| error.to_string())?;
+            let mut env = programs.env.clone();
+            env.extend(question.env);
+            let (argv, dir) = (question.argv, programs.dir.to_owned());
             Ok(Target::Command(CommandTarget { argv, dir, env }))
         }
     }

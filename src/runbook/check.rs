@@ -1,6 +1,6 @@
 //! What can only be checked once the whole runbook is read: names, references, cycles.
 
-use super::{DeployKind, Mistake, NotifyBy, Runbook, Site, Step, ToldBy, Work};
+use super::{Asks, DeployKind, Mistake, NotifyBy, Runbook, Site, SiteKind, Step, ToldBy, Work};
 use crate::{
     config::{
         body::{Attribute, Body},
@@ -28,6 +28,7 @@ pub(super) fn runbook(mut runbook: Runbook, body: &Body, mistakes: &mut Vec<Mist
     let others = others.into_iter().chain(["command"]).flat_map(labels);
     let names: Vec<String> = stacks.iter().cloned().chain(others).collect();
     let sites = sites(&runbook, mistakes);
+    asked_clusters(&mut runbook, body, mistakes);
     for step in &mut runbook.steps {
         known_needs(step, body, &names, mistakes);
         let at = sites.get(&step.id).into_iter().flat_map(|site| site.exprs());
@@ -120,6 +121,24 @@ fn sites(runbook: &Runbook, mistakes: &mut Vec<Mistake>) -> BTreeMap<StepId, Sit
         }
     }
     sites
+}
+
+/// Finds the cluster that each probe asks.
+fn asked_clusters(runbook: &mut Runbook, body: &Body, mistakes: &mut Vec<Mistake>) {
+    let mut probes = std::mem::take(&mut runbook.probes);
+    for probe in &mut probes {
+        let Asks::Kubernetes { on, cluster, .. } = &mut probe.asks else { continue };
+        match runbook.site(SiteKind::Cluster, on.as_deref()) {
+            Ok(site) => *cluster = Some(Box::new(site.clone())),
+            Err((message, hint)) => {
+                let block = body.blocks_of("probe").find(|b| b.label(1) == Some(&probe.name));
+                let Some(block) = block else { continue };
+                let message = format!("`{}`: {message}", probe.name);
+                mistakes.push(Mistake::new(block.place(), message).hint(hint));
+            }
+        }
+    }
+    runbook.probes = probes;
 }
 
 /// Two stacks in one folder would share Terraform's own files there.

@@ -236,6 +236,9 @@ impl Deploy {
         if kind == DeployKind::Dns {
             dns::check(block, mistakes);
         }
+        if kind == DeployKind::Kubernetes {
+            super::cluster::check_objects(block, mistakes);
+        }
         let mut known: Vec<&str> = kind.settings().iter().map(|setting| setting.name).collect();
         known.extend(["needs", "limit"]);
         if kind.site().is_some() {

@@ -1,6 +1,6 @@
 //! What the service is asked, and what is asked besides it.
 
-use super::{Mistake, reader::Reader};
+use super::{Mistake, Site, reader::Reader};
 use crate::config::{body::Block, expression::Expr};
 use std::time::Duration;
 
@@ -95,6 +95,17 @@ pub enum Asks {
     },
     /// A program that exits with 0.
     Command(Expr),
+    /// A Kubernetes object that is ready.
+    Kubernetes {
+        /// Which, such as `deployment/web`.
+        object: Expr,
+        /// Its namespace; that of the context when absent.
+        namespace: Option<Expr>,
+        /// The cluster that it is in, by name; the only one when absent.
+        on: Option<String>,
+        /// That cluster.
+        cluster: Option<Box<Site>>,
+    },
 }
 
 impl Asks {
@@ -106,6 +117,7 @@ impl Asks {
             Self::Dns { .. } => "dns",
             Self::Region { .. } => "region",
             Self::Command(_) => "command",
+            Self::Kubernetes { .. } => "kubernetes",
         }
     }
 
@@ -122,6 +134,10 @@ impl Asks {
             Self::Region { region, endpoint, .. } => {
                 [region, endpoint].into_iter().flatten().collect()
             }
+            Self::Kubernetes { object, namespace, cluster, .. } => {
+                let own = [Some(object), namespace.as_ref()].into_iter().flatten();
+                own.chain(cluster.iter().flat_map(|cluster| cluster.exprs())).collect()
+            }
         }
     }
 }
@@ -137,12 +153,16 @@ pub enum Cloud {
     Azure,
 }
 
-const KINDS: [&str; 5] = ["http", "tcp", "dns", "region", "command"];
+const KINDS: [&str; 6] = ["http", "tcp", "dns", "region", "command", "kubernetes"];
 
 impl Probe {
     /// Returns true when what it asks depends on what was rebuilt: it speaks of the fallback region
     /// or of what a stack put out there.
     pub fn asks_what_was_rebuilt(&self) -> bool {
+        // The clusters of a runbook are those that steps bring something up on.
+        if matches!(self.asks, Asks::Kubernetes { .. }) {
+            return true;
+        }
         let speaks =
             |path: &[String]| matches!(path.first().map(String::as_str), Some("region" | "stack"));
         let exprs = self.asks.exprs().into_iter();
@@ -163,6 +183,7 @@ impl Probe {
             "dns" => &["host", "expect", "server"],
             "region" => &["cloud", "region", "endpoint"],
             "command" => &["run"],
+            "kubernetes" => &["object", "namespace", "on"],
             // What it is meant to be is not known, so nothing in it is a mistake.
             _ => &[
                 "url",
@@ -177,6 +198,9 @@ impl Probe {
                 "region",
                 "endpoint",
                 "run",
+                "object",
+                "namespace",
+                "on",
             ],
         };
         let every =
@@ -203,6 +227,12 @@ impl Probe {
                 endpoint: reader.expr("endpoint").cloned(),
             },
             "command" => Asks::Command(reader.required("run")?.clone()),
+            "kubernetes" => Asks::Kubernetes {
+                object: reader.required("object")?.clone(),
+                namespace: reader.expr("namespace").cloned(),
+                on: reader.string("on").map(|(name, _)| name),
+                cluster: None,
+            },
             other => {
                 let place = block.label_place(0).unwrap_or_else(|| block.place());
                 let message = format!("there is no probe of kind `{other}`");

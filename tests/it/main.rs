@@ -13,6 +13,7 @@ mod evidence;
 mod failover;
 mod forecast;
 mod history;
+mod images;
 mod kong;
 mod layers;
 mod modules;

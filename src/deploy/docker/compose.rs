@@ -95,17 +95,18 @@ struct Volume {
 #[async_trait]
 impl Deployment for Compose {
     fn commands(&self) -> Vec<String> {
-        let engine = self.engine.clone().unwrap_or_else(|| Engine {
-            name: String::new(),
-            host: Some("…".to_owned()),
-            context: None,
-        });
+        let engine = self.engine.clone().unwrap_or_else(Engine::unknown);
         vec![typed(&self.line(&engine, None, &self.up()))]
     }
 
-    async fn images(&self, job: &Job<'_>) -> Result<Vec<Image>, DeployError> {
-        let config = self.config(job, &self.asking()).await?;
-        Ok(self.pulled(&config).collect())
+    async fn images(&self, job: &Job<'_>) -> Result<Option<Vec<Image>>, DeployError> {
+        if !self.whole {
+            return Ok(None);
+        }
+        let engine = self.asking();
+        self.is_there(job).await?;
+        let config = self.config(job, &engine).await?;
+        Ok(Some(self.pulled(&config).collect()))
     }
 
     async fn prepare(&self, job: &Job<'_>) -> Result<(), DeployError> {
@@ -189,8 +190,16 @@ impl Compose {
 
     /// The engine, or none in particular for what needs none.
     fn asking(&self) -> Engine {
-        let nobody = || Engine { name: String::new(), host: None, context: None };
-        self.engine.clone().unwrap_or_else(nobody)
+        self.engine.clone().unwrap_or_else(Engine::nobody)
+    }
+
+    /// Looks for `docker compose`.
+    async fn is_there(&self, job: &Job<'_>) -> Result<(), DeployError> {
+        match Engine::nobody().ask(job, "version", &["compose", "version", "--short"]).await {
+            Ok(_) => Ok(()),
+            Err(error @ (DeployError::NotFound { .. } | DeployError::Stopped { .. })) => Err(error),
+            Err(source) => Err(DockerError::NoCompose { source: Box::new(source) }.into()),
+        }
     }
 
     async fn config(&self, job: &Job<'_>, engine: &Engine) -> Result<Config, DeployError> {
@@ -219,19 +228,17 @@ impl Compose {
         images.map(|image| Image::replaced(image, &self.replace))
     }
 
-    /// Looks for `docker compose`, at what the files come to, and for the images.
+    /// Looks for `docker compose`; and once all is known that fills the files in, at what they come to,
+    /// and for the images.
     async fn check(&self, job: &Job<'_>) -> Result<Seen, DeployError> {
         let engine = self.asking();
-        match engine.ask(job, "version", &["compose", "version", "--short"]).await {
-            Ok(_) => {}
-            Err(error @ (DeployError::NotFound { .. } | DeployError::Stopped { .. })) => {
-                return Err(error);
-            }
-            Err(source) => return Err(DockerError::NoCompose { source: Box::new(source) }.into()),
+        self.is_there(job).await?;
+        if !self.whole {
+            return Ok(Seen { digest: String::new(), services: Vec::new(), replaced: false });
         }
         let config = self.config(job, &engine).await?;
         self.note_mounts(job, &config);
-        if self.check_images && self.whole {
+        if self.check_images {
             let mut images: Vec<String> = self.pulled(&config).map(|image| image.name).collect();
             images.sort();
             images.dedup();
@@ -255,7 +262,7 @@ impl Compose {
     fn seen_before(&self, job: &Job<'_>) -> Option<Seen> {
         let text = fs::read(job.scratch.join("seen.json")).ok()?;
         let seen: Seen = serde_json::from_slice(&text).ok()?;
-        (self.whole && seen.digest == self.digest()).then_some(seen)
+        (seen.digest == self.digest()).then_some(seen)
     }
 
     /// A digest of all that decides what the files come to, besides what is in them.

@@ -9,7 +9,7 @@ use crate::{
     model::step::Phase,
 };
 use async_trait::async_trait;
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fs, time::Duration};
 
 /// A container that a step brings up.
 #[derive(Clone)]
@@ -66,19 +66,15 @@ pub struct Health {
 #[async_trait]
 impl Deployment for Container {
     fn commands(&self) -> Vec<String> {
-        let engine = self.engine.clone().unwrap_or_else(|| Engine {
-            name: String::new(),
-            host: Some("…".to_owned()),
-            context: None,
-        });
+        let engine = self.engine.clone().unwrap_or_else(Engine::unknown);
         let line = self.run_line(&BTreeMap::new(), None);
         [vec!["pull".to_owned(), self.image.name.clone()], line]
             .map(|words| typed(&engine.argv(words.iter().map(String::as_str))))
             .into()
     }
 
-    async fn images(&self, _: &Job<'_>) -> Result<Vec<Image>, DeployError> {
-        Ok(vec![self.image.clone()])
+    async fn images(&self, _: &Job<'_>) -> Result<Option<Vec<Image>>, DeployError> {
+        Ok(Some(vec![self.image.clone()]))
     }
 
     async fn prepare(&self, job: &Job<'_>) -> Result<(), DeployError> {
@@ -134,9 +130,19 @@ impl Container {
                 Err(error) => job.tell.say(News::Note(format!("{error} yet"))),
             }
         }
-        if self.check_images {
-            images::check(job, &[self.image.name.clone()]).await?;
+        self.ask_registry(job).await
+    }
+
+    /// Asks the registry for the image, unless it was asked before in this run.
+    pub(super) async fn ask_registry(&self, job: &Job<'_>) -> Result<(), DeployError> {
+        let note = job.scratch.join("asked");
+        let asked = fs::read_to_string(&note).is_ok_and(|image| image == self.image.name);
+        if !self.check_images || asked {
+            return Ok(());
         }
+        images::check(job, std::slice::from_ref(&self.image.name)).await?;
+        // Without the note, it is asked once more.
+        let _ = fs::write(&note, &self.image.name);
         Ok(())
     }
 }

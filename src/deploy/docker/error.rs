@@ -48,6 +48,12 @@ pub enum DockerError {
         #[source]
         source: Box<DeployError>,
     },
+    /// An image was pulled, and then not there.
+    #[error("the image `{image}` was pulled, and is gone")]
+    Lost {
+        /// Which.
+        image: String,
+    },
     /// Containers do not get up.
     #[error("{}", words(faults))]
     NotUp {
@@ -60,12 +66,15 @@ pub enum DockerError {
         said: Option<LastLines>,
     },
     /// Containers were not ready in time.
-    #[error("{} not ready within {}", waiting.join("; "), Pretty(*limit))]
+    #[error("not ready within {}: {}", Pretty(*limit), waiting.join("; "))]
     NotReady {
         /// Which, and what was seen last of each.
         waiting: Vec<String>,
         /// How long they were given.
         limit: Duration,
+        /// What the first one in trouble said last.
+        #[source]
+        said: Option<LastLines>,
     },
     /// A program printed something that is not what it prints.
     #[error("`docker` printed what drctl does not understand")]
@@ -73,15 +82,6 @@ pub enum DockerError {
         /// Why not.
         #[source]
         source: serde_json::Error,
-    },
-    /// Something before or after the container itself failed.
-    #[error("{doing} failed")]
-    Doing {
-        /// What.
-        doing: String,
-        /// What became of it.
-        #[source]
-        source: Box<DeployError>,
     },
 }
 
@@ -114,13 +114,15 @@ impl DockerError {
                 "See that this works, where drctl runs: `{}`",
                 engine(which, &["pull", image])
             )),
+            Self::Lost { .. } => Some(
+                "See whether something clears the engine up, and resume the run".to_owned(),
+            ),
             Self::NotUp { log: Some(log), .. } => {
                 Some(format!("Read all that it said: `less {}`", log.display()))
             }
             Self::NotReady { .. } => {
                 Some("Give the step a longer `limit`, or a health check that passes sooner".to_owned())
             }
-            Self::Doing { source, .. } => source.hint(),
             Self::NotUp { log: None, .. } => None,
             Self::Odd { .. } => Some(
                 "Report this as a bug of drctl, with what `docker version` prints".to_owned(),

@@ -72,6 +72,8 @@ struct Config {
 struct HostConfig {
     #[serde(default)]
     restart_policy: RestartPolicy,
+    #[serde(default)]
+    auto_remove: bool,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -113,6 +115,11 @@ impl Inspected {
     /// True when it runs, and its health check, if it has one, does not say otherwise.
     pub(super) fn is_well(&self) -> bool {
         self.runs() && self.state.health.as_ref().is_none_or(|health| health.status != "unhealthy")
+    }
+
+    /// True when its engine removes it once it has ended, so that it cannot be set aside.
+    pub(super) fn is_fleeting(&self) -> bool {
+        self.host_config.auto_remove
     }
 
     /// Returns its restart policy as the command line has it.
@@ -242,6 +249,21 @@ mod tests {
         let said = cases.map(|(name, container, running, may_end)| {
             format!("{name}: {:?}", container.judge(running, 0, may_end))
         });
-        insta::assert_snapshot!(said.join("\n"), @"");
+        insta::assert_snapshot!(said.join("\n"), @r#"
+        created: Waiting("it is created")
+        young: Waiting("it runs, for now")
+        old: Ready("it runs")
+        restarted: Waiting("it runs, for now")
+        starting: Waiting("it runs, and its health check has not passed yet")
+        failing: Troubled("its health check does not pass: refused")
+        healthy: Ready("it is healthy")
+        unhealthy: Failed(Unhealthy { said: "503  " })
+        exited: Failed(Ended { code: 3, memory: false, why: "" })
+        done: Ready("done, with exit code 0")
+        ended: Failed(Ended { code: 0, memory: false, why: "" })
+        memory: Failed(Ended { code: 137, memory: true, why: "" })
+        again: Troubled("it ended with exit code 1 and is started again")
+        loops: Failed(Loops { times: 8, code: 1 })
+        "#);
     }
 }

@@ -42,6 +42,16 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// No engine in particular, for what the Docker CLI does without one.
+    fn nobody() -> Self {
+        Self { name: String::new(), host: None, context: None }
+    }
+
+    /// One that only the stacks can tell, to be shown.
+    fn unknown() -> Self {
+        Self { host: Some("…".to_owned()), ..Self::nobody() }
+    }
+
     /// Returns a command line of the Docker CLI for this engine.
     fn argv<'w>(&self, words: impl IntoIterator<Item = &'w str>) -> Vec<String> {
         let mut argv = vec!["docker".to_owned()];

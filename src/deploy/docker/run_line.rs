@@ -137,7 +137,7 @@ mod tests {
     fn all_that_is_set_is_on_the_command_line_but_no_value_of_the_environment() {
         let labels = [(STEP, "web"), (SERVICE, "shop")].into();
         let line = container().run_line(&labels, Some(Path::new("/scratch/env")));
-        insta::assert_snapshot!(typed(&line), @"");
+        insta::assert_snapshot!(typed(&line), @r#"run --detach --name shop-web --label drctl.service=shop --label drctl.step=web --env-file /scratch/env --env TOKEN --publish 80:8080 --volume data:/data --network host --restart always --user 1000 --entrypoint /bin/web --health-cmd 'wget -q '\''http://127.0.0.1/it'\''\'\'''\''s'\''' --health-interval 2000ms --health-start-period 1500ms --health-retries 3 --memory 1g ap/web:1 serve --loud"#);
     }
 
     #[test]

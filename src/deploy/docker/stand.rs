@@ -8,10 +8,13 @@ use super::{
     split_env,
     watch::{Watch, Which},
 };
-use crate::deploy::{DeployError, Job, News, images, run};
-use crate::model::deploy::{ObjectProgress, ObjectState};
+use crate::{
+    deploy::{DeployError, Job, News, run},
+    model::deploy::{ObjectProgress, ObjectState},
+};
 use serde::{Deserialize, Serialize};
 use std::{
+    collections::BTreeMap,
     fs::{self, OpenOptions},
     io::Write as _,
     os::unix::fs::OpenOptionsExt,
@@ -98,9 +101,7 @@ impl Stand<'_> {
         if let Some(id) = self.engine.image(job, image).await? {
             return Ok(id);
         }
-        if self.container.check_images {
-            images::check(job, std::slice::from_ref(image)).await?;
-        }
+        self.container.ask_registry(job).await?;
         job.tell.say(News::Object(ObjectState {
             object: self.object(),
             state: ObjectProgress::Waiting,
@@ -137,7 +138,8 @@ impl Stand<'_> {
         let before = match job.recall::<Before>()? {
             Some(before) => before,
             None => {
-                let old = standing.as_ref().map(|standing| Old {
+                let lasting = standing.as_ref().filter(|standing| !standing.is_fleeting());
+                let old = lasting.map(|standing| Old {
                     id: standing.id.clone(),
                     ran: standing.runs(),
                     restart: standing.restart(),
@@ -190,10 +192,7 @@ impl Stand<'_> {
     }
 
     /// Writes what the Docker CLI would take for its own settings to a file for the container alone.
-    fn env_file(
-        &self,
-        own: &std::collections::BTreeMap<&str, &str>,
-    ) -> Result<Option<PathBuf>, DeployError> {
+    fn env_file(&self, own: &BTreeMap<&str, &str>) -> Result<Option<PathBuf>, DeployError> {
         if own.is_empty() {
             return Ok(None);
         }

@@ -12,8 +12,10 @@ use crate::{
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use tokio::time::{Instant, sleep};
 
-/// How often containers are looked at, at first, and later.
-const SOON: Duration = Duration::from_millis(200);
+/// How often containers are looked at that were just started.
+const SOON: Duration = Duration::from_millis(100);
+/// How often they are looked at later, and while they are being started: looking takes its share of the
+/// machine, too.
 const LATER: Duration = Duration::from_secs(1);
 /// When that changes.
 const AT_FIRST: Duration = Duration::from_secs(15);
@@ -22,6 +24,7 @@ const AT_FIRST: Duration = Duration::from_secs(15);
 const UNHEARD: u32 = 5;
 
 /// Which containers are watched.
+#[derive(Clone, Copy)]
 pub(super) enum Which<'a> {
     /// One, by its identity.
     One { id: &'a str, object: &'a str },
@@ -37,6 +40,8 @@ pub(super) struct Watch<'a> {
     list: Question,
     look: Question,
     began: Instant,
+    /// The containers, once no more are made.
+    ids: Option<Vec<String>>,
     seen: BTreeMap<String, Seen>,
 }
 
@@ -55,6 +60,8 @@ struct Seen {
 struct Looked {
     ready: usize,
     waiting: Vec<String>,
+    /// The first one in trouble.
+    troubled: Option<String>,
     faults: Vec<(String, String, Fault)>,
 }
 
@@ -67,6 +74,7 @@ impl<'a> Watch<'a> {
             list: Question::new(job, "list"),
             look: Question::new(job, "look"),
             began: Instant::now(),
+            ids: None,
             seen: BTreeMap::new(),
         }
     }
@@ -74,6 +82,7 @@ impl<'a> Watch<'a> {
     /// Waits until all are ready.
     pub(super) async fn until_ready(&mut self, limit: Duration) -> Result<(), DeployError> {
         let mut unheard = 0;
+        self.began = Instant::now();
         loop {
             let looked = match self.look(false).await {
                 Ok(looked) => {
@@ -82,6 +91,8 @@ impl<'a> Watch<'a> {
                 }
                 Err(error @ DeployError::Stopped { .. }) => return Err(error),
                 Err(error) => {
+                    // One of them may be gone.
+                    self.ids = None;
                     unheard += 1;
                     if unheard >= UNHEARD {
                         return Err(self.engine.unreached(error));
@@ -97,17 +108,22 @@ impl<'a> Watch<'a> {
                 return Ok(());
             }
             if self.began.elapsed() >= limit {
+                let said = match &looked.troubled {
+                    Some(id) => self.said(id).await.1,
+                    None => None,
+                };
                 let waiting = looked.waiting;
-                return Err(DockerError::NotReady { waiting, limit }.into());
+                return Err(DockerError::NotReady { waiting, limit, said }.into());
             }
-            sleep(self.pause()).await;
+            let pause = if self.began.elapsed() < AT_FIRST { SOON } else { LATER };
+            sleep(pause).await;
         }
     }
 
     /// Looks on while they are still being started; returns when one of them loops.
     pub(super) async fn while_starting(&mut self) -> DeployError {
         loop {
-            sleep(self.pause()).await;
+            sleep(LATER).await;
             // What cannot be seen now is no reason to stop what starts them.
             let Ok(looked) = self.look(true).await else { continue };
             let loops = |(_, _, fault): &(_, _, Fault)| matches!(fault, Fault::Loops { .. });
@@ -125,12 +141,8 @@ impl<'a> Watch<'a> {
         if looked.faults.is_empty() { None } else { Some(self.fault(looked.faults).await) }
     }
 
-    fn pause(&self) -> Duration {
-        if self.began.elapsed() < AT_FIRST { SOON } else { LATER }
-    }
-
     async fn look(&mut self, starting: bool) -> Result<Looked, DeployError> {
-        let found = self.containers().await?;
+        let found = self.containers(starting).await?;
         let mut looked = Looked::default();
         if let Which::One { id, object } = self.which
             && found.is_empty()
@@ -157,8 +169,10 @@ impl<'a> Watch<'a> {
             }
             match verdict {
                 Verdict::Ready(_) => looked.ready += 1,
-                Verdict::Waiting(detail) | Verdict::Troubled(detail) => {
-                    looked.waiting.push(format!("{object}: {detail},"));
+                Verdict::Waiting(detail) => looked.waiting.push(format!("{object}: {detail}")),
+                Verdict::Troubled(detail) => {
+                    looked.waiting.push(format!("{object}: {detail}"));
+                    looked.troubled.get_or_insert(container.id);
                 }
                 Verdict::Failed(fault) => looked.faults.push((container.id, object, fault)),
             }
@@ -166,14 +180,15 @@ impl<'a> Watch<'a> {
         Ok(looked)
     }
 
-    async fn containers(&self) -> Result<Vec<Inspected>, DeployError> {
-        let ids = match self.which {
-            Which::One { id, .. } => vec![id.to_owned()],
-            Which::Services { project, .. } => {
+    async fn containers(&mut self, starting: bool) -> Result<Vec<Inspected>, DeployError> {
+        let ids = match (self.which, self.ids.take()) {
+            (Which::One { id, .. }, _) => vec![id.to_owned()],
+            (Which::Services { .. }, Some(ids)) => ids,
+            (Which::Services { project, .. }, None) => {
                 let project = format!("label=com.docker.compose.project={project}");
-                let words = ["ps", "--all", "--no-trunc", "--quiet", "--filter", &project];
-                let words =
-                    words.into_iter().chain(["--filter", "label=com.docker.compose.oneoff=False"]);
+                let once = "label=com.docker.compose.oneoff=False";
+                let words = ["ps", "--all", "--no-trunc", "--quiet"].into_iter();
+                let words = words.chain(["--filter", project.as_str(), "--filter", once]);
                 let found = self.list.ask(self.job, self.engine.argv(words)).await?;
                 found.split_whitespace().map(str::to_owned).collect()
             }
@@ -183,7 +198,17 @@ impl<'a> Watch<'a> {
         }
         let words = ["inspect", "--type", "container"].into_iter();
         let argv = self.engine.argv(words.chain(ids.iter().map(String::as_str)));
-        Ok(inspected::read(&self.look.ask(self.job, argv).await?)?)
+        let found = match (self.look.ask(self.job, argv).await, self.which) {
+            (Ok(text), _) => inspected::read(&text)?,
+            // Its engine may have removed it once it had ended.
+            (Err(error @ DeployError::Failed { .. }), Which::One { id, .. }) => {
+                let left = self.engine.reach(self.job, &[&format!("id={id}")]).await?;
+                return if left.is_empty() { Ok(Vec::new()) } else { Err(error) };
+            }
+            (Err(error), _) => return Err(error),
+        };
+        self.ids = (!starting).then_some(ids);
+        Ok(found)
     }
 
     /// What a container is called, when it is one that is watched.

@@ -105,7 +105,13 @@ impl Chart {
         let mut args = strings(&["pull"]);
         match &self.source {
             Source::Repository(_) => return None,
-            Source::Registry(address) => args.push(address.clone()),
+            Source::Registry(address) => {
+                args.push(address.clone());
+                // As Docker does: what is on this machine needs no certificate. Since Helm 3.13.
+                if is_local(address) {
+                    args.push("--plain-http".to_owned());
+                }
+            }
             Source::ChartRepository { url, name } => {
                 args.extend(strings(&[name, "--repo", url]));
             }
@@ -116,6 +122,12 @@ impl Chart {
         args.extend(["--destination".to_owned(), into.display().to_string()]);
         Some(args)
     }
+}
+
+/// Returns true when an address of a registry leads to this machine.
+fn is_local(address: &str) -> bool {
+    let host = address.trim_start_matches("oci://").split(['/', ':']).next().unwrap_or_default();
+    host == "localhost" || host.parse().is_ok_and(|ip: std::net::Ipv4Addr| ip.is_loopback())
 }
 
 fn timeout(limit: Duration) -> [String; 2] {
@@ -169,6 +181,8 @@ mod tests {
             from(registry).unwrap().join(" "),
             "pull oci://seoul.example.com/charts/web --version 1.4.0 --destination /scratch/chart"
         );
+        let here = Source::Registry("oci://127.0.0.1:5000/web".into());
+        assert!(from(here).unwrap().contains(&"--plain-http".to_owned()));
         let url = "https://charts.example.com".to_owned();
         assert_eq!(
             from(Source::ChartRepository { url, name: "web".into() }).unwrap().join(" "),

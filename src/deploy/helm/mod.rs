@@ -12,6 +12,8 @@ mod program;
 mod release;
 mod standing;
 mod survivor;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 pub use chart::Chart;

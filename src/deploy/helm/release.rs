@@ -13,7 +13,8 @@ use super::{
 };
 use crate::{
     deploy::{
-        DeployError, Deployment, Job, News, images,
+        DeployError, Deployment, Job, News,
+        images::{self, Image},
         kubernetes::{Cluster, Reach, documents, images_of},
         process::create,
     },
@@ -48,8 +49,8 @@ pub struct HelmRelease {
     pub values: Map<String, Value>,
     /// Files of values, from the root of the repository; the last wins.
     pub value_files: Vec<PathBuf>,
-    /// False where values are missing that only the stacks will tell.
-    pub whole: bool,
+    /// What stands in `values` for those that only the stacks will tell; absent once all are known.
+    pub stand_in: Option<&'static str>,
     /// Where it is, when that is known.
     pub cluster: Option<Cluster>,
     /// Whether registries are asked for its images.
@@ -63,10 +64,8 @@ pub struct HelmRelease {
 struct Prepared {
     /// The chart on this machine.
     chart: String,
-    /// Whether it was rendered with all values.
+    /// Whether it was rendered, and registries have all images that it needs.
     rendered: bool,
-    /// Images that registries have.
-    images: Vec<String>,
 }
 
 /// What stood there before the run.
@@ -95,6 +94,19 @@ impl Deployment for HelmRelease {
         pull.into_iter().chain([upgrade]).map(|argv| argv.join(" ")).collect()
     }
 
+    async fn images(&self, job: &Job<'_>) -> Result<Option<Vec<Image>>, DeployError> {
+        let (env, hidden) = (environment(job), Hidden::new(&self.values));
+        let helm = Helm { job: &Job { env: &env, ..*job }, hidden: &hidden };
+        helm.is_new_enough().await?;
+        let chart = self.chart.fetched(&helm).await?;
+        let images = self.images_of(&helm, &chart).await?;
+        let told = |name: &String| self.stand_in.is_none_or(|stand_in| !name.contains(stand_in));
+        if !images.iter().all(told) {
+            return Ok(None);
+        }
+        Ok(Some(images.into_iter().map(|name| Image { written: name.clone(), name }).collect()))
+    }
+
     async fn prepare(&self, job: &Job<'_>) -> Result<(), DeployError> {
         job.tell.begins(Phase::Check).await?;
         let (env, hidden) = (environment(job), Hidden::new(&self.values));
@@ -109,16 +121,18 @@ impl Deployment for HelmRelease {
         let job = &Job { env: &env, ..*job };
         let reach = self.reach(job)?;
         let on = OnCluster { helm: Helm { job, hidden: &hidden }, reach: &reach };
-        let values = self.write_values(job)?;
         let newest = on.read("list", self.list(), listed);
         let (newest, chart) = tokio::try_join!(newest, self.chart_ready(&on.helm))?;
-        let mut memory = self.memory(&on, newest.as_ref(), values).await?;
+        let mut memory = self.memory(&on, newest.as_ref()).await?;
         let found = self.unlocked(&on, newest, &mut memory).await?;
         let good = match &found {
             Some(found) if found.status == Status::Deployed => Some(found.number),
             _ => memory.before,
         };
-        match upgrade(&on, self, (&chart, &memory.values), found.as_ref()).await {
+        let values = self.write_values(job)?;
+        let done = upgrade(&on, self, (&chart, &values), found.as_ref()).await;
+        forget_values(&values);
+        match done {
             Ok(()) => Ok(()),
             Err(error) => Err(failed(&on, self, found.as_ref(), good, error).await),
         }
@@ -161,42 +175,44 @@ impl HelmRelease {
     async fn check(&self, helm: &Helm<'_>) -> Result<(), DeployError> {
         helm.is_new_enough().await?;
         let chart = self.chart.fetched(helm).await?;
-        let mut prepared = Prepared { chart, ..Prepared::default() };
-        if self.whole || self.check_images {
-            match self.check_images(helm, &mut prepared).await {
-                Ok(()) => prepared.rendered = self.whole,
-                // What is missing may be just what the chart needs, or names the images.
-                Err(error) if self.whole || matches!(error, DeployError::Stopped { .. }) => {
-                    return Err(error);
-                }
-                Err(_) => {}
+        let rendered = match self.check_rendered(helm, &chart).await {
+            Ok(names_images) => names_images,
+            // What stands in for a value may be what is wrong: it is looked at again with the value.
+            Err(error) if self.is_whole() || matches!(error, DeployError::Stopped { .. }) => {
+                return Err(error);
             }
-        }
-        prepared.write(&Prepared::file(helm.job))
+            Err(_) => false,
+        };
+        Prepared { chart, rendered }.write(&Prepared::file(helm.job))
     }
 
-    /// Renders the chart, and asks registries for those of its images that they are not known to have.
-    async fn check_images(
-        &self,
-        helm: &Helm<'_>,
-        prepared: &mut Prepared,
-    ) -> Result<(), DeployError> {
+    fn is_whole(&self) -> bool {
+        self.stand_in.is_none()
+    }
+
+    /// Renders the chart, and asks registries for its images; returns whether these are known, though
+    /// some values may not be.
+    async fn check_rendered(&self, helm: &Helm<'_>, chart: &str) -> Result<bool, DeployError> {
+        let images = self.images_of(helm, chart).await?;
+        if self.check_images {
+            images::check(helm.job, &images).await?;
+        }
+        let stands_in = |image: &String| self.stand_in.is_some_and(|what| image.contains(what));
+        Ok(!images.iter().any(stands_in))
+    }
+
+    /// Renders the chart, and returns its images.
+    async fn images_of(&self, helm: &Helm<'_>, chart: &str) -> Result<Vec<String>, DeployError> {
         let values = self.write_values(helm.job)?;
-        let argv = helm.plain(self.template(&prepared.chart, &values));
-        let rendered = helm.ask("template", argv).await.map_err(|error| match error {
+        let rendered = helm.ask("template", helm.plain(self.template(chart, &values))).await;
+        forget_values(&values);
+        let rendered = rendered.map_err(|error| match error {
             failed @ DeployError::Failed { .. } => {
                 HelmError::Unrendered { source: Box::new(failed) }.into()
             }
             other => other,
         })?;
-        if !self.check_images {
-            return Ok(());
-        }
-        let mut images = images_of(&documents(&rendered)?);
-        images.retain(|image| !prepared.images.contains(image));
-        images::check(helm.job, &images).await?;
-        prepared.images.extend(images);
-        Ok(())
+        Ok(images_of(&documents(&rendered)?))
     }
 
     /// Returns the chart on this machine, once all that could not be looked at beforehand was.
@@ -207,10 +223,10 @@ impl HelmRelease {
             prepared.chart = self.chart.fetched(helm).await?;
         }
         if self.check_images && !prepared.rendered {
-            match self.check_images(helm, &mut prepared).await {
+            match self.check_rendered(helm, &prepared.chart).await {
                 // The upgrade ends with the same, before it changes anything.
                 Err(DeployError::Helm(HelmError::Unrendered { .. })) => {}
-                checked => checked?,
+                checked => drop(checked?),
             }
         }
         Ok(prepared.chart)
@@ -218,7 +234,7 @@ impl HelmRelease {
 
     /// Writes the values into a file that nobody else may read: JSON, which is YAML, too.
     fn write_values(&self, job: &Job<'_>) -> Result<PathBuf, DeployError> {
-        let path = job.scratch.join("values.json");
+        let path = values_file(job);
         let text = Value::Object(self.values.clone()).to_string();
         write_private(&path, &text)?;
         Ok(path)
@@ -230,9 +246,9 @@ impl HelmRelease {
         &self,
         on: &OnCluster<'_>,
         newest: Option<&Revision>,
-        values: PathBuf,
     ) -> Result<Memory, DeployError> {
         let job = on.helm.job;
+        let values = values_file(job);
         let memory = if let Some(earlier) = job.recall::<Memory>()? {
             if survivor::end(&earlier.values).await {
                 job.tell.say(News::Note(format!(
@@ -373,6 +389,16 @@ fn write_private(path: &Path, text: &str) -> Result<(), DeployError> {
         .map_err(|source| DeployError::Log { path: path.to_owned(), source })
 }
 
+fn values_file(job: &Job<'_>) -> PathBuf {
+    job.scratch.join("values.json")
+}
+
+/// Removes a file of values that nobody needs any more.
+fn forget_values(path: &Path) {
+    // It lies in a folder that nobody else can read, and goes with that.
+    let _ = fs::remove_file(path);
+}
+
 /// Waits, unless the run is asked to stop.
 async fn pause(job: &Job<'_>, how_long: Duration) -> Result<(), DeployError> {
     tokio::select! {
@@ -392,7 +418,7 @@ pub(super) fn sample() -> HelmRelease {
         chart: Chart::in_repository("charts/web".into()),
         values: Map::new(),
         value_files: vec!["env/dr.yaml".into()],
-        whole: true,
+        stand_in: None,
         cluster: None,
         check_images: true,
         limit: Duration::from_secs(600),

@@ -127,7 +127,12 @@ mod tests {
         ]
         .map(|(image, answer)| (image.to_owned(), answer));
         let error = ImagesError::of(answers.into(), "seoul").unwrap();
-        insta::assert_snapshot!(format!("{error}\n{}", error.hint().unwrap()), @"");
+        insta::assert_snapshot!(format!("{error}\n{}", error.hint().unwrap()), @r"
+        `S` is no name of an image: invalid reference format
+        the registry `r` does not have `r/a:1`, `r/b:1`
+        the registry `s`, which should have `s/c`, does not answer: connection refused
+        Push what is missing, or copy it from the name in the repository: `drctl images --region seoul --copy`; say `check_images = false` in the step if it is there by other means
+        ");
         let fine = [("s/d".to_owned(), Answer::Untold { cause: "odd".into() })];
         assert!(ImagesError::of(fine.into(), "seoul").is_none());
     }

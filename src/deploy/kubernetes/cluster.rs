@@ -115,16 +115,7 @@ impl Cluster {
     /// [`DeployError`] when the certificate is none, or the file cannot be written.
     pub(in crate::deploy) fn open(&self, job: &Job<'_>) -> Result<Reach, DeployError> {
         let reach = self.reach(job.scratch, job.root);
-        let text = match &self.access {
-            Access::Context { .. } => return Ok(reach),
-            Access::Kubeconfig { config: Value::String(text), .. } => text.clone(),
-            Access::Kubeconfig { config, .. } => config.to_string(),
-            Access::Server { server, ca, token, credentials } => {
-                let ca = ca.as_deref().map(|ca| self.authority(ca)).transpose()?;
-                let user = user(token.as_deref(), credentials, job.root);
-                config(server, ca.as_deref(), &user).to_string()
-            }
-        };
+        let Some(text) = self.text(job.root)? else { return Ok(reach) };
         if let Some(path) = &reach.kubeconfig {
             write_private(path, &text)
                 .map_err(|source| DeployError::Log { path: path.clone(), source })?;
@@ -132,12 +123,30 @@ impl Cluster {
         Ok(reach)
     }
 
+    /// Returns the kubeconfig that drctl writes for it; `None` where there is one.
+    ///
+    /// # Errors
+    ///
+    /// The certificate is none.
+    pub(super) fn text(&self, root: &Path) -> Result<Option<String>, KubernetesError> {
+        Ok(Some(match &self.access {
+            Access::Context { .. } => return Ok(None),
+            Access::Kubeconfig { config: Value::String(text), .. } => text.clone(),
+            Access::Kubeconfig { config, .. } => config.to_string(),
+            Access::Server { server, ca, token, credentials } => {
+                let ca = ca.as_deref().map(|ca| self.authority(ca)).transpose()?;
+                let user = user(token.as_deref(), credentials, root);
+                config(server, ca.as_deref(), &user).to_string()
+            }
+        }))
+    }
+
     /// Returns how the cluster will be reached, for a dry run: nothing is written.
     pub(in crate::deploy) fn planned(&self) -> Reach {
         self.reach(Path::new("…"), Path::new(""))
     }
 
-    fn reach(&self, scratch: &Path, root: &Path) -> Reach {
+    pub(super) fn reach(&self, scratch: &Path, root: &Path) -> Reach {
         let own = || Some(scratch.join(format!("{}.kubeconfig", self.name)));
         let (kubeconfig, context) = match &self.access {
             Access::Kubeconfig { context, .. } => (own(), context.clone()),

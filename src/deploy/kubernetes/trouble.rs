@@ -205,3 +205,168 @@ fn time(event: &Value) -> &str {
         [&event["lastTimestamp"], &event["series"]["lastObservedTime"], &event["eventTime"]];
     times.into_iter().find_map(Value::as_str).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// A pod of one container in the state that is given, as Kubernetes writes it.
+    fn pod(status: Value) -> Value {
+        let mut status = status;
+        status["name"] = "web".into();
+        status["image"] = "seoul/web:1".into();
+        json!({
+            "metadata": { "name": "web-1", "uid": "pod" },
+            "spec": { "containers": [{ "name": "web", "image": "seoul/web:1" }] },
+            "status": { "phase": "Pending", "containerStatuses": [status] },
+        })
+    }
+
+    fn waiting(reason: &str, message: &str) -> Value {
+        let mut waiting = json!({ "reason": reason });
+        if !message.is_empty() {
+            waiting["message"] = message.into();
+        }
+        pod(json!({ "state": { "waiting": waiting } }))
+    }
+
+    fn event(reason: &str, message: &str, at: &str) -> Value {
+        json!({
+            "involvedObject": { "uid": "pod" }, "reason": reason, "message": message,
+            "lastTimestamp": at, "type": "Warning",
+        })
+    }
+
+    fn said(pod: &Value, events: &[Value]) -> String {
+        let found = of_pod(pod, events).unwrap();
+        format!("{}{}", if found.hopeless { "hopeless: " } else { "" }, found.text)
+    }
+
+    #[test]
+    fn an_image_that_is_not_there_is_hopeless_and_a_registry_that_does_not_answer_may_pass() {
+        // Docker, containerd, and what the kubelet says between two tries.
+        let docker = waiting(
+            "ErrImagePull",
+            "rpc error: code = Unknown desc = Error response from daemon: manifest for seoul/web:1 not found: manifest unknown: manifest unknown",
+        );
+        assert_eq!(
+            said(&docker, &[]),
+            "hopeless: the image `seoul/web:1` cannot be pulled: manifest for seoul/web:1 not found: manifest unknown: manifest unknown"
+        );
+        let containerd = waiting(
+            "ErrImagePull",
+            r#"rpc error: code = NotFound desc = failed to pull and unpack image "seoul/web:1": failed to resolve reference "seoul/web:1": seoul/web:1: not found"#,
+        );
+        assert!(of_pod(&containerd, &[]).unwrap().hopeless);
+
+        let again = waiting("ImagePullBackOff", r#"Back-off pulling image "seoul/web:1""#);
+        let events = [
+            event("Failed", "Error: ErrImagePull", "2026-01-01T00:00:03Z"),
+            event(
+                "Failed",
+                r#"Failed to pull image "seoul/web:1": rpc error: code = Unknown desc = Error response from daemon: Get http://seoul/v2/: dial tcp: lookup seoul: no such host"#,
+                "2026-01-01T00:00:02Z",
+            ),
+        ];
+        assert_eq!(
+            said(&again, &events),
+            "the image `seoul/web:1` cannot be pulled: Get http://seoul/v2/: dial tcp: lookup seoul: no such host"
+        );
+        for passing in
+            ["i/o timeout", "net/http: TLS handshake timeout", "unexpected status code 503"]
+        {
+            assert!(!of_pod(&waiting("ErrImagePull", passing), &[]).unwrap().hopeless, "{passing}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_made_is_hopeless() {
+        assert_eq!(
+            said(&waiting("CreateContainerConfigError", r#"secret "db" not found"#), &[]),
+            r#"hopeless: the container `web` cannot be made: secret "db" not found"#
+        );
+        assert_eq!(
+            said(&waiting("InvalidImageName", "invalid reference format"), &[]),
+            "hopeless: the image's name is invalid: invalid reference format"
+        );
+        assert_eq!(
+            said(&waiting("ErrImageNeverPull", ""), &[]),
+            "hopeless: the image `seoul/web:1` is not on the node, and must not be pulled"
+        );
+        assert_eq!(
+            said(&waiting("CreateContainerError", "no command specified"), &[]),
+            "the container `web` does not start: no command specified"
+        );
+    }
+
+    #[test]
+    fn a_container_that_ends_again_and_again_is_hopeless_in_the_end() {
+        let crash = |restarts: u64, ended: Value| {
+            pod(json!({
+                "state": { "waiting": { "reason": "CrashLoopBackOff" } },
+                "lastState": { "terminated": ended },
+                "restartCount": restarts,
+            }))
+        };
+        let found = of_pod(&crash(2, json!({ "exitCode": 3, "reason": "Error" })), &[]).unwrap();
+        assert_eq!(found.text, "the container `web` ends: exit code 3, restarted 2 times");
+        let log = LogOf { pod: "web-1".into(), container: "web".into(), previous: true };
+        assert_eq!((found.hopeless, found.log), (false, Some(log)));
+        assert_eq!(
+            said(&crash(5, json!({ "exitCode": 137, "reason": "OOMKilled" })), &[]),
+            "hopeless: the container `web` ends: it takes more memory than its limit, restarted 5 times"
+        );
+        let done =
+            pod(json!({ "state": { "terminated": { "exitCode": 0, "reason": "Completed" } } }));
+        assert_eq!(of_pod(&done, &[]), None);
+    }
+
+    #[test]
+    fn events_tell_of_probes_and_volumes_and_the_newest_counts() {
+        let running = pod(json!({ "state": { "running": {} } }));
+        let events = [
+            event(
+                "Unhealthy",
+                "Readiness probe failed: HTTP probe failed with statuscode: 503",
+                "2026-01-01T00:00:09Z",
+            ),
+            event(
+                "FailedMount",
+                "MountVolume.SetUp failed for volume \"s\" : configmap \"s\" not found",
+                "2026-01-01T00:00:01Z",
+            ),
+        ];
+        assert_eq!(
+            said(&running, &events),
+            "Readiness probe failed: HTTP probe failed with statuscode: 503"
+        );
+        assert!(said(&running, &events[1..]).starts_with("a volume cannot be mounted: "));
+        let mut of_another = events[0].clone();
+        of_another["involvedObject"]["uid"] = "earlier".into();
+        assert_eq!(of_pod(&running, &[of_another]), None);
+    }
+
+    #[test]
+    fn a_pod_that_no_node_takes_and_pods_that_are_refused_are_told() {
+        let unscheduled = json!({ "metadata": {}, "status": { "conditions": [{
+            "type": "PodScheduled", "status": "False", "reason": "Unschedulable",
+            "message": "0/1 nodes are available: 1 Insufficient cpu.",
+        }] } });
+        assert_eq!(
+            said(&unscheduled, &[]),
+            "no node takes its pod: 0/1 nodes are available: 1 Insufficient cpu."
+        );
+        let set = json!({ "metadata": { "uid": "pod" } });
+        let events = [event(
+            "FailedCreate",
+            "pods \"web-1\" is forbidden: exceeded quota: pods",
+            "2026-01-01T00:00:01Z",
+        )];
+        let refused = of_controller(&set, &events).unwrap();
+        assert_eq!(
+            refused.text,
+            "its pods are refused: pods \"web-1\" is forbidden: exceeded quota: pods"
+        );
+    }
+}

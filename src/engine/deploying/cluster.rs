@@ -3,7 +3,7 @@
 use super::Parts;
 use crate::{
     deploy::kubernetes::{Access, Cluster},
-    runbook::Mistake,
+    runbook::{Mistake, Settings},
 };
 use serde_json::Value;
 use std::path::PathBuf;
@@ -14,10 +14,11 @@ use std::path::PathBuf;
 ///
 /// What is set does not name a way to reach it.
 pub(super) fn cluster(parts: &Parts<'_>) -> Result<Option<Cluster>, Mistake> {
-    let site = &parts.site;
-    if !site.is_whole() {
-        return Ok(None);
-    }
+    Ok(parts.site.is_whole().then(|| of(&parts.site, parts.site_name)))
+}
+
+/// Makes a cluster of all that is set for it, which is checked to be one way to reach it.
+pub(in crate::engine) fn of(site: &Settings, name: &str) -> Cluster {
     let config = match (site.object("kubeconfig"), site.text("kubeconfig")) {
         (Some(object), _) => Some(Value::Object(object.clone())),
         (None, text) => text.map(Value::String),
@@ -30,5 +31,5 @@ pub(super) fn cluster(parts: &Parts<'_>) -> Result<Option<Cluster>, Mistake> {
     } else {
         Access::Context { name: site.text("context"), file: site.text("file").map(PathBuf::from) }
     };
-    Ok(Some(Cluster { name: parts.site_name.to_owned(), access }))
+    Cluster { name: name.to_owned(), access }
 }

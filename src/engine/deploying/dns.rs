@@ -109,8 +109,8 @@ mod tests {
         let work = DeployWork {
             deploy: deploy.clone(),
             site: None,
+            instead: None,
             replace: BTreeMap::new(),
-            instead: Default::default(),
         };
         let known = Known { region: "seoul".to_owned(), ..Known::default() };
         match commands(&work, "name", &known, Path::new("/")) {

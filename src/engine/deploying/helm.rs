@@ -6,8 +6,9 @@ use crate::{
         Deployment,
         helm::{Chart, HelmRelease},
     },
-    runbook::Mistake,
+    runbook::{Mistake, STAND_IN},
 };
+use serde_json::Value;
 use std::{collections::BTreeMap, time::Duration};
 
 /// How long a release may take to be ready, unless the runbook says.
@@ -31,14 +32,15 @@ pub(super) fn helm(parts: &Parts<'_>) -> Result<Option<Box<dyn Deployment>>, Mis
             "Set `release` to at most 53 lowercase letters, digits, `-` and `.`, with a letter or digit at both ends",
         ));
     }
-    let values = settings.object("values").cloned().unwrap_or_default();
+    let mut values = settings.stood_in_object("values").cloned().unwrap_or_default();
+    values.values_mut().for_each(|value| replace_in(value, parts.replace));
     Ok(Some(Box::new(HelmRelease {
         name,
         namespace: settings.text("namespace").unwrap_or_else(|| "default".to_owned()),
         chart,
         values,
         value_files: settings.paths("value_files"),
-        whole: settings.is_whole(),
+        stand_in: (!settings.is_whole()).then_some(STAND_IN),
         cluster: cluster(parts)?,
         check_images: settings.flag("check_images").unwrap_or(true),
         limit: parts.limit.unwrap_or(LIMIT),
@@ -47,6 +49,9 @@ pub(super) fn helm(parts: &Parts<'_>) -> Result<Option<Box<dyn Deployment>>, Mis
 
 fn chart(parts: &Parts<'_>) -> Result<Option<Chart>, Mistake> {
     let settings = &parts.settings;
+    if ["repository", "version"].iter().any(|name| settings.lacks(name)) {
+        return Ok(None);
+    }
     let Some(chart) = settings.text("chart") else { return Ok(None) };
     let version = settings.text("version");
     if chart.starts_with("oci://") {
@@ -64,10 +69,6 @@ fn chart(parts: &Parts<'_>) -> Result<Option<Chart>, Mistake> {
     if there.is_file() || there.join("Chart.yaml").is_file() {
         return Ok(Some(Chart::in_repository(path)));
     }
-    // The address of the chart's repository may be one of what only the stacks will tell.
-    if !settings.is_whole() {
-        return Ok(None);
-    }
     let message = format!("there is no chart `{chart}` in the repository");
     Err(settings.mistake("chart", message).hint(HINT))
 }
@@ -77,6 +78,16 @@ const HINT: &str = "Set `chart` to the folder of a chart, from the root of the r
 /// Puts what stands in the fallback in the place of what stands in the primary.
 fn replaced(text: &str, replace: &BTreeMap<String, String>) -> String {
     replace.iter().fold(text.to_owned(), |text, (old, new)| text.replace(old, new))
+}
+
+/// The same for every text in a value.
+fn replace_in(value: &mut Value, replace: &BTreeMap<String, String>) {
+    match value {
+        Value::String(text) => *text = replaced(text, replace),
+        Value::Array(items) => items.iter_mut().for_each(|item| replace_in(item, replace)),
+        Value::Object(entries) => entries.values_mut().for_each(|entry| replace_in(entry, replace)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 fn is_name(name: &str) -> bool {

@@ -39,6 +39,8 @@ impl ImagesUntold {
     /// Returns what to do now, in one sentence that starts with a verb.
     pub fn hint(&self) -> Option<String> {
         match self {
+            // The logs are gone by then.
+            Self::Deploy(DeployError::Failed { .. } | DeployError::TimedOut { .. }) => None,
             Self::Deploy(error) => error.hint(),
             Self::Mistake(_) | Self::Folder { .. } => None,
         }
@@ -79,5 +81,5 @@ pub async fn images(
         stop,
         tell: &Unheard,
     };
-    Ok(Some(deployment.images(&job).await?))
+    Ok(deployment.images(&job).await?)
 }

@@ -1,6 +1,6 @@
 //! A step that brings something up on what the stacks made: from the runbook to what `deploy` does.
 
-mod cluster;
+pub(super) mod cluster;
 mod dns;
 mod docker;
 mod helm;
