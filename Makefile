@@ -6,7 +6,7 @@ FEATURES := $(strip $(VENDORED))
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo yes)
 TEST := $(if $(NEXTEST),cargo nextest run --no-fail-fast,cargo test --no-fail-fast)
 
-.PHONY: help tools build install image demo demo-failover test test-real lint fmt snap fuzz bench docs ci
+.PHONY: help tools build install image demo demo-app demo-failover test test-real lint fmt snap fuzz bench docs ci
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ image: build ## Build the container image of `drctl watch`: `make image`, `make 
 
 demo: build ## Rehearse the worked example: primary down, rebuilt in the fallback, report
 	@tests/demo.sh $(or $(CARGO_TARGET_DIR),target)/release/drctl
+
+demo-app: build ## Rehearse the worked example with what runs on it brought up for real: image, cluster, release
+	@tests/demo_app.py $(or $(CARGO_TARGET_DIR),target)/release/drctl
 
 demo-failover: build ## Fail a service of builtin resources over, for real
 	@tests/demo_failover.sh $(or $(CARGO_TARGET_DIR),target)/release/drctl

@@ -46,6 +46,42 @@ stack "application" {
   }
 }
 
+# The cluster that was rebuilt: reached by what its stack says of it, and by nothing that is set up
+# on the machine.
+cluster "eks" {
+  server = stack.cluster.outputs.cluster.endpoint
+  ca     = stack.cluster.outputs.cluster.certificate_authority
+  credentials = [
+    "aws", "eks", "get-token", "--output", "json",
+    "--region", region, "--cluster-name", stack.cluster.outputs.cluster.name,
+  ]
+}
+
+# What the shop's namespace has, whatever runs in it.
+kubernetes "base" {
+  manifests = ["kubernetes"]
+  namespace = "shop"
+  config_maps = {
+    shop = {
+      DATABASE  = stack.data.outputs.data.database_endpoint
+      SESSIONS  = stack.data.outputs.data.sessions_endpoint
+      DOCUMENTS = stack.data.outputs.data.documents_bucket
+    }
+  }
+}
+
+helm "workers" {
+  needs       = ["base"]
+  chart       = "charts/workers"
+  namespace   = "shop"
+  value_files = ["regions/${region}.yaml"]
+  values = {
+    registry = stack.application.outputs.registry
+    roleArn  = stack.application.outputs.workers_role_arn
+    region   = region
+  }
+}
+
 # Asks the rebuilt region by its own name, since the shop's name may still lead to the
 # primary. In a rehearsal nothing listens there: the simulated cloud answers.
 probe "http" "front" {

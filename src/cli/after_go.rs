@@ -19,7 +19,7 @@ impl Sink for AfterGo {
     fn take(&mut self, event: &Event) -> io::Result<()> {
         let Some(held) = &mut self.held else { return self.show.take(event) };
         held.push(event.clone());
-        if matches!(event.kind, EventKind::Declared { .. }) {
+        if matches!(event.kind, EventKind::Declared { .. } | EventKind::RunResumed { .. }) {
             let held = self.held.take().unwrap_or_default();
             return held.iter().try_for_each(|event| self.show.take(event));
         }

@@ -1,9 +1,11 @@
 //! From a confirmed plan to the answer of the last probe, with the real parts.
 
 use super::{
+    carried::next_log,
     drill,
     error::{CliError, OrExit},
     exit::Exit,
+    for_real,
     prepared::Prepared,
     recover::Attempt,
     rehearsal::{Rehearsal, StateKeys, module_registry, state_keys},
@@ -11,10 +13,10 @@ use super::{
 };
 use crate::{
     engine::{
-        self, Asked, Assembled, Ended, Recovery, Removal, Run, Simulator, StateHome, Tools, Work,
-        find_recovery_points,
+        self, Asked, Assembled, Ended, Recovery, Removal, Run, Simulator, Standing, StateHome,
+        Tools, Work, find_recovery_points,
     },
-    model::run::RunOutcome,
+    model::{run::RunOutcome, step::StepId},
     probe::{RealProber, Verification},
     provider::{
         modules::ModuleRegistry,
@@ -24,9 +26,10 @@ use crate::{
     state::{StateError, StateServer, StateStore},
     terraform::TerraformBinary,
 };
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use serde_json::Value;
 use std::{
+    collections::BTreeSet,
     env, fs,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
@@ -42,18 +45,24 @@ pub(super) const GRACE: Duration = Duration::from_secs(30 * 60);
 pub(super) const STATE_GRACE: Duration = Duration::from_secs(10);
 
 impl Attempt<'_> {
-    /// Does what was confirmed.
+    /// Does what was confirmed, or what is left of it when an earlier process has `done` some.
     pub(super) async fn execute(
         &self,
         run: &mut Run<'_>,
         prepared: Prepared,
+        done: Option<&BTreeSet<StepId>>,
     ) -> Result<RunOutcome, CliError> {
         let Prepared { assembled, detected, limit, .. } = prepared;
         let simulated = self.way.simulated();
         for dir in [self.folder.scratch(), self.folder.logs()] {
-            private_dir(&dir)?;
+            if done.is_none() || !dir.is_dir() {
+                private_dir(&dir)?;
+            }
         }
         let store = Arc::new(StateStore::open(self.folder.state()).map_err(from_state)?);
+        if done.is_some() {
+            break_locks(&store)?;
+        }
         let server = StateServer::start(Arc::clone(&store), self.folder.id().clone())
             .await
             .map_err(from_state)?;
@@ -91,21 +100,25 @@ impl Attempt<'_> {
             deploy: self.folder.deploy(),
             logs: self.folder.logs(),
             one_init: shares_plugin_cache().then(Default::default),
-            next_log: 0.into(),
+            next_log: next_log(&self.folder.logs()).into(),
             simulator: rehearsal.clone().map(|rehearsal| rehearsal as Arc<dyn Simulator>),
             simulated_env: Default::default(),
         });
         let prober = Arc::new(RealProber::default());
         let asks_http = recovery.probes.iter().any(|probe| matches!(probe.asks, Asks::Http { .. }));
-        if asks_http && rehearsal.is_none() {
+        if asks_http && (rehearsal.is_none() || recovery.asks_for_real) {
             let prober = Arc::clone(&prober);
             tokio::spawn(async move { prober.warm().await });
         }
         let clock = limit.map(|limit| limit.begin(self.stop));
         let max_parallel = usize::from(self.asked.max_parallel);
-        let asks = Arc::clone(&prober);
+        let standing = match done {
+            None => Standing::nothing(&recovery),
+            Some(done) => self.recall(&recovery, &tools, done.clone()).await?,
+        };
+        let (asks, has) = (Arc::clone(&prober), Arc::clone(&tools));
         let (ended, known) =
-            engine::execute(&recovery, Arc::clone(&tools), max_parallel, asks, run).await;
+            engine::execute(&recovery, has, max_parallel, asks, standing, run).await;
         let done = ended == Ended::Done;
         let mut outcome = match ended {
             Ended::Failed => RunOutcome::Failed,
@@ -135,6 +148,23 @@ impl Attempt<'_> {
         Ok(outcome)
     }
 
+    /// Reads what the stacks that are done put out.
+    async fn recall(
+        &self,
+        recovery: &Recovery,
+        tools: &Arc<Tools>,
+        done: BTreeSet<StepId>,
+    ) -> Result<Standing, CliError> {
+        engine::recall(recovery, tools, done).await.map_err(|(step, cause)| {
+            let error =
+                anyhow!("the outputs of the stack `{step}` cannot be read: {}", cause.join(": "));
+            CliError::new(Exit::Failed, error).hint(format!(
+                "Read all that terraform printed in `{}`",
+                self.folder.logs().display()
+            ))
+        })
+    }
+
     /// Makes the simulated cloud, and keeps Terraform from everything else.
     async fn simulate(
         &self,
@@ -153,6 +183,7 @@ impl Attempt<'_> {
         values.extend(simulated.values.clone());
         let overrides = Overrides::from_json(&Value::Object(values))
             .map_err(|error| CliError::hinted(Exit::Usage, error, OverrideError::hint))?;
+        for_real::adapt(recovery, simulated)?;
         // Programs of the runbook are not run, and who tells the recovery point is one.
         recovery.recovery_points.clear();
         let registry = match &simulated.modules {
@@ -224,6 +255,14 @@ impl Attempt<'_> {
             Verification::Stopped => RunOutcome::Interrupted,
         }
     }
+}
+
+/// Breaks the locks of the states that drctl keeps: whoever held them is dead.
+pub(super) fn break_locks(store: &StateStore) -> Result<(), CliError> {
+    for stack in store.stacks().map_err(from_state)? {
+        store.break_lock(&stack).map_err(from_state)?;
+    }
+    Ok(())
 }
 
 /// Writes what points every stack at the fallback into the work copy.

@@ -7,7 +7,7 @@ use crate::{
     forecast::draws::{Asked, Verified},
     lint::{self, Assumed, Options},
     model::{prediction::Prediction, redirect::Decision, step::StepId, time::Objective},
-    runbook::Runbook,
+    runbook::{DeployKind, Runbook, Work},
 };
 use anyhow::Context;
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
@@ -109,8 +109,34 @@ impl Basis {
             let of_stack = self.left.iter().filter(|(left, _)| left == stack);
             of_stack.map(|(_, left)| left).any(|left| in_module(address) == left)
         };
-        Ok(forecast.map(|forecast| forecast.provide(left).predict(&asked)))
+        let prediction = forecast.map(|forecast| forecast.provide(left).predict(&asked));
+        // A rehearsal moves no traffic.
+        let moves = self.verified != Verified::Simulated;
+        let runbook = Some(&self.runbook).filter(|_| moves);
+        Ok(prediction.map(|prediction| with_caches(prediction, runbook)))
     }
+}
+
+/// Adds to a forecast how long caches of the DNS may hold the old answer once traffic is moved, or
+/// that nobody says so.
+pub(super) fn with_caches(mut prediction: Prediction, runbook: Option<&Runbook>) -> Prediction {
+    let steps = runbook.into_iter().flat_map(|runbook| &runbook.steps);
+    let mut unsaid = Vec::new();
+    for step in steps {
+        let Work::Deploy(deploy) = &step.work else { continue };
+        match deploy.ttl().map(|ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX)) {
+            Some(ttl) => prediction.caches_ms = prediction.caches_ms.max(Some(ttl)),
+            None if deploy.kind == DeployKind::Dns => unsaid.push(step.id.as_str()),
+            None => {}
+        }
+    }
+    if !unsaid.is_empty() {
+        let steps = unsaid.join(", ");
+        prediction.missing.push(format!(
+            "caches that hold the old answer of the DNS after {steps}, whose TTL the runbook does not say"
+        ));
+    }
+    prediction
 }
 
 /// Returns how the probes of a runbook say that the service is back.
@@ -154,6 +180,22 @@ mod tests {
         assert_eq!(verified(Some(&runbook(&two))), Verified::ByProbes { at_least });
         let at_once = Verified::ByProbes { at_least: Duration::ZERO };
         assert_eq!(verified(Some(&runbook(&probe("once", "5s", 1)))), at_once);
+    }
+
+    #[test]
+    fn caches_are_in_a_forecast_as_far_as_the_runbook_says_their_ttl() {
+        let foreseen = |step: &str| {
+            let text = format!(
+                "service \"s\" {{\n  rto = \"1h\"\n}}\ndns \"name\" {{\n  zone = \"Z\"\n  record = \"a.b\"\n{step}\n}}\n"
+            );
+            let runbook = Runbook::read(Path::new("drctl.hcl"), text.as_bytes(), "x").unwrap();
+            let prediction = with_caches(Prediction::default(), Some(&runbook));
+            (prediction.caches_ms, prediction.missing.len())
+        };
+        assert_eq!(foreseen("  values = [\"192.0.2.1\"]\n  ttl = \"20s\""), (Some(20_000), 0));
+        assert_eq!(foreseen("  values = [\"192.0.2.1\"]"), (None, 1));
+        assert_eq!(foreseen("  failover = \"seoul\""), (None, 1));
+        assert_eq!(with_caches(Prediction::default(), None), Prediction::default());
     }
 
     #[test]

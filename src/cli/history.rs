@@ -104,7 +104,11 @@ fn learn(history: &mut forecast::History, record: &RunRecord, service: &str) {
 fn learn_rest(history: &mut forecast::History, record: &RunRecord) {
     for step in &record.steps {
         let whole = || step.ended_ms?.checked_sub(step.began_ms?).filter(|_| step.done);
-        let took = if step.kind == StepKind::Stack { step.overhead_ms } else { whole() };
+        let took = match step.kind {
+            StepKind::Stack => step.overhead_ms,
+            // Records of an older drctl have the whole alone, in which nothing was done beforehand.
+            _ => step.overhead_ms.filter(|_| step.done).or_else(whole),
+        };
         if let Some(ms) = took {
             history.add_overhead(step.id.clone(), Duration::from_millis(ms));
         }

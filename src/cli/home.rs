@@ -106,7 +106,7 @@ impl Home {
     ///
     /// # Errors
     ///
-    /// The folder of runs is there and cannot be read, or the system gives no random numbers.
+    /// The system gives no random numbers.
     pub(super) fn name_run(&self, began_at: Timestamp) -> Result<RunId, CliError> {
         let mut random = [0; 2];
         getrandom::fill(&mut random)
@@ -115,7 +115,8 @@ impl Home {
         let random = u16::from_be_bytes(random);
         let second = RunId::new(began_at, 0);
         let second = second.as_str().trim_end_matches('0');
-        let runs = self.runs()?;
+        // Where they cannot be read no folder can be made either, which has an error of its own.
+        let runs = self.runs().unwrap_or_default();
         let newest = runs.iter().rfind(|run| run.as_str().starts_with(second));
         let salt = match newest.and_then(|run| u16::from_str_radix(run.salt(), 16).ok()) {
             // In small steps, since more may follow.
@@ -237,6 +238,11 @@ impl RunFolder {
     /// Returns where saved plans and inputs are, which hold secrets; removed on success.
     pub(super) fn scratch(&self) -> PathBuf {
         self.root.join("scratch")
+    }
+
+    /// Returns where it is written down what a failover was asked.
+    pub(super) fn asked(&self) -> PathBuf {
+        self.root.join("asked.json")
     }
 
     /// Returns where steps remember what stood before them.

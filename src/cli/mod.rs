@@ -4,6 +4,7 @@ pub mod history;
 
 mod after_go;
 mod asked;
+mod carried;
 mod chaos;
 mod cmd;
 mod confirm;
@@ -15,6 +16,7 @@ mod evidence;
 mod execute;
 mod exit;
 mod filter;
+mod for_real;
 mod foreseen;
 mod given_plans;
 mod home;
@@ -22,12 +24,15 @@ mod judge;
 mod kept;
 mod kept_cloud;
 mod kong;
+mod outlived;
 mod outlook;
 mod output;
 mod prepared;
+mod record;
 mod recover;
 mod rehearsal;
 mod repository_tests;
+mod resume;
 mod runtime;
 mod shown;
 mod simulating;
@@ -68,10 +73,12 @@ Examples:
   drctl validate                                 see what could not be rebuilt elsewhere
   drctl forecast                                 see how long that would take
   drctl plan --region ap-northeast-2             see how each stack would be moved, and what cannot be
+  drctl images --region ap-northeast-2           see whether its images are there, and copy them
   drctl probe                                    see whether the service is up
   drctl failover --region ap-northeast-2 --dry-run
                                                  see what would be done
   drctl failover --region ap-northeast-2         do it, after you typed the service's name
+  drctl resume                                   go on with one that failed or was interrupted
   drctl drill --region ap-northeast-2            do it, see what it took, and tear it down again
   drctl watch                                    notice an outage, and act by the runbook's policy
   drctl chaos kong                               see whether a whole region can be lost
@@ -85,11 +92,13 @@ Exit codes: 0 objective met, 1 missed, 2 bad usage, 3 the recovery failed,
 enum Command {
     Failover(Box<cmd::failover::Failover>),
     Plan(Box<cmd::plan::Plan>),
+    Images(Box<cmd::images::Images>),
     Probe(cmd::probe::ProbeCommand),
     Validate(Box<cmd::validate::Validate>),
     Forecast(Box<cmd::forecast::ForecastCommand>),
     Rehearse(Box<cmd::rehearse::Rehearse>),
     Drill(Box<cmd::drill::Drill>),
+    Resume(cmd::resume::Resume),
     Report(cmd::report::Report),
     VerifyEvidence(cmd::verify_evidence::VerifyEvidence),
     Runs(cmd::runs::Runs),
@@ -120,11 +129,13 @@ pub fn main() -> Exit {
     let done = match cli.command {
         Command::Failover(command) => command.run(&ui),
         Command::Plan(command) => command.run(&ui),
+        Command::Images(command) => command.run(&ui),
         Command::Probe(command) => command.run(&ui),
         Command::Validate(command) => command.run(&ui),
         Command::Forecast(command) => command.run(&ui),
         Command::Rehearse(command) => command.run(&ui),
         Command::Drill(command) => command.run(&ui),
+        Command::Resume(command) => command.run(&ui),
         Command::Report(command) => command.run(&ui),
         Command::State(command) => command.run(&ui),
         Command::Sim(command) => command.run(&ui),

@@ -8,11 +8,13 @@ use super::{
     drill::{self, Lock},
     earlier::refuse_twice,
     error::{CliError, OrExit},
+    execute::GRACE,
     exit::Exit,
     foreseen::foresee,
     home::{Home, RunFolder},
     kept,
     prepared::{Keeping, Prepared, origin, prepare},
+    record::Record,
     ui::Ui,
     way::Way,
 };
@@ -96,8 +98,25 @@ impl Attempt<'_> {
         // Held until all is written down: whoever gets it next finds a run that is over.
         let mut lock = None;
         let ended = self.go(&mut run, &mut lock).await;
+        let closed = self.close(run, &ended);
+        // What is shown is shown whole before the report is printed.
+        drop(sink);
+        closed?;
+        // Nobody asks about a run that only answers a question of drctl itself.
+        if !self.quiet {
+            kept::remember(self.home, self.folder, self.ui);
+        }
+        ended
+    }
+
+    /// Says how a run ended, and removes what it needs no longer.
+    pub(super) fn close(
+        &self,
+        mut run: Run<'_>,
+        ended: &Result<RunOutcome, CliError>,
+    ) -> Result<(), CliError> {
         run.interrupted(self.stop);
-        let outcome = match &ended {
+        let outcome = match ended {
             Ok(outcome) => *outcome,
             Err(error) => {
                 run.note(error.summary());
@@ -108,16 +127,9 @@ impl Attempt<'_> {
                 }
             }
         };
-        let finished = run.finish(outcome);
-        // What is shown is shown whole before the report is printed.
-        drop(sink);
-        finished.map_err(|error| self.forgotten(error))?;
+        run.finish(outcome).map_err(|error| self.forgotten(error))?;
         self.clean_up(outcome);
-        // Nobody asks about a run that only answers a question of drctl itself.
-        if !self.quiet {
-            kept::remember(self.home, self.folder, self.ui);
-        }
-        ended
+        Ok(())
     }
 
     fn started(&self) -> Result<EventKind, CliError> {
@@ -158,6 +170,11 @@ impl Attempt<'_> {
 
     fn sinks(&self) -> Result<Fanout, CliError> {
         let journal = JournalWriter::create(&self.folder.journal()).or_exit(Exit::Failed)?;
+        self.shown_beside(journal)
+    }
+
+    /// Returns what takes the events of the run in: its journal, and what is shown of them.
+    pub(super) fn shown_beside(&self, journal: JournalWriter) -> Result<Fanout, CliError> {
         if self.quiet {
             return Ok(Fanout::new(Box::new(journal), Vec::new()));
         }
@@ -233,18 +250,33 @@ impl Attempt<'_> {
                 tokio::select! {
                     by = self.confirm(&prepared) => {
                         let by = by?;
-                        self.remember_drill(&prepared)?;
+                        self.write_down(&prepared)?;
                         run.declared(self.way.noticed().map_or(by, |noticed| noticed.by));
                     }
                     () = self.stop.token().cancelled() => return Ok(RunOutcome::Interrupted),
                 }
             }
         }
-        self.execute(run, prepared).await
+        self.execute(run, prepared, None).await
+    }
+
+    /// Writes down what was asked, which going on with the run, or sweeping up after a drill, needs,
+    /// before anything is made.
+    fn write_down(&self, prepared: &Prepared) -> Result<(), CliError> {
+        let path = match self.way {
+            Way::Failover { .. } => self.folder.asked(),
+            Way::Drill(_) => self.folder.drill(),
+            Way::Rehearsal(_) => return Ok(()),
+        };
+        let grace = self.asked.grace.or(prepared.grace).unwrap_or(GRACE);
+        let Prepared { service, repo, checkout, detected, .. } = prepared;
+        let which = &self.asked.which;
+        Record::new(self.folder.id(), service, repo, &checkout.commit, which, &detected.path, grace)
+            .write(&path)
     }
 
     /// Asks who says go, on a thread of its own: a prompt can be left unanswered.
-    async fn confirm(&self, prepared: &Prepared) -> Result<DeclaredBy, CliError> {
+    pub(super) async fn confirm(&self, prepared: &Prepared) -> Result<DeclaredBy, CliError> {
         let (expected, yes) = match self.way {
             Way::Failover { expected, .. } => (expected.clone(), false),
             Way::Drill(terms) => (terms.expected.clone(), terms.yes),

@@ -101,6 +101,9 @@ impl Prepared {
         let _ = writeln!(text, "  runs        {}", self.detected.release);
         if let Some(forecast) = &self.forecast {
             let _ = writeln!(text, "  forecast    {forecast}");
+            if let Some(held) = forecast.behind_caches() {
+                let _ = writeln!(text, "              {held}");
+            }
         }
         text
     }

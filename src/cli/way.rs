@@ -65,6 +65,10 @@ pub(super) struct Simulated {
     pub(super) second_plan: bool,
     /// True to leave what was made.
     pub(super) keep: bool,
+    /// Where sites really are, by their names: what runs on the stacks is brought up there for real.
+    pub(super) at: BTreeMap<String, String>,
+    /// The addresses at which probes are asked for real, by their names.
+    pub(super) ask: BTreeMap<String, String>,
     /// The cloud, where it is there already and stays.
     pub(super) world: Option<Arc<World>>,
     /// When the outage began and was detected, where that was played, too.
@@ -93,6 +97,8 @@ impl Simulated {
             states: BTreeMap::new(),
             second_plan: false,
             keep: false,
+            at: BTreeMap::new(),
+            ask: BTreeMap::new(),
             world: None,
             outage: None,
             meanwhile: None,

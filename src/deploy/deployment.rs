@@ -3,6 +3,7 @@
 use super::{
     command::CommandStep,
     error::DeployError,
+    images::Image,
     process::{Logs, run},
 };
 use crate::model::{
@@ -35,6 +36,17 @@ const GRACE: Duration = Duration::from_secs(30);
 pub trait Deployment: Send + Sync {
     /// Returns the command lines that it will run, in order, without secrets: what a dry run shows.
     fn commands(&self) -> Vec<String>;
+
+    /// Returns the images that have to be had from registries; `None` when only the stacks can tell. May
+    /// run programs that change nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`DeployError`] when they cannot be told.
+    async fn images(&self, job: &Job<'_>) -> Result<Option<Vec<Image>>, DeployError> {
+        let _ = job;
+        Ok(Some(Vec::new()))
+    }
 
     /// Does what can be done before all that the step needs is up: finds its programs, asks for its
     /// images. What it is made of may lack what only the stacks will tell.

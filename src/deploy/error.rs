@@ -1,6 +1,9 @@
 //! Every way in which a command step fails.
 
-use super::tail::LastLines;
+use super::{
+    dns::DnsError, docker::DockerError, helm::HelmError, images::ImagesError,
+    kubernetes::KubernetesError, tail::LastLines,
+};
 use crate::model::time::Pretty;
 use std::{io, path::PathBuf, time::Duration};
 
@@ -102,7 +105,19 @@ pub enum DeployError {
     },
     /// A step on a cluster failed by itself.
     #[error(transparent)]
-    Kubernetes(#[from] super::kubernetes::KubernetesError),
+    Kubernetes(#[from] KubernetesError),
+    /// Docker failed.
+    #[error(transparent)]
+    Docker(#[from] DockerError),
+    /// Images cannot be had.
+    #[error(transparent)]
+    Images(#[from] ImagesError),
+    /// A release did not come up.
+    #[error(transparent)]
+    Helm(#[from] HelmError),
+    /// Traffic was not moved by a zone of Route 53.
+    #[error(transparent)]
+    Dns(#[from] DnsError),
     /// The journal could not be written.
     #[error("the journal could not be written, so nothing new was begun")]
     Forgotten,
@@ -150,6 +165,10 @@ impl DeployError {
                 Some(format!("Make room, or check who may write: `df -h {}`", dir.display()))
             }
             Self::Kubernetes(error) => error.hint(),
+            Self::Docker(error) => error.hint(),
+            Self::Images(error) => error.hint(),
+            Self::Helm(error) => error.hint(),
+            Self::Dns(error) => error.hint(),
             Self::Forgotten
             | Self::Stopped { log: None, .. }
             | Self::Start { .. }

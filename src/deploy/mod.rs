@@ -5,8 +5,11 @@
 
 mod command;
 mod deployment;
+pub mod dns;
+pub mod docker;
 mod error;
-mod images;
+pub mod helm;
+pub mod images;
 pub mod kubernetes;
 mod process;
 mod tail;

@@ -101,7 +101,7 @@ fn spawn(step: &CommandStep, logs: &Logs) -> Result<Child, DeployError> {
         .map_err(|source| not_started(step, source))
 }
 
-fn create(path: &Path) -> Result<File, DeployError> {
+pub(super) fn create(path: &Path) -> Result<File, DeployError> {
     let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
     // An older log may be there, open to others.
     let private = opened.and_then(|file| {
@@ -163,7 +163,7 @@ fn is_alive(group: Pid) -> bool {
 impl Logs {
     /// Returns the log that a person should read: the standard error, or the standard
     /// output when nothing is there; and its last lines.
-    fn last_words(&self) -> (PathBuf, Option<LastLines>) {
+    pub(super) fn last_words(&self) -> (PathBuf, Option<LastLines>) {
         match LastLines::of_log(&self.stderr) {
             Some(said) => (self.stderr.clone(), Some(said)),
             None => (self.stdout.clone(), LastLines::of_log(&self.stdout)),

@@ -124,6 +124,7 @@ pub fn assemble(sources: &Sources<'_>) -> Result<Assembled, AssembleError> {
                     deploy: deploy.clone(),
                     // That there is one has been checked with the runbook.
                     site: site.and_then(Result::ok).cloned(),
+                    instead: None,
                     replace: pointing.replace().clone(),
                 }))
             }
@@ -151,6 +152,7 @@ pub fn assemble(sources: &Sources<'_>) -> Result<Assembled, AssembleError> {
         probes: runbook.probes.clone(),
         recovery_points: runbook.recovery_points.clone(),
         simulate,
+        asks_for_real: false,
         verify_within: runbook.service.verify_within.unwrap_or(VERIFY_WITHIN),
         root: sources.root.to_owned(),
         env,

@@ -3,6 +3,7 @@
 use super::{
     deploying::Deploying,
     ledger::{Ledger, Next, Task},
+    recall::Standing,
     recovery::{Recovery, Work},
     run::Run,
     stack::Stack,
@@ -66,6 +67,7 @@ pub async fn execute(
     tools: Arc<Tools>,
     max_parallel: usize,
     prober: Arc<dyn Prober>,
+    standing: Standing,
     run: &mut Run<'_>,
 ) -> (Ended, Known) {
     let (words, mut heard) = mpsc::unbounded_channel();
@@ -76,13 +78,16 @@ pub async fn execute(
         if step.waits_for_verification && !matches!(step.work, Work::LeftOut(_)) {
             ledger.hold(&step.id);
         }
+        if standing.done.contains(&step.id) {
+            ledger.is_done(&step.id);
+        }
     }
     let mut execution = Execution {
         recovery,
         tools,
         run,
         ledger,
-        known: recovery.known.clone(),
+        known: standing.known,
         words,
         tasks: JoinSet::new(),
         running: HashMap::new(),

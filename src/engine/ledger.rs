@@ -72,6 +72,13 @@ impl Ledger {
         self.rows.push(Row { id, needs, prepare, restore, outcome, held: false });
     }
 
+    /// Writes down that the step `id` was done before.
+    pub(super) fn is_done(&mut self, id: &StepId) {
+        let row = self.row(id);
+        (row.prepare, row.restore) = (Progress::Ended, Progress::Ended);
+        row.outcome = Some(StepOutcome::Done);
+    }
+
     /// Holds the step `id` until all that does not need it has ended.
     pub(super) fn hold(&mut self, id: &StepId) {
         self.row(id).held = true;

@@ -11,6 +11,7 @@ mod files;
 mod ledger;
 mod point;
 mod question;
+mod recall;
 mod recovery;
 mod remove;
 mod replan;
@@ -24,9 +25,10 @@ mod tools;
 mod verify;
 
 pub use assemble::{AssembleError, Assembled, Sources, assemble, lines};
-pub use deploying::commands;
+pub use deploying::{ImagesUntold, commands, images};
 pub use execute::{Ended, execute};
 pub use question::{Programs, program_env, question};
+pub use recall::{Standing, recall};
 pub use recovery::{
     CommandWork, DeployWork, PlannedStep, Recovery, StackWork, StateHome, Work, digest,
 };

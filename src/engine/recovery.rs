@@ -6,7 +6,7 @@ use crate::{
         step::{StepId, StepKind, StepSummary},
         text::hex,
     },
-    runbook::{Deploy, Known, Probe, RecoveryPoint, Site},
+    runbook::{Deploy, Known, Probe, RecoveryPoint, Settings, Site},
 };
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -30,6 +30,8 @@ pub struct Recovery {
     pub recovery_points: Vec<RecoveryPoint>,
     /// Values that a rehearsal cannot know, by type and attribute.
     pub simulate: Map<String, Value>,
+    /// True when a rehearsal asks its probes for real, after the simulated cloud.
+    pub asks_for_real: bool,
     /// How long the service may take to pass its probes.
     pub verify_within: Duration,
     /// The root of the work copy, where programs run.
@@ -135,6 +137,8 @@ pub struct DeployWork {
     pub deploy: Deploy,
     /// Where.
     pub site: Option<Site>,
+    /// Where for real, in a rehearsal that brings it up for real.
+    pub instead: Option<Settings>,
     /// What stands for what in the names of images.
     pub replace: BTreeMap<String, String>,
 }

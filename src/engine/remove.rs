@@ -1,8 +1,9 @@
 //! Removes what a run made, the last first.
 
 use super::{
+    command::{Trace, take_back},
     deploying::Deploying,
-    recovery::{DeployWork, PlannedStep, Recovery, StackWork, Work},
+    recovery::{CommandWork, DeployWork, PlannedStep, Recovery, StackWork, Work},
     run::Run,
     stack::Stack,
     step_error::StepError,
@@ -54,7 +55,8 @@ impl Removal<'_> {
                     whole &= self.remove_stack(&stack, &mut standing, run).await;
                 }
                 Work::Deploy(work) => whole &= self.take_back(step, work, run).await,
-                Work::Command(_) | Work::LeftOut(_) => {}
+                Work::Command(work) => whole &= self.undo(step, work, run).await,
+                Work::LeftOut(_) => {}
             }
         }
         whole
@@ -78,6 +80,26 @@ impl Removal<'_> {
             Ok(()) => Vec::new(),
             Err(error) => chain(&error),
         };
+        let whole = cause.is_empty();
+        run.say(EventKind::RemovalFinished { step: step.id.clone(), cause });
+        whole
+    }
+
+    /// Takes back what a program did, when the runbook says how.
+    async fn undo(&self, step: &PlannedStep, work: &CommandWork, run: &mut Run<'_>) -> bool {
+        if !Trace::of(&step.id, self.tools).is_there() {
+            return true;
+        }
+        let Some(undo) = &work.undo else {
+            let message = "what its program did is left as it is: the step has no `undo`";
+            let (step, message) = (Some(step.id.clone()), message.to_owned());
+            run.say(EventKind::Noted { step, message });
+            return true;
+        };
+        run.say(EventKind::RemovalStarted { step: step.id.clone() });
+        let what = (&step.id, work, undo);
+        let done = take_back(what, self.known, self.recovery, self.tools, self.stop).await;
+        let cause = done.map_or_else(|error| chain(&error), |()| Vec::new());
         let whole = cause.is_empty();
         run.say(EventKind::RemovalFinished { step: step.id.clone(), cause });
         whole
@@ -175,7 +197,7 @@ fn stacks(recovery: &Recovery, tools: &Arc<Tools>, stop: &CancellationToken) -> 
 }
 
 /// A stack that nobody listens to.
-fn unheard(
+pub(super) fn unheard(
     step: &PlannedStep,
     work: &Arc<StackWork>,
     tools: &Arc<Tools>,

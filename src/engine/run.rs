@@ -49,6 +49,14 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Takes up the stream of a run whose last event was `last`, to go on with the run `since_ms`
+    /// milliseconds after it began.
+    pub fn go_on(last: &Event, since_ms: u64, sink: &'a mut dyn Sink) -> Self {
+        let mut run = Self::take_up(last, sink);
+        run.before_ms = run.before_ms.max(since_ms);
+        run
+    }
+
     /// Says that the operator or the policy said go.
     pub fn declared(&mut self, by: DeclaredBy) {
         self.say(EventKind::Declared { by });

@@ -192,8 +192,9 @@ impl Stack {
 
     /// What the gate expects of the plan.
     fn expected(&self) -> Expected<'_> {
-        // Only a declared backend can hold what an earlier run left.
-        let goes_on = self.tools.again && self.work.state != StateHome::Own;
+        // What an earlier run left is in a declared backend; what an earlier process of this run
+        // left, also in a state of drctl's own.
+        let goes_on = self.tools.again;
         Expected {
             region: &self.tools.region,
             primary: self.work.primary.as_deref(),
@@ -280,10 +281,15 @@ impl Stack {
                 None => Ok(Outputs::default()),
             },
             StateHome::Declared { .. } => {
-                let read = async { self.read_state(&self.read(Action::StatePull).await?) };
+                let read = async { self.read_state(&self.pull_state().await?) };
                 self.phase(Phase::Output, read).await
             }
         }
+    }
+
+    /// Returns the state as it is in its backend.
+    pub(super) async fn pull_state(&self) -> Result<Vec<u8>, StepError> {
+        self.read(Action::StatePull).await
     }
 
     /// Tells what a state says of the graph, and returns its outputs.

@@ -9,10 +9,12 @@
 //! * `seq` starts at 0 and rises by one; `elapsed_ms` never falls.
 //! * The first event is [`EventKind::RunStarted`] and the last is
 //!   [`EventKind::RunFinished`]; nothing follows it but sweeps of what a drill left, each from
-//!   [`EventKind::SweepStarted`] to [`EventKind::SweepFinished`].
+//!   [`EventKind::SweepStarted`] to [`EventKind::SweepFinished`], and resumptions, each from
+//!   [`EventKind::RunResumed`] to another [`EventKind::RunFinished`].
 //! * [`EventKind::RunPlanned`] comes before any step's event.
 //! * Every step of the plan has exactly one [`EventKind::StepFinished`], also
-//!   one that never began; only the removal of what it made may follow it.
+//!   one that never began; only the removal of what it made may follow it. Each resumption has
+//!   one again for every step that was not done before it.
 //! * Every [`EventKind::PhaseStarted`] is on the disk before the process that it
 //!   speaks of is spawned, and has at most one [`EventKind::PhaseFinished`]: none
 //!   when drctl itself was killed in between.
@@ -327,6 +329,17 @@ pub enum EventKind {
         step: StepId,
         /// The whole error chain when it could not be, outermost first.
         cause: Vec<String>,
+    },
+    /// A run that failed, was stopped or was killed is gone on with, by another process: steps that
+    /// are done are not run again, all others are. What was open is over. From here on `elapsed_ms`
+    /// goes on from the beginning of the run by the wall clock, and never falls.
+    RunResumed {
+        /// The version of drctl that does it.
+        drctl: String,
+        /// The wall clock.
+        at: Timestamp,
+        /// The steps that are done, and stay so.
+        done: Vec<StepId>,
     },
     /// The run was asked to stop; nothing new is begun, what is in flight may end.
     InterruptReceived {

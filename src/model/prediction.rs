@@ -37,6 +37,10 @@ pub struct Prediction {
     pub chance: Option<f64>,
     /// What is not in it since nobody has seen it yet, in a few words each.
     pub missing: Vec<String>,
+    /// How long caches of the DNS may hold the old answer once traffic is moved, at worst, in
+    /// milliseconds; `None` when no step moves traffic by the DNS, or does not say its `ttl`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caches_ms: Option<u64>,
     /// When each step is done, from the declaration on.
     pub steps: Vec<PredictedStep>,
     /// Every managed resource of the code.
@@ -93,6 +97,18 @@ impl Prediction {
         let time = |ms| Rounded(Duration::from_millis(ms));
         let (p50, p90, p99) = (time(self.p50_ms), time(self.p90_ms), time(self.p99_ms));
         format!("{p50} at the median, {p90} at the 90th percentile, {p99} at the 99th")
+    }
+
+    /// Returns, in words, how long it takes for whoever holds the old answer of the DNS for as long as
+    /// that may be held: the worst case, which is in no other figure.
+    pub fn behind_caches(&self) -> Option<String> {
+        let held = self.caches_ms?;
+        let time = |ms: u64| Rounded(Duration::from_millis(ms.saturating_add(held)));
+        let held = Rounded(Duration::from_millis(held));
+        let (p50, p90) = (time(self.p50_ms), time(self.p90_ms));
+        Some(format!(
+            "{p50} at the median, {p90} at the 90th percentile, for whoever holds the old answer of the DNS for the whole {held} of its TTL"
+        ))
     }
 
     /// Returns in how many of a hundred recoveries the recovery time objective is met, rounded down:
@@ -152,6 +168,17 @@ mod tests {
             let said = said(Some(chance));
             assert!(said.ends_with(&format!("; the RTO is met in {of_100} of 100")), "{said}");
         }
+    }
+
+    #[test]
+    fn caches_make_it_longer_by_the_whole_ttl_at_worst() {
+        let prediction = Prediction { p50_ms: 380_000, p90_ms: 480_400, ..Prediction::default() };
+        assert_eq!(prediction.behind_caches(), None);
+        let cached = Prediction { caches_ms: Some(60_000), ..prediction };
+        assert_eq!(
+            cached.behind_caches().unwrap(),
+            "7m20s at the median, 9m00s at the 90th percentile, for whoever holds the old answer of the DNS for the whole 1m00s of its TTL"
+        );
     }
 
     #[test]

@@ -117,7 +117,8 @@ pub struct StepRecord {
     #[serde(default)]
     pub ended_ms: Option<u64>,
     /// For a stack that was applied once: from when all that it needs was there to the begin of its
-    /// apply.
+    /// apply. For another step: from the begin of its work to its end, without what was done before
+    /// all that it needs was there.
     #[serde(default)]
     pub overhead_ms: Option<u64>,
 }

@@ -92,6 +92,11 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// Returns true when it is done before what the step needs is up.
+    pub const fn is_before_needs(self) -> bool {
+        matches!(self, Self::Init | Self::Check)
+    }
+
     /// Returns the word that drctl shows for it.
     pub fn word(self) -> &'static str {
         match self {

@@ -2,6 +2,7 @@
 
 use crate::model::text::plain;
 use crate::model::{
+    deploy::{ObjectProgress, ObjectState},
     event::{Event, EventKind},
     resource::ResourceAction,
     run::OutageSource,
@@ -55,6 +56,16 @@ struct Working {
     total: u64,
     done: u64,
     in_flight: BTreeMap<(String, ResourceAction), u64>,
+    /// What is waited for, with what was seen of it, in the order in which it was first seen.
+    waits_for: Vec<Awaited>,
+}
+
+/// Something that a step waits for.
+#[derive(Debug)]
+struct Awaited {
+    object: String,
+    state: ObjectProgress,
+    detail: String,
 }
 
 impl Board {
@@ -88,6 +99,7 @@ impl Board {
                 working.in_flight.remove(&(address.clone(), *action));
                 working.done += changes(*action).min(1);
             }
+            EventKind::ObjectSeen { step, object } => self.working(step).see(object),
             EventKind::StepFinished { step, .. } => {
                 self.steps.remove(step);
             }
@@ -97,6 +109,11 @@ impl Board {
                 self.probes.insert(probe.clone(), text);
             }
             EventKind::InterruptReceived { .. } => self.stopping = true,
+            EventKind::RunResumed { .. } => {
+                self.stopping = false;
+                self.steps.clear();
+                self.probes.clear();
+            }
             EventKind::RunFinished { .. } => {
                 self.steps.clear();
                 self.probes.clear();
@@ -118,7 +135,6 @@ impl Board {
             | EventKind::GateAnswered { .. }
             | EventKind::OutputsReady { .. }
             | EventKind::Noted { .. }
-            | EventKind::ObjectSeen { .. }
             | EventKind::ImagesAsked { .. }
             | EventKind::TrafficMoved { .. }
             | EventKind::FallbackVerified
@@ -192,7 +208,32 @@ impl Working {
                 let _ = write!(text, " and {others} more");
             }
         }
+        if let Some(awaited) = self.most_telling() {
+            let Awaited { object, detail, .. } = awaited;
+            let _ = write!(text, "  {} {}", plain(object), plain(detail));
+            let open = self.waits_for.iter().filter(|a| a.state != ObjectProgress::Ready).count();
+            if let Some(others @ 1..) = open.checked_sub(1) {
+                let _ = write!(text, " and {others} more");
+            }
+        }
         Some(text)
+    }
+
+    /// Takes in how something is that is waited for.
+    fn see(&mut self, seen: &ObjectState) {
+        let ObjectState { object, state, detail } = seen.clone();
+        match self.waits_for.iter_mut().find(|known| known.object == object) {
+            Some(known) => (known.state, known.detail) = (state, detail),
+            None => self.waits_for.push(Awaited { object, state, detail }),
+        }
+    }
+
+    /// Returns what keeps the step waiting: what is in trouble before what is on its way.
+    fn most_telling(&self) -> Option<&Awaited> {
+        let open = || self.waits_for.iter().filter(|a| a.state != ObjectProgress::Ready);
+        let troubled =
+            |a: &&Awaited| matches!(a.state, ObjectProgress::Troubled | ObjectProgress::Failed);
+        open().find(troubled).or_else(|| open().next())
     }
 }
 
@@ -284,6 +325,36 @@ mod tests {
         events.push(EventKind::InterruptReceived { signal: "SIGINT".into() });
         insta::assert_snapshot!(shown(&board(events), 5_000), @"
         recovery into ap-northeast-2   4m05.0s since the run began   stopping: what runs may end
+        ");
+    }
+
+    #[test]
+    fn a_step_shows_what_it_waits_for_and_trouble_first() {
+        use ObjectProgress::{Ready, Troubled, Waiting};
+        let sees = |object: &str, state, detail: &str| EventKind::ObjectSeen {
+            step: StepId::new("web"),
+            object: ObjectState { object: object.into(), state, detail: detail.into() },
+        };
+        let mut events = vec![
+            samples::planned(&[("web", StepKind::Deploy)]),
+            EventKind::PhaseStarted { step: StepId::new("web"), phase: Phase::Wait },
+            sees("deployment/web", Waiting, "1 of 3 ready"),
+            sees("deployment/api", Waiting, "0 of 2 ready"),
+        ];
+        insta::assert_snapshot!(shown(&board(events.clone()), 9_000), @r"
+        shop into    9.0s into the outage   29m51.0s of the RTO left
+        web      wait        8.0s  deployment/web 1 of 3 ready and 1 more
+        ");
+        events.push(sees("deployment/api", Troubled, "the image cannot be pulled: api:2"));
+        insta::assert_snapshot!(shown(&board(events.clone()), 9_000), @r"
+        shop into    9.0s into the outage   29m51.0s of the RTO left
+        web      wait        8.0s  deployment/api the image cannot be pulled: api:2 and 1 more
+        ");
+        events.push(sees("deployment/api", Ready, "2 of 2 ready"));
+        events.push(sees("deployment/web", Ready, "3 of 3 ready"));
+        insta::assert_snapshot!(shown(&board(events), 9_000), @r"
+        shop into    9.0s into the outage   29m51.0s of the RTO left
+        web      wait        8.0s
         ");
     }
 

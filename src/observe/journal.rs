@@ -42,6 +42,7 @@ impl JournalWriter {
     pub fn create(path: &Path) -> Result<Self, JournalError> {
         let create = || {
             let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(path)?;
+            file.try_lock()?;
             // The folder's entry is data of the folder: without this the file could be lost whole.
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
             File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
@@ -57,13 +58,15 @@ impl JournalWriter {
     ///
     /// # Errors
     ///
-    /// As [`JournalReader`], and [`JournalError::Append`] when it cannot be written.
+    /// As [`JournalReader`], and [`JournalError::Append`] when it cannot be written, also since the
+    /// process of the run still does: it holds a lock on it for as long as it lives.
     pub fn append(path: &Path) -> Result<(Self, Vec<Event>), JournalError> {
         let mut reader = JournalReader::open(path)?;
         let events = reader.by_ref().collect::<Result<Vec<_>, _>>()?;
         let whole = reader.whole + u64::from(reader.open);
         let open = || {
             let mut file = OpenOptions::new().append(true).open(path)?;
+            file.try_lock()?;
             file.set_len(reader.whole)?;
             if reader.open {
                 file.write_all(b"\n")?;

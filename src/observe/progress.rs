@@ -192,6 +192,7 @@ fn leaves_a_line(kind: &EventKind) -> bool {
         | EventKind::Noted { .. }
         | EventKind::StepFinished { .. }
         | EventKind::TrafficMoved { .. }
+        | EventKind::RunResumed { .. }
         | EventKind::FallbackVerified
         | EventKind::ServiceVerified
         | EventKind::VerificationFailed { .. }

@@ -226,6 +226,10 @@ impl Narrator {
             EventKind::FallbackVerified => {
                 ("Verified", None, "the service passes its probes in the fallback".to_owned())
             }
+            EventKind::RunResumed { drctl, at, done } => {
+                let text = format!("by drctl {drctl} at {at}: {} of its steps done", done.len());
+                ("Resumed", None, text)
+            }
             EventKind::RemovalStarted { step } => {
                 self.steps.insert(step.clone(), event.elapsed_ms);
                 ("Removing", on(step), "what it made".to_owned())

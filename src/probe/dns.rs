@@ -12,12 +12,14 @@ use hickory_resolver::{
 };
 use serde::{Deserialize, Serialize};
 use std::{net::IpAddr, str::FromStr, time::Duration};
-use tokio::net::lookup_host;
+use tokio::{net::lookup_host, time::timeout};
 
 /// The port of the DNS (RFC 1035, section 4.2).
 const PORT: u16 = 53;
 /// How often a server is asked that does not answer.
 const ATTEMPTS: usize = 2;
+/// What is said of a name that does not exist.
+const NO_NAME: &str = "(NXDOMAIN)";
 
 /// A name that must have an address.
 ///
@@ -29,6 +31,17 @@ pub struct DnsTarget {
     host: String,
     expect: Option<String>,
     server: Option<String>,
+}
+
+/// What kind of records is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DnsKind {
+    /// Addresses of IPv4.
+    A,
+    /// Addresses of IPv6.
+    Aaaa,
+    /// The name that an alias leads to.
+    Cname,
 }
 
 /// Why something cannot be looked up.
@@ -83,24 +96,44 @@ impl DnsTarget {
     }
 
     pub(super) async fn ask(&self, limit: Duration) -> Seen {
-        let asked = async {
-            let name =
-                name(&self.host).map_err(|error| Seen::new(Why::Resolve, error.to_string()))?;
-            let resolver = self.resolver(limit).await?;
-            let mut found = Vec::new();
-            for kind in self.kinds() {
-                match resolver.lookup(name.clone(), *kind).await {
-                    Ok(lookup) => {
-                        found = lookup.answers().iter().filter_map(|r| shown(&r.data)).collect();
-                        break;
-                    }
-                    Err(error) if has_none(&error) => {}
-                    Err(error) => return Err(of_error(&self.host, &error)),
+        let asked = self.found(self.kinds(), limit).await;
+        asked.map_or_else(|seen| seen, |found| self.judge(found))
+    }
+
+    /// Asks once for the records of one kind, and returns what they hold: addresses, or the name
+    /// that an alias leads to. None at all is an answer, too.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no answer, in one line, after `limit` at the latest.
+    pub async fn records(&self, kind: DnsKind, limit: Duration) -> Result<Vec<String>, String> {
+        let kinds = [match kind {
+            DnsKind::A => RecordType::A,
+            DnsKind::Aaaa => RecordType::AAAA,
+            DnsKind::Cname => RecordType::CNAME,
+        }];
+        let asked = timeout(limit, self.found(&kinds, limit)).await;
+        match asked.unwrap_or_else(|_| Err(Seen::timeout(limit))) {
+            Ok(found) => Ok(found.iter().filter(|f| f.is_of(kind)).map(Found::to_string).collect()),
+            // There is no such name.
+            Err(seen) if seen.why == Why::Resolve && seen.detail.ends_with(NO_NAME) => Ok(vec![]),
+            Err(seen) => Err(format!("{}: {}", seen.why, seen.detail)),
+        }
+    }
+
+    async fn found(&self, kinds: &[RecordType], limit: Duration) -> Result<Vec<Found>, Seen> {
+        let name = name(&self.host).map_err(|error| Seen::new(Why::Resolve, error.to_string()))?;
+        let resolver = self.resolver(limit).await?;
+        for kind in kinds {
+            match resolver.lookup(name.clone(), *kind).await {
+                Ok(lookup) => {
+                    return Ok(lookup.answers().iter().filter_map(|r| shown(&r.data)).collect());
                 }
+                Err(error) if has_none(&error) => {}
+                Err(error) => return Err(of_error(&self.host, &error)),
             }
-            Ok(self.judge(found))
-        };
-        asked.await.unwrap_or_else(|seen| seen)
+        }
+        Ok(Vec::new())
     }
 
     /// The kinds of records that can hold what is expected.
@@ -153,6 +186,14 @@ enum Found {
 }
 
 impl Found {
+    fn is_of(&self, kind: DnsKind) -> bool {
+        match self {
+            Self::Address(IpAddr::V4(_)) => kind == DnsKind::A,
+            Self::Address(IpAddr::V6(_)) => kind == DnsKind::Aaaa,
+            Self::Alias(_) => kind == DnsKind::Cname,
+        }
+    }
+
     fn is(&self, expect: &str) -> bool {
         match self {
             Self::Address(address) => expect.parse() == Ok(*address),
@@ -200,7 +241,7 @@ fn of_error(host: &str, error: &NetError) -> Seen {
     };
     match code {
         ResponseCode::NXDomain => {
-            Seen::new(Why::Resolve, format!("there is no `{host}` (NXDOMAIN)"))
+            Seen::new(Why::Resolve, format!("there is no `{host}` {NO_NAME}"))
         }
         ResponseCode::ServFail => Seen::new(Why::Servfail, "the server failed (SERVFAIL)"),
         ResponseCode::Refused => Seen::new(Why::Refused, "the server refuses to answer (REFUSED)"),

@@ -18,7 +18,7 @@ mod tcp;
 mod verify;
 
 pub use crate::program::Program as CommandTarget;
-pub use dns::{DnsTarget, DnsTargetError};
+pub use dns::{DnsKind, DnsTarget, DnsTargetError};
 pub use elsewhere::{Ask, ElsewhereTarget, Told};
 pub use http::{HttpTarget, HttpTargetError};
 pub use recovery_point::{RecoveryPointError, recovery_point, time_of_data, time_of_file};

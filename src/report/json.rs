@@ -61,6 +61,10 @@ pub struct Report {
     pub recovery_point_ms: Option<i64>,
     /// When it was declared, in milliseconds since the run began.
     pub declared_ms: Option<u64>,
+    /// When the service passed its probes in the fallback, before traffic was moved, in milliseconds
+    /// since `t0`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fallback_verified_ms: Option<u64>,
     /// From `t0` to the last event.
     pub out_for_ms: u64,
     /// Every milestone, in order.
@@ -194,6 +198,7 @@ impl Report {
     /// Makes the report of a run.
     pub fn new(timeline: Timeline, kept: Kept) -> Self {
         let milestones = timeline.milestones();
+        let before_outage_ms = timeline.run.as_ref().map_or(0, |run| run.outage.before_ms);
         let verdicts = Verdicts::from(&timeline);
         let summary = Summary::from(&timeline);
         let since = |name| MilestoneTime { name, since_outage_ms: milestones.get(name) };
@@ -217,6 +222,9 @@ impl Report {
             execution_ms: milestones.execution_ms(),
             recovery_point_ms: worst_point(&timeline.recovery_points),
             declared_ms: timeline.declared_ms,
+            fallback_verified_ms: timeline
+                .fallback_verified_ms
+                .map(|ms| ms.saturating_add(before_outage_ms)),
             out_for_ms: timeline.out_for_ms(),
             milestones: Milestone::ALL.map(since).into(),
             phases: milestones.phases(),
@@ -321,6 +329,11 @@ fn caveats(timeline: &Timeline, kept: &Kept) -> Vec<String> {
     if timeline.checkout.as_ref().is_some_and(|checkout| checkout.mirror_age_ms.is_some()) {
         all.push("the origin could not be reached: built from a mirror".to_owned());
     }
+    match timeline.resumed_ms.len() {
+        0 => {}
+        1 => all.push("the run broke off and was resumed".to_owned()),
+        times => all.push(format!("the run broke off and was resumed {times} times")),
+    }
     if kept.torn {
         all.push("the journal's last line was written only in part and was left out".to_owned());
     }
@@ -345,6 +358,12 @@ fn next(timeline: &Timeline, summary: Summary, verdicts: Verdicts) -> Vec<String
     if summary == Summary::Refused {
         all.push("Read why the gate refused: what it refused was not changed".to_owned());
     }
+    if let Some(run) = timeline.run.as_ref().filter(|_| can_go_on(timeline)) {
+        all.push(format!(
+            "Go on with it once what stood in its way is mended: `drctl resume {}`",
+            run.id
+        ));
+    }
     if timeline.outcome == Some(RunOutcome::Unverified) {
         all.push(
             "See for yourself whether the service answers, and give the runbook a `probe`"
@@ -361,6 +380,18 @@ fn next(timeline: &Timeline, summary: Summary, verdicts: Verdicts) -> Vec<String
         all.push(format!("Show this again with `drctl report {}`", run.id));
     }
     all
+}
+
+/// Whether `drctl resume` can go on with a run.
+fn can_go_on(timeline: &Timeline) -> bool {
+    let is_failover = timeline.run.as_ref().is_some_and(|run| run.kind == RunKind::Failover);
+    is_failover
+        && timeline.simulated.is_none()
+        && timeline.declared_ms.is_some()
+        && matches!(
+            timeline.outcome,
+            None | Some(RunOutcome::Failed | RunOutcome::Refused | RunOutcome::Interrupted)
+        )
 }
 
 #[cfg(test)]

@@ -17,6 +17,8 @@ const SEGMENTS: usize = 15;
 const SAVINGS: usize = 5;
 /// Resources shown.
 const RESOURCES: usize = 15;
+/// Objects of a step shown.
+const OBJECTS: usize = 5;
 /// Notes, refusals and the like shown, of each.
 const SAID: usize = 20;
 
@@ -31,6 +33,7 @@ pub(super) fn markdown(report: &Report) -> String {
     if let Some(path) = &report.critical_path {
         critical(report, path, &mut text);
     }
+    details("What was brought up on the stacks", &deployed(report), &mut text);
     slowest(report, &mut text);
     forecast(report, &mut text);
     details("Notes", &notes(report), &mut text);
@@ -124,6 +127,34 @@ fn phases(report: &Report, text: &mut String) {
     }
     let name = if report.recovery_time_ms.is_some() { "recovery time" } else { "so far" };
     *text += &format!("| **{name}** | **{}** | |\n", Pretty::ms(whole));
+    let beside = report.beside_the_phases();
+    let beside: Vec<_> = beside.iter().map(|said| format!("- {}\n", prose(said))).collect();
+    if !beside.is_empty() {
+        *text += &format!("\n{}", beside.concat());
+    }
+}
+
+/// What steps brought up on the stacks.
+fn deployed(report: &Report) -> String {
+    let mut lines = String::new();
+    for step in report.steps.iter().map(|report| &report.step) {
+        let Some(block) = words::block(step) else { continue };
+        let name = code(step.id.as_str());
+        lines +=
+            &format!("- {name} ({}), {}\n", literal(block), words::outcome(step.outcome.as_ref()));
+        let objects = step.slowest_objects();
+        for object in objects.iter().take(OBJECTS) {
+            let (time, said) = (time(words::ready_after(step, object)), words::object(object));
+            lines += &format!("  - {time} {}: {}\n", code(&object.object), prose(&said));
+        }
+        if let Some(more @ 1..) = objects.len().checked_sub(OBJECTS) {
+            lines += &format!("  - and {more} more\n");
+        }
+        let lacking = words::lacking(step).into_iter().take(SAID);
+        let said = lacking.chain(step.traffic.as_ref().map(words::traffic));
+        lines.extend(said.map(|said| format!("  - {}\n", prose(&said))));
+    }
+    lines
 }
 
 fn critical(report: &Report, path: &CriticalPath, text: &mut String) {
@@ -215,6 +246,9 @@ fn forecast(report: &Report, text: &mut String) {
         rounded(prediction.p90_ms),
         rounded(prediction.p99_ms)
     );
+    if let Some(held) = prediction.caches_ms {
+        table += &format!("| and at worst, by caches of the DNS | +{} |\n", rounded(held));
+    }
     if let Some(ms) = report.execution_ms {
         table += &format!("| **measured** | **{}** |\n", Pretty::ms(ms));
     }
@@ -272,6 +306,65 @@ fn details(title: &str, body: &str, text: &mut String) {
 mod tests {
     use super::*;
     use crate::report::samples::rich;
+
+    #[test]
+    fn what_was_brought_up_is_folded_away() {
+        let report = Report::new(
+            crate::report::samples::deployed().iter().collect(),
+            crate::report::Kept::default(),
+        );
+        let text = markdown(&report);
+        let from = text.find("| **so far**").unwrap();
+        let to = text.find("<sub>").unwrap();
+        insta::assert_snapshot!(&text[from..to], @r"
+        | **so far** | **6m07.2s** | |
+
+        - the fallback was verified 5m35.0s after the outage began, before traffic was moved
+        - caches may hold the old answer for shop.example.com until 7m07.1s, 1m00.0s after the traffic was moved
+
+        #### What would have made it shorter
+
+        - pre-provision `shop`: −1m19s
+        - pre-provision `cutover`: −32s
+
+        <details>
+        <summary>Critical path (13 segments)</summary>
+
+        | Took | Share | Step | What |
+        | ---: | ---: | --- | --- |
+        | 4m00.0s | 65% |  | the outage was not seen yet |
+        | 2.0s | &lt;1% |  | fetching the repository |
+        | 0.5s | &lt;1% |  | deciding what would be done |
+        | 9.5s | 3% |  | waiting for somebody to say go |
+        | 0.1s | &lt;1% | `shop` | drctl between two steps or phases |
+        | 0.9s | &lt;1% | `shop` | check |
+        | 0.1s | &lt;1% | `shop` | drctl between two steps or phases |
+        | 6.9s | 2% | `shop` | run |
+        | 1m12.1s | 20% | `shop` | wait |
+        | 3.0s | &lt;1% | `cutover` | drctl between two steps or phases |
+        | 29.9s | 8% | `cutover` | run |
+        | 2.1s | &lt;1% | `cutover` | wait |
+        | 0.1s | &lt;1% |  | without the service |
+
+        </details>
+
+        <details>
+        <summary>What was brought up on the stacks</summary>
+
+        - `shop` (helm), done
+          - 1m19.9s `shop/deployment/api`: 2 of 2 ready; its last trouble: the probe fails: 503
+          - 28.9s `shop/deployment/web`: 3 of 3 ready
+          - 17.9s `shop/statefulset/cache`: 1 of 1 ready
+          - 11.9s `shop/job/migrate`: complete
+        - `jobs` (container), failed
+          - the image registry.example.com/jobs:1: the registry has no such tag
+        - `cutover` (dns), done
+          - 31.9s `dns/shop.example.com`: 4 servers answer 192.0.2.2
+          - shop.example.com led to 192.0.2.1, and leads to 192.0.2.2
+
+        </details>
+        ");
+    }
 
     #[test]
     fn a_recovery_as_a_comment() {

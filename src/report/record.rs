@@ -7,7 +7,7 @@ use super::{
 use crate::model::{
     record::{ResourceRecord, RunRecord, SCHEMA, StepRecord},
     resource::ResourceAction,
-    step::{Phase, StepId, StepOutcome},
+    step::{Phase, StepId, StepKind, StepOutcome},
 };
 use std::collections::BTreeMap;
 
@@ -81,7 +81,12 @@ impl Report {
             done: step.outcome == Some(StepOutcome::Done),
             began_ms: step.began_ms,
             ended_ms: step.ended_ms,
-            overhead_ms: self.declared_ms.and_then(|declared| overhead(step, &ends, declared)),
+            overhead_ms: match step.kind {
+                StepKind::Stack => {
+                    self.declared_ms.and_then(|declared| overhead(step, &ends, declared))
+                }
+                _ => worked(step),
+            },
         };
         steps().map(record).collect()
     }
@@ -111,6 +116,12 @@ fn overhead(step: &StepTime, ends: &BTreeMap<&StepId, Option<u64>>, declared: u6
     let needs = step.needs.iter().map(|need| ends.get(need).copied().flatten());
     let free = needs.chain([Some(declared)]).collect::<Option<Vec<u64>>>()?.into_iter().max()?;
     Some(apply.began_ms.saturating_sub(free))
+}
+
+/// Returns how long a step that is no stack took from its first phase that is not done beforehand.
+fn worked(step: &StepTime) -> Option<u64> {
+    let began = step.phases.iter().find(|phase| !phase.phase.is_before_needs())?.began_ms;
+    Some(step.ended_ms?.saturating_sub(began))
 }
 
 impl From<Timeline> for Report {

@@ -2,6 +2,7 @@
 
 use super::timeline::Timeline;
 use crate::model::{
+    deploy::{ImageAnswer, ObjectProgress, ObjectState, Traffic},
     event::{Event, EventKind},
     gate::{GateAnswer, Refusal, RefusalReason},
     resource::ResourceAction,
@@ -108,6 +109,85 @@ pub(super) fn over(outcome: RunOutcome) -> EventKind {
 }
 
 pub(super) mod rich;
+
+/// A recovery whose steps say what they waited for, what they lacked and where they made a name lead.
+pub(super) fn deployed() -> Vec<Event> {
+    use ObjectProgress::{Ready, Troubled, Waiting};
+    let step = StepId::new;
+    let mut plan = planned(
+        Some(1_800_000),
+        None,
+        &[
+            ("shop", StepKind::Deploy, &[]),
+            ("jobs", StepKind::Deploy, &["shop"]),
+            ("cutover", StepKind::Cutover, &["shop"]),
+        ],
+    );
+    if let EventKind::RunPlanned { steps, .. } = &mut plan {
+        for (summary, block) in steps.iter_mut().zip(["helm", "container", "dns"]) {
+            summary.block = Some(block.to_owned());
+        }
+    }
+    let sees = |step: &str, object: &str, state, detail: &str| EventKind::ObjectSeen {
+        step: StepId::new(step),
+        object: ObjectState { object: object.into(), state, detail: detail.into() },
+    };
+    let image = |image: &str, cause: Option<&str>| ImageAnswer {
+        image: image.into(),
+        digest: cause.is_none().then(|| "sha256:1f".into()),
+        cause: cause.map(Into::into),
+    };
+    let images = vec![
+        image("registry.example.com/jobs:1", Some("the registry has no such tag")),
+        image("registry.example.com/shop:1", None),
+    ];
+    let failed = StepOutcome::Failed {
+        cause: vec!["an image is missing".into()],
+        hints: vec!["Push it: `docker push registry.example.com/jobs:1`".into()],
+    };
+    let traffic = Traffic {
+        name: "shop.example.com".into(),
+        before: vec!["192.0.2.1".into()],
+        after: vec!["192.0.2.2".into()],
+        ttl_ms: 60_000,
+    };
+    stamped(vec![
+        (0, started(240_000, OutageSource::Declared)),
+        (2_000, checkout()),
+        (2_500, plan),
+        (12_000, DECLARED),
+        (12_100, begins("shop", Phase::Check)),
+        (13_000, ends("shop", Phase::Check, true)),
+        (13_000, EventKind::ImagesAsked { step: step("jobs"), images }),
+        (13_100, begins("shop", Phase::Run)),
+        (20_000, ends("shop", Phase::Run, true)),
+        (20_000, begins("shop", Phase::Wait)),
+        (20_500, sees("shop", "shop/deployment/web", Waiting, "0 of 3 ready")),
+        (20_500, sees("shop", "shop/deployment/api", Waiting, "0 of 2 ready")),
+        (20_600, sees("shop", "shop/job/migrate", Waiting, "not started")),
+        (20_600, sees("shop", "shop/statefulset/cache", Waiting, "0 of 1 ready")),
+        (24_000, sees("shop", "shop/job/migrate", Ready, "complete")),
+        (30_000, sees("shop", "shop/statefulset/cache", Ready, "1 of 1 ready")),
+        (31_000, sees("shop", "shop/deployment/api", Troubled, "the probe fails: 503")),
+        (41_000, sees("shop", "shop/deployment/web", Ready, "3 of 3 ready")),
+        (92_000, sees("shop", "shop/deployment/api", Ready, "2 of 2 ready")),
+        (92_100, ends("shop", Phase::Wait, true)),
+        (92_100, finished("shop", StepOutcome::Done)),
+        (92_200, begins("jobs", Phase::Run)),
+        (93_000, ends("jobs", Phase::Run, false)),
+        (93_000, finished("jobs", failed)),
+        (95_000, EventKind::FallbackVerified),
+        (95_100, begins("cutover", Phase::Run)),
+        (125_000, EventKind::TrafficMoved { step: step("cutover"), traffic }),
+        (125_000, ends("cutover", Phase::Run, true)),
+        (125_000, begins("cutover", Phase::Wait)),
+        (125_100, sees("cutover", "dns/shop.example.com", Waiting, "2 of 4 servers")),
+        (127_000, sees("cutover", "dns/shop.example.com", Ready, "4 servers answer 192.0.2.2")),
+        (127_100, ends("cutover", Phase::Wait, true)),
+        (127_100, finished("cutover", StepOutcome::Done)),
+        (127_200, over(RunOutcome::Failed)),
+    ])
+}
 
 const DECLARED: EventKind = EventKind::Declared { by: DeclaredBy::Typed };
 

@@ -4,9 +4,10 @@ use super::{
     critical::{Behind, GapKind, Saving, What},
     json::{Report, ResourceReport},
     milestones::RunPhase,
-    timeline::RecoveryPoint,
+    timeline::{ObjectTime, RecoveryPoint, StepTime},
 };
 use crate::model::{
+    deploy::{ObjectProgress, Traffic},
     redirect::{Dependency, DependencyStatus},
     run::Lock,
     step::{StepId, StepOutcome},
@@ -102,6 +103,7 @@ pub(super) fn gap(gap: &GapKind) -> String {
         GapKind::Needs { step } => format!("waiting for {step}"),
         GapKind::Lock { lock } => lock_words(*lock),
         GapKind::Turn => "waiting for a lane of --max-parallel".to_owned(),
+        GapKind::Verification => "waiting for the fallback to be verified".to_owned(),
         GapKind::Between => "drctl between two phases".to_owned(),
         GapKind::ApplyStart => "apply before its first resource".to_owned(),
         GapKind::BetweenResources => "Terraform between two resources".to_owned(),
@@ -131,6 +133,44 @@ pub(super) fn saving(saving: &Saving) -> (String, String) {
     (what, format!("−{}", rounded(saving.saves_ms)))
 }
 
+/// Returns the runbook's word for what a step is, when its name does not tell: not for the stacks
+/// and the commands that all steps were once.
+pub(super) fn block(step: &StepTime) -> Option<&str> {
+    step.block.as_deref().filter(|block| !matches!(*block, "stack" | "command"))
+}
+
+/// Returns how long after the begin of its step something was ready, in milliseconds.
+pub(super) fn ready_after(step: &StepTime, object: &ObjectTime) -> Option<u64> {
+    Some(object.ready_ms?.saturating_sub(step.began_ms.unwrap_or(object.seen_ms)))
+}
+
+/// Returns how something was at last that a step waited for, and its trouble.
+pub(super) fn object(object: &ObjectTime) -> String {
+    let ObjectTime { state, detail, .. } = object;
+    let mut text = match state {
+        ObjectProgress::Ready => detail.clone(),
+        state => format!("{state}: {detail}"),
+    };
+    if let Some(trouble) = object.trouble.as_ref().filter(|trouble| *trouble != detail) {
+        text += &format!("; its last trouble: {trouble}");
+    }
+    text
+}
+
+/// Returns the images of a step that are not known to be there, and why, each in a line.
+pub(super) fn lacking(step: &StepTime) -> Vec<String> {
+    let lacks = |image: &crate::model::deploy::ImageAnswer| {
+        Some(format!("the image {}: {}", image.image, image.cause.as_ref()?))
+    };
+    step.images.iter().filter_map(lacks).collect()
+}
+
+/// Returns where a name led and leads.
+pub(super) fn traffic(traffic: &Traffic) -> String {
+    let to = |all: &[String]| if all.is_empty() { "nowhere".to_owned() } else { all.join(", ") };
+    format!("{} led to {}, and leads to {}", traffic.name, to(&traffic.before), to(&traffic.after))
+}
+
 /// A phase of the run as it is shown.
 pub(super) struct Passed {
     pub(super) name: &'static str,
@@ -151,6 +191,28 @@ impl Report {
             Passed { name: phase.name, took_ms, completed: rest.is_none() }
         };
         self.phases.iter().map(passed).collect()
+    }
+
+    /// Returns what happened beside the phases that a reader must know to read them right.
+    pub(super) fn beside_the_phases(&self) -> Vec<String> {
+        let verified = self.fallback_verified_ms.map(|ms| {
+            format!(
+                "the fallback was verified {} after the outage began, before traffic was moved",
+                Pretty::ms(ms)
+            )
+        });
+        let before_ms = self.run.as_ref().map_or(0, |run| run.outage.before_ms);
+        let held = self.steps.iter().filter_map(|report| {
+            let traffic = report.step.traffic.as_ref().filter(|traffic| traffic.ttl_ms > 0)?;
+            let moved = report.step.ended_ms.map(|ms| ms.saturating_add(before_ms));
+            let until = moved.unwrap_or(self.out_for_ms).saturating_add(traffic.ttl_ms);
+            let (until, ttl) = (Pretty::ms(until), Pretty::ms(traffic.ttl_ms));
+            let name = &traffic.name;
+            Some(format!(
+                "caches may hold the old answer for {name} until {until}, {ttl} after the traffic was moved"
+            ))
+        });
+        verified.into_iter().chain(held).collect()
     }
 
     /// Returns the resources that are worth a line, at most `limit`: the slowest of the critical path

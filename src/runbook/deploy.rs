@@ -1,5 +1,7 @@
 //! Steps that bring something up on what the stacks made, and the places that they do it at.
 
+mod dns;
+
 use super::{
     Known, Mistake, Settings,
     reader::Reader,
@@ -170,6 +172,7 @@ impl DeployKind {
                         Setting::of("weights", Form::Object),
                         Setting::of("failover", Form::Text),
                         Setting::of("server", Form::Text),
+                        Setting::of("resolve", Form::Flag),
                         Setting::of("endpoint", Form::Text),
                     ]
                 }
@@ -193,6 +196,15 @@ impl SiteKind {
     /// Returns the kind that a block of a runbook is.
     pub fn of(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+
+    /// Returns the settings of a site of this kind that is at `place`: the address of an engine, or
+    /// the kubeconfig file of a cluster, whose current context it is.
+    pub fn at(self, place: &str) -> Settings {
+        match self {
+            Self::Docker => Settings::of_text("host", place),
+            Self::Cluster => Settings::of_text("file", place),
+        }
     }
 
     pub(super) const fn settings(self) -> &'static [Setting] {
@@ -221,6 +233,9 @@ impl Deploy {
     /// Reads what a block that is a step says, besides its name and needs.
     pub(super) fn read(kind: DeployKind, block: &Block, mistakes: &mut Vec<Mistake>) -> Self {
         let settings = checked(block, kind.settings(), mistakes);
+        if kind == DeployKind::Dns {
+            dns::check(block, mistakes);
+        }
         if kind == DeployKind::Kubernetes {
             super::cluster::check_objects(block, mistakes);
         }

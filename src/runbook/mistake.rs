@@ -21,7 +21,7 @@ impl Mistake {
     }
 
     /// Adds what to do.
-    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }

@@ -19,7 +19,7 @@ pub use deploy::{Deploy, DeployKind, Site, SiteKind};
 pub use drill::Drill;
 pub use mistake::Mistake;
 pub use probe::{Asks, Cloud, Probe, Role};
-pub use settings::Settings;
+pub use settings::{STAND_IN, Settings};
 pub use values::{Known, strings};
 pub use watch::{Act, Address, Flap, Notify, NotifyBy, Watch};
 

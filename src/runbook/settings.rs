@@ -15,6 +15,9 @@ use std::{
     time::Duration,
 };
 
+/// What stands for a value that only the stacks will tell.
+pub const STAND_IN: &str = "not-known-yet";
+
 /// Something that can be set.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Setting {
@@ -165,8 +168,10 @@ fn wrong(setting: &Setting, place: Place, value: &Value) -> Mistake {
 #[derive(Clone, Default)]
 pub struct Settings {
     values: BTreeMap<&'static str, (Value, Place)>,
-    /// True when something was left out that is not known yet.
-    lacks: bool,
+    /// What is not known yet, with something in its place, where it is known in part.
+    stood_in: BTreeMap<&'static str, Value>,
+    /// The names of what is not known yet, or only in part.
+    lacks: Vec<&'static str>,
 }
 
 impl std::fmt::Debug for Settings {
@@ -192,14 +197,20 @@ impl Settings {
         early: bool,
     ) -> Result<Self, Mistake> {
         let mut values = BTreeMap::new();
-        let mut lacks = false;
+        let (mut lacks, mut stood_in) = (Vec::new(), BTreeMap::new());
         for setting in settings {
             let Some(attribute) = attributes.iter().find(|a| a.name() == setting.name) else {
                 continue;
             };
-            lacks |= early && !known.knows(attribute.expr());
+            let lacking = early && !known.knows(attribute.expr());
+            if lacking {
+                lacks.push(setting.name);
+                if let Some(value) = known_now(attribute, known, Some(STAND_IN))? {
+                    stood_in.insert(setting.name, value);
+                }
+            }
             let value = if early {
-                known_now(attribute, known)?
+                known_now(attribute, known, None)?
             } else {
                 Some(known.value(attribute.expr())?)
             };
@@ -210,7 +221,13 @@ impl Settings {
             }
             values.insert(setting.name, (value, place));
         }
-        Ok(Self { values, lacks })
+        Ok(Self { values, stood_in, lacks })
+    }
+
+    /// A single setting.
+    pub(super) fn of_text(name: &'static str, text: &str) -> Self {
+        let place = Place { file: PathBuf::from(super::FILE_NAME), line: 1, column: 1 };
+        Self { values: [(name, (Value::from(text), place))].into(), lacks: Default::default() }
     }
 
     fn value(&self, name: &str) -> Option<&Value> {
@@ -219,7 +236,17 @@ impl Settings {
 
     /// Returns true when nothing was left out that is not known yet.
     pub fn is_whole(&self) -> bool {
-        !self.lacks
+        self.lacks.is_empty()
+    }
+
+    /// Returns true when something of the value of `name` is not known yet.
+    pub fn lacks(&self, name: &str) -> bool {
+        self.lacks.contains(&name)
+    }
+
+    /// Returns an object with [`STAND_IN`] in the place of each of its values that is not known yet.
+    pub fn stood_in_object(&self, name: &str) -> Option<&Map<String, Value>> {
+        self.stood_in.get(name).or_else(|| self.value(name)).and_then(Value::as_object)
     }
 
     /// Returns true when `name` is set.
@@ -279,16 +306,21 @@ impl Settings {
     }
 }
 
-/// The value of an attribute as far as it is known before the stacks whose outputs it reads are up.
-fn known_now(attribute: &Attribute, known: &Known) -> Result<Option<Value>, Mistake> {
+/// The value of an attribute as far as it is known before the stacks whose outputs it reads are up,
+/// with `stand_in` in the place of the rest.
+fn known_now(
+    attribute: &Attribute,
+    known: &Known,
+    stand_in: Option<&str>,
+) -> Result<Option<Value>, Mistake> {
     let expr = attribute.expr();
     if known.knows(expr) {
         return known.value(expr).map(Some);
     }
-    let Ok(entries) = expr.object() else { return Ok(None) };
+    let Ok(entries) = expr.object() else { return Ok(stand_in.map(Value::from)) };
     let mut all = Map::new();
     for entry in &entries {
-        if let Some(value) = known_now(entry, known)? {
+        if let Some(value) = known_now(entry, known, stand_in)? {
             all.insert(entry.name().to_owned(), value);
         }
     }

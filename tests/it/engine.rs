@@ -4,7 +4,7 @@ use crate::support::events::assert_guarantees;
 use async_trait::async_trait;
 use drctl::{
     config::repository::Repository,
-    engine::{Assembled, Ended, Run, Sources, Stop, Tools, assemble, execute},
+    engine::{Assembled, Ended, Run, Sources, Standing, Stop, Tools, assemble, execute},
     model::{
         event::{Event, EventKind, Sink},
         run::{Outage, OutageSource, RunId, RunKind, RunOutcome},
@@ -204,7 +204,9 @@ async fn go(
         });
     }
     let prober = Arc::new(ScriptedProber::default());
-    let (ended, _) = execute(&assembled.recovery, tools, max_parallel, prober, &mut run).await;
+    let standing = Standing::nothing(&assembled.recovery);
+    let (ended, _) =
+        execute(&assembled.recovery, tools, max_parallel, prober, standing, &mut run).await;
     let _ = run.finish(RunOutcome::Unverified);
     (ended, start.elapsed())
 }

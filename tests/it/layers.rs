@@ -49,6 +49,8 @@ const FENCED: &[(&str, &[&str])] = &[
     ("prost", &["provider"]),
     ("hickory_resolver", &["probe"]),
     ("hmac", &["cli", "notify"]),
+    ("docker_credential", &["deploy"]),
+    ("oci_client", &["deploy"]),
     ("reqwest", &["notify", "probe"]),
     ("x509_cert", &["probe"]),
     ("rmp", &["provider"]),

@@ -4,9 +4,7 @@
 #   tests/real/run.sh target/release/drctl                 all
 #   tests/real/run.sh target/release/drctl 'chaos/docker*'
 #   tests/real/run.sh target/release/drctl image/watch
-#   tests/real/run.sh target/release/drctl 'kong/*'
-#   tests/real/run.sh target/release/drctl 'drill/*'
-#   tests/real/run.sh target/release/drctl 'kubernetes/*'
+#   tests/real/run.sh target/release/drctl 'helm/*'
 #   tests/real/run.sh target/release/drctl 1.8.4/hang
 #
 # One that stands on something that cannot be had here is skipped by its name, with the reason.
@@ -21,23 +19,33 @@ if ! command -v python3 > /dev/null; then
   exit 0
 fi
 code=0
-case $only in
-  chaos/* | drill/* | kong/* | image/* | kubernetes/*) ;;
-  *) "$here/aws_failover.py" "$drctl" ${only:+--only "$only"} || code=$? ;;
-esac
-case $only in
-  '' | drill/*) "$here/aws_drill.py" "$drctl" ${only:+--only "$only"} || code=$? ;;
-esac
-case $only in
-  '' | chaos/*) "$here/chaos_monkey.py" "$drctl" ${only:+--only "$only"} || code=$? ;;
-esac
-case $only in
-  '' | kong/*) "$here/chaos_kong.py" "$drctl" ${only:+--only "$only"} || code=$? ;;
-esac
-case $only in
-  '' | image/*) "$here/watch_image.py" "$drctl" ${only:+--only "$only"} || code=$? ;;
-esac
-case $only in
-  '' | kubernetes/*) "$here/deploy_kubernetes.py" "$drctl" ${only:+--only "$only"} || code=$? ;;
-esac
+found=
+
+# play SCRIPT FAMILY…
+play() {
+  script=$1
+  shift
+  for family; do
+    case $only in
+      '' | "$family"/*)
+        found=yes
+        "$here/$script" "$drctl" ${only:+--only "$only"} || code=$?
+        return
+        ;;
+    esac
+  done
+}
+
+play aws_drill.py drill
+play chaos_monkey.py chaos
+play chaos_kong.py kong
+play watch_image.py image
+play deploy_docker.py container compose registry
+play deploy_dns.py dns
+play deploy_kubernetes.py kubernetes
+play deploy_helm.py helm
+# The others are of a version of Terraform each, such as 1.8.4.
+if [ -z "$only" ] || [ -z "$found" ]; then
+  "$here/aws_failover.py" "$drctl" ${only:+--only "$only"} || code=$?
+fi
 exit "$code"

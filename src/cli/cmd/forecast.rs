@@ -5,7 +5,7 @@ use crate::{
     cli::{
         error::CliError,
         exit::Exit,
-        foreseen::verified,
+        foreseen::{verified, with_caches},
         given_plans::{GivenPlan, read_plans},
         history::{self, Past},
         home::Home,
@@ -209,6 +209,7 @@ impl ForecastCommand {
             notes: notes(&survey, &plans, past.notes),
             lanes: self.parallelism.map(usize::from),
         };
+        let prediction = with_caches(prediction, runbook.as_ref());
         let outlook = Outlook::new(&forecast, prediction, rest);
         ui.answer(&match self.json {
             true => outlook.to_json(),

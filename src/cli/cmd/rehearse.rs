@@ -20,8 +20,8 @@ use jiff::Timestamp;
 /// The whole of `failover` with the real terraform, against providers that drctl
 /// plays itself. Their schemas are inferred from the repository's own code, their
 /// latencies come from the catalogue, and so does the forecast that is said first.
-/// The primary region is down. Nothing is asked, nothing real is made, and no
-/// program of the repository is run.
+/// The primary region is down. Nothing is asked, nothing real is made but what
+/// `--at` says, and no program of the repository is run.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -33,6 +33,8 @@ Examples:
       With faults as they happened once, and a look at what was made
   drctl rehearse --region ap-northeast-2 --write junit=drctl.xml --write html=drctl.html
       In CI: the report in files, too; the formats are those of `drctl report`
+  drctl rehearse --region ap-northeast-2 --at seoul=./kubeconfig --ask front=http://127.0.0.1:8080/health
+      With what runs on the stacks brought up for real, in a cluster at hand
   drctl rehearse --region ap-northeast-2 --tests
       The tests that the repository brings along, offline")]
 pub(crate) struct Rehearse {
@@ -46,7 +48,7 @@ pub(crate) struct Rehearse {
     ///
     /// Exits with 1 when one fails. No runbook is read, and no region is down unless a scenario
     /// says so.
-    #[arg(long, conflicts_with_all = ["keep", "states", "stack", "runbook", "rto", "rpo", "outage_at", "write"])]
+    #[arg(long, conflicts_with_all = ["keep", "at", "ask", "states", "stack", "runbook", "rto", "rpo", "outage_at", "write"])]
     tests: bool,
 
     /// Do not plan what is up once more
@@ -56,6 +58,24 @@ pub(crate) struct Rehearse {
     /// Leave what was made in the simulated cloud, for `drctl sim`
     #[arg(long)]
     keep: bool,
+
+    /// Bring up what runs at a site for real, there: the address of a Docker engine, or a kubeconfig
+    /// file whose current context is the cluster (can be repeated)
+    ///
+    /// It is taken back at the end, unless `--keep` leaves it.
+    #[arg(long, value_name = "SITE=WHERE", value_parser = named)]
+    at: Vec<(String, String)>,
+
+    /// Ask an HTTP probe for real, at this address (can be repeated)
+    #[arg(long, value_name = "PROBE=URL", value_parser = named)]
+    ask: Vec<(String, String)>,
+}
+
+/// Reads `NAME=VALUE`.
+fn named(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('=').filter(|(name, value)| !name.is_empty() && !value.is_empty());
+    let (name, value) = parts.ok_or("it is not of the form NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 impl Rehearse {
@@ -70,6 +90,8 @@ impl Rehearse {
         let simulated = Simulated {
             second_plan: !self.no_second_plan,
             keep: self.keep,
+            at: self.at.into_iter().collect(),
+            ask: self.ask.into_iter().collect(),
             ..self.simulating.read()?
         };
         let stop = stop::listen_and_say(*ui)?;

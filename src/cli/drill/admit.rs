@@ -1,17 +1,13 @@
 //! Whether a drill may begin now.
 
-use super::{
-    Lock, Terms,
-    lock::taken,
-    record::{Record, is_open},
-};
+use super::{Lock, Terms, lock::taken, open::is_open};
 use crate::{
     cli::{
         earlier::{refuse_beside_a_failover, refuse_twice},
         error::CliError,
-        execute::GRACE,
         exit::Exit,
         prepared::Prepared,
+        record::Record,
         recover::Attempt,
     },
     model::window::Window,
@@ -54,7 +50,7 @@ impl Attempt<'_> {
     fn refuse_behind_an_open_drill(&self, service: &str) -> Result<(), CliError> {
         for earlier in self.home.runs()?.into_iter().rev().filter(|run| run != self.folder.id()) {
             let folder = self.home.run(&earlier);
-            let Ok(Some(record)) = Record::read(&folder) else { continue };
+            let Ok(Some(record)) = Record::read(&folder.drill()) else { continue };
             let is_like = record.service == service && record.region == self.asked.which.region;
             if is_like && is_open(&folder) {
                 let error = anyhow!(
@@ -67,18 +63,6 @@ impl Attempt<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Writes down what is needed to sweep up after a drill, before it makes anything.
-    pub(in crate::cli) fn remember_drill(&self, prepared: &Prepared) -> Result<(), CliError> {
-        if self.way.drill().is_none() {
-            return Ok(());
-        }
-        let grace = self.asked.grace.or(prepared.grace).unwrap_or(GRACE);
-        let Prepared { service, repo, checkout, detected, .. } = prepared;
-        let which = &self.asked.which;
-        Record::new(self.folder.id(), service, repo, &checkout.commit, which, &detected.path, grace)
-            .write(self.folder)
     }
 }
 

@@ -2,12 +2,10 @@
 
 mod adapt;
 mod admit;
-mod carried;
 mod left;
 mod limit;
 mod lock;
-mod orphans;
-mod record;
+mod open;
 mod sweep;
 mod teardown;
 

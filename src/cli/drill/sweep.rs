@@ -3,22 +3,23 @@
 use super::{
     Lock,
     adapt::{keeping, unprotect},
-    carried::{carry, next_log},
     left::{Addresses, held_since, in_no_state, in_states, newest},
     lock::{Holder, taken},
-    orphans,
-    record::{Record, is_open},
+    open::is_open,
 };
 use crate::{
     cli::{
+        carried::{carry, next_log},
         error::{CliError, OrExit},
         execute::{
-            STATE_GRACE, from_state, private_dir, shares_plugin_cache, with_state, write_overrides,
+            STATE_GRACE, break_locks, from_state, private_dir, shares_plugin_cache, with_state,
+            write_overrides,
         },
         exit::Exit,
         home::{Home, RunFolder},
-        kept,
+        kept, outlived,
         prepared::{Prepared, look},
+        record::Record,
         ui::Ui,
     },
     engine::{Recovery, Removal, Run, Stop, Tools},
@@ -121,7 +122,7 @@ impl Sweep<'_> {
     /// Removes what is left; `None` when the drill still runs, or is swept by somebody else.
     async fn run(&self) -> Result<Option<Exit>, CliError> {
         let run = self.folder.id();
-        let Some(record) = Record::read(self.folder)? else { return Ok(None) };
+        let Some(record) = Record::read(&self.folder.drill())? else { return Ok(None) };
         let lock = match Lock::take(self.home, &record.service, &record.region, run)? {
             Ok(lock) => lock,
             Err(Some(Holder { run: holder, pid })) if holder == *run => {
@@ -135,7 +136,7 @@ impl Sweep<'_> {
             return Ok(None);
         }
         let grace = Duration::from_millis(record.grace_ms);
-        orphans::end(self.folder, grace, self.stop, self.ui).await?;
+        outlived::end(self.folder, grace, self.stop, self.ui).await?;
         self.ui.say(&format!(
             "Sweeping up after the drill {run} of {} into {}\n",
             record.service, record.region
@@ -191,10 +192,7 @@ impl Sweep<'_> {
         let store = Arc::new(StateStore::open(self.folder.state()).map_err(from_state)?);
         let server =
             StateServer::start(Arc::clone(&store), run.clone()).await.map_err(from_state)?;
-        // Whoever held them is dead.
-        for stack in store.stacks().map_err(from_state)? {
-            store.break_lock(&stack).map_err(from_state)?;
-        }
+        break_locks(&store)?;
         write_overrides(&prepared.assembled, &server)?;
         unprotect(&prepared.assembled.recovery.root)?;
         let Prepared { assembled, detected, .. } = prepared;

@@ -37,6 +37,13 @@ impl Outlook {
     }
 
     fn verdict(&self, page: &mut Page) {
+        self.objective(page);
+        if let Some(held) = self.forecast.behind_caches() {
+            page.hanging("  Note: ", &held);
+        }
+    }
+
+    fn objective(&self, page: &mut Page) {
         let forecast = &self.forecast;
         let times = forecast.in_words();
         let (Some(rto), Some(chance)) = (self.rto_ms, forecast.chance_of_100()) else {

@@ -1,7 +1,13 @@
 //! A step that brings something up on what the stacks made: from the runbook to what `deploy` does.
 
 pub(super) mod cluster;
+mod dns;
+mod docker;
+mod helm;
+mod images;
 mod kubernetes;
+
+pub use images::{ImagesUntold, images};
 
 use super::{
     recovery::{DeployWork, Recovery},
@@ -15,7 +21,7 @@ use crate::{
         event::EventKind,
         step::{Phase, StepId},
     },
-    runbook::{DeployKind, Known, Mistake, Settings},
+    runbook::{DeployKind, Known, Mistake, Settings, SiteKind},
 };
 use async_trait::async_trait;
 use std::{collections::BTreeMap, fs, os::unix::fs::DirBuilderExt, path::PathBuf, sync::Arc};
@@ -52,6 +58,12 @@ struct Parts<'a> {
     replace: &'a BTreeMap<String, String>,
     /// The fallback region.
     region: &'a str,
+    /// The service's name.
+    service: &'a str,
+    /// True when all that is set in the step is known, and not only what is known early.
+    whole: bool,
+    /// True when all that is set in the place is.
+    site_whole: bool,
 }
 
 impl Deploying {
@@ -81,7 +93,7 @@ impl Deploying {
 
     /// Does what can be done before all that the step needs is up.
     pub(super) async fn prepare(self) -> Result<(), StepError> {
-        if self.tools.simulator.is_some() {
+        if self.is_simulated() {
             return Ok(());
         }
         let Some(deployment) = self.deployment(true)? else { return Ok(()) };
@@ -90,9 +102,19 @@ impl Deploying {
 
     /// Brings it up.
     pub(super) async fn bring_up(self) -> Result<(), StepError> {
-        if self.tools.simulator.is_some() {
-            let note = "a rehearsal brings nothing up but the stacks";
-            self.tell.say(News::Note(note.to_owned()));
+        if self.is_simulated() {
+            let note = match &self.work.site {
+                Some(site) => format!(
+                    "a rehearsal brings it up when it is told where: `--at {}={}`",
+                    site.name,
+                    match site.kind {
+                        SiteKind::Cluster => "KUBECONFIG",
+                        SiteKind::Docker => "HOST",
+                    }
+                ),
+                None => "a rehearsal moves no traffic".to_owned(),
+            };
+            self.tell.say(News::Note(note));
             return Ok(());
         }
         let deployment = self.whole()?;
@@ -108,6 +130,11 @@ impl Deploying {
     pub(super) async fn take_back(&self) -> Result<(), StepError> {
         let deployment = self.whole()?;
         self.with_job(async |job| deployment.take_back(job).await).await
+    }
+
+    /// Returns true when it is only played.
+    fn is_simulated(&self) -> bool {
+        self.tools.simulator.is_some() && self.work.instead.is_none()
     }
 
     fn whole(&self) -> Result<Box<dyn Deployment>, StepError> {
@@ -163,19 +190,30 @@ fn made(
     early: bool,
 ) -> Result<Option<Box<dyn Deployment>>, Mistake> {
     let site = work.site.as_ref();
+    let site_settings = match (&work.instead, site) {
+        (Some(instead), _) => instead.clone(),
+        (None, Some(site)) => site.evaluate(known, early)?,
+        (None, None) => Settings::default(),
+    };
     let parts = Parts {
         step,
         settings: work.deploy.evaluate(known, early)?,
-        site: site.map(|site| site.evaluate(known, early)).transpose()?.unwrap_or_default(),
+        site: site_settings,
         site_name: site.map_or("", |site| site.name.as_str()),
         limit: work.deploy.limit,
         root,
         replace: &work.replace,
         region: &known.region,
+        service: &known.service,
+        whole: !early || work.deploy.evaluate(known, false).is_ok(),
+        site_whole: !early || site.is_none_or(|site| site.evaluate(known, false).is_ok()),
     };
     match work.deploy.kind {
         DeployKind::Kubernetes => Ok(Some(Box::new(kubernetes::kubernetes(&parts)?))),
-        _ => Err(parts.settings.mistake("", "not there yet")),
+        DeployKind::Container => Ok(docker::container(&parts)?.map(|made| Box::new(made) as _)),
+        DeployKind::Compose => Ok(Some(Box::new(docker::compose(&parts)?))),
+        DeployKind::Helm => helm::helm(&parts),
+        DeployKind::Dns => Ok(dns::made(&parts)?.map(|dns| Box::new(dns) as Box<dyn Deployment>)),
     }
 }
 

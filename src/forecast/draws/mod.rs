@@ -119,6 +119,7 @@ impl Forecast {
             before_ms: (!before.is_empty()).then(|| quantile(&before, 0.5)),
             chance: rto.map(|_| share(met)),
             missing: self.missing(asked.verified),
+            caches_ms: None,
             steps: self.predicted_steps(&chunks),
             resources: self.predicted_resources(&model, &chunks, share),
         }

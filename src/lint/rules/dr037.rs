@@ -9,8 +9,10 @@ use crate::{
         slot::header,
         subject::Subject,
     },
-    model::finding::{RuleText, Severity},
-    runbook::Work,
+    model::{
+        finding::{RuleText, Severity},
+        step::StepKind,
+    },
 };
 
 pub(crate) const RULE: Rule = Rule {
@@ -44,7 +46,7 @@ const POLICIES: [&str; 8] = [
 fn check(subject: &Subject<'_>, found: &mut Found<'_>) {
     // The runbook moves the traffic.
     let steps = subject.about.runbook.map(|r| r.steps.as_slice()).unwrap_or_default();
-    if steps.iter().any(|step| matches!(&step.work, Work::Command(command) if command.cutover)) {
+    if steps.iter().any(|step| step.kind() == StepKind::Cutover) {
         return;
     }
     let links = Links::of(subject);
@@ -73,7 +75,7 @@ fn check(subject: &Subject<'_>, found: &mut Found<'_>) {
                 header(&record.resource.block),
                 call.address_of(&record.resource.address()),
                 "the name leads to this region whatever happens to it, and somebody has to change it while Route 53's control plane, in us-east-1, may be down",
-                "Add a record for each region with a `set_identifier`, a `failover_routing_policy` and a health check, or a step of the runbook with `phase = \"cutover\"`",
+                "Add a record for each region with a `set_identifier`, a `failover_routing_policy` and a health check, or a step of the runbook that moves the traffic: `dns`, or a `command` with `phase = \"cutover\"`",
             )
             .related(header(&door.resource.block), "the front door");
     }

@@ -2,7 +2,7 @@
 
 use super::{Gap, GapKind, lanes::Lanes};
 use crate::{
-    model::step::{Phase, StepId},
+    model::step::{Phase, StepId, StepKind},
     report::timeline::{PhaseTime, ResourceTime, StepTime, Timeline},
 };
 
@@ -53,6 +53,11 @@ impl Timeline {
     pub(super) fn waits(&self, step: &StepTime, free_ms: u64, began_ms: u64) -> Vec<Gap> {
         let mut gaps = Vec::new();
         let mut at = free_ms;
+        let held = self.fallback_verified_ms.filter(|_| step.kind == StepKind::Cutover);
+        if let Some(verified) = held.filter(|at| (free_ms..=began_ms).contains(at)) {
+            gaps.extend(gap(free_ms, verified, GapKind::Verification));
+            at = verified;
+        }
         for wait in step.locks.iter().filter(|wait| (free_ms..=began_ms).contains(&wait.until_ms)) {
             let since = wait.until_ms.saturating_sub(wait.took_ms).max(at);
             gaps.extend(self.turn(step, at, since));
@@ -81,12 +86,13 @@ impl Timeline {
         (busy.count() >= limit).then_some(freed)
     }
 
-    /// Returns when a step took one of the lanes: for its `init`, and for all that comes after.
+    /// Returns when a step took one of the lanes: for its `init` or its check, and for all that comes
+    /// after.
     fn busy(&self, step: &StepTime) -> Vec<(u64, u64)> {
         let end = |phase: &PhaseTime| phase.took_ms.map_or(self.last_ms, |t| phase.began_ms + t);
-        let init = step.phases.iter().filter(|phase| phase.phase == Phase::Init);
-        let mut spans: Vec<_> = init.map(|phase| (phase.began_ms, end(phase))).collect();
-        if let Some(first) = step.phases.iter().find(|phase| phase.phase != Phase::Init) {
+        let before = step.phases.iter().filter(|phase| phase.phase.is_before_needs());
+        let mut spans: Vec<_> = before.map(|phase| (phase.began_ms, end(phase))).collect();
+        if let Some(first) = step.phases.iter().find(|phase| !phase.phase.is_before_needs()) {
             spans.push((first.began_ms, step.ended_ms.unwrap_or(self.last_ms)));
         }
         spans

@@ -106,7 +106,8 @@ fn savings(segments: &[Segment], replay: &Replay, total: u64) -> Vec<Saving> {
         let Some(step) = &segment.step else { continue };
         let address = match &segment.what {
             What::Resource { address, .. } => Some(without_keys(address)),
-            What::Phase { phase: Phase::Run } => None,
+            // What its programs brought is waited for because of them.
+            What::Phase { phase: Phase::Run | Phase::Wait } => None,
             _ => continue,
         };
         *took.entry((step, address)).or_default() += segment.took_ms;
@@ -294,6 +295,8 @@ pub enum GapKind {
     },
     /// None of the lanes of `--max-parallel` was free.
     Turn,
+    /// Traffic was not moved before the service was verified in the fallback.
+    Verification,
     /// drctl had something to do.
     Between,
     /// Terraform had begun to apply, and had not begun with a resource.

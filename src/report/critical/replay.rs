@@ -65,12 +65,12 @@ impl Replay {
             let needs: Vec<usize> =
                 step.needs.iter().filter_map(|need| place.get(need).copied()).collect();
             let stack = Stack::of(step, resources.get(&step.id).unwrap_or(&none), timeline);
-            let init = step.phases.iter().filter(|phase| phase.phase == Phase::Init);
-            let init = init.filter_map(|phase| Some(phase.began_ms + phase.took_ms?)).max();
+            let before = step.phases.iter().filter(|phase| phase.phase.is_before_needs());
+            let before = before.filter_map(|phase| Some(phase.began_ms + phase.took_ms?)).max();
             let mut modelled = Modelled {
                 id: step.id.clone(),
                 needs,
-                free_ms: init.or(timeline.declared_ms).unwrap_or(0),
+                free_ms: before.or(timeline.declared_ms).unwrap_or(0),
                 besides_ms: 0,
                 is_program: stack.is_none(),
                 stack,

@@ -153,6 +153,7 @@ impl<'a> Walk<'a> {
             let what = match gap.what {
                 super::GapKind::Lock { lock } => What::Lock { lock },
                 super::GapKind::Turn => What::Turn,
+                super::GapKind::Verification => What::Verification,
                 _ => What::Between,
             };
             self.back_to(gap.began_ms, Some(&step.id), what);

@@ -72,7 +72,7 @@ pub(super) struct Step {
 pub(super) struct Line {
     pub(super) mark: Mark,
     pub(super) step: String,
-    pub(super) kind: &'static str,
+    pub(super) kind: String,
     pub(super) began: String,
     pub(super) took: String,
     pub(super) waited: String,
@@ -268,9 +268,11 @@ impl Canvas<'_> {
 
     fn gap(&self, gap: &Gap) -> Option<Bar> {
         let class = match gap.what {
-            GapKind::Needs { .. } | GapKind::Lock { .. } | GapKind::Turn | GapKind::Between => {
-                "wait"
-            }
+            GapKind::Needs { .. }
+            | GapKind::Lock { .. }
+            | GapKind::Turn
+            | GapKind::Verification
+            | GapKind::Between => "wait",
             GapKind::ApplyStart | GapKind::BetweenResources | GapKind::ApplyEnd => "wait inside",
         };
         (gap.took_ms >= SHORTEST)
@@ -353,6 +355,15 @@ fn legend(report: &Report) -> Vec<(&'static str, &'static str)> {
     all
 }
 
+const fn kind(kind: StepKind) -> &'static str {
+    match kind {
+        StepKind::Stack => "stack",
+        StepKind::Deploy => "deploy",
+        StepKind::Cutover => "cutover",
+        StepKind::Unknown => "other",
+    }
+}
+
 fn line(report: &StepReport) -> Line {
     let step = &report.step;
     let spent = step.phases.iter().map(|phase| {
@@ -375,12 +386,7 @@ fn line(report: &StepReport) -> Line {
     Line {
         mark: Mark::of_step(step.outcome.as_ref()),
         step: text(step.id.as_str()),
-        kind: match step.kind {
-            StepKind::Stack => "stack",
-            StepKind::Deploy => "deploy",
-            StepKind::Cutover => "cutover",
-            StepKind::Unknown => "other",
-        },
+        kind: words::block(step).map_or_else(|| kind(step.kind).to_owned(), text),
         began: words::time(step.began_ms),
         took: words::time(report.took_ms),
         waited: words::time(Some(report.waited_ms)),

@@ -5,7 +5,7 @@ use super::{
     gantt::Gantt,
     past::{Forecast, History},
     path::Critical,
-    rest::{self, Fact, Failure, Gate, Needs, Note, Resources},
+    rest::{self, Deployed, Fact, Failure, Gate, Needs, Note, Resources},
     run_phase_class,
     scale::pct,
     text,
@@ -33,6 +33,7 @@ struct Page {
     resources: Option<Resources>,
     forecast: Option<Forecast>,
     history: Option<History>,
+    deployed: Vec<Deployed>,
     gate: Vec<Gate>,
     needs: Option<Needs>,
     points: Vec<(String, Prose)>,
@@ -76,6 +77,8 @@ struct Meter {
 struct Phases {
     parts: Vec<Part>,
     rows: Vec<PhaseRow>,
+    /// What happened beside them.
+    beside: Vec<Prose>,
     what: &'static str,
     whole: String,
 }
@@ -129,6 +132,7 @@ impl Page {
             resources: Resources::of(report),
             forecast: Forecast::of(report),
             history: History::of(report),
+            deployed: Deployed::of(report),
             gate: Gate::of(report),
             needs: Needs::of(report),
             points: report
@@ -162,6 +166,7 @@ impl Page {
             ("resources", "Resources", self.resources.is_some()),
             ("forecast", "Forecast", self.forecast.is_some()),
             ("history", "History", self.history.is_some()),
+            ("deployed", "Brought up on the stacks", !self.deployed.is_empty()),
             ("gate", "What the gate saw", !self.gate.is_empty()),
             ("needs", "What had to be alive", self.needs.is_some()),
             ("points", "Recovery points", !self.points.is_empty()),
@@ -328,7 +333,8 @@ impl Phases {
                 width: pct(part * 100.0),
             });
         }
-        Self { parts, rows, what, whole: Pretty::ms(whole_ms).to_string() }
+        let beside = report.beside_the_phases().iter().map(|said| Prose::new(said)).collect();
+        Self { parts, rows, beside, what, whole: Pretty::ms(whole_ms).to_string() }
     }
 }
 

@@ -58,6 +58,9 @@ impl Forecast {
                 percent(chance)
             ));
         }
+        if let Some(held) = prediction.behind_caches() {
+            said.push(format!("It was expected to take {held}."));
+        }
         match forecast.position {
             Some(position) => {
                 said.push(format!(

@@ -126,6 +126,41 @@ fn some<T: ToString>(all: &[T]) -> Vec<Prose> {
     shown
 }
 
+/// What a step brought up on the stacks.
+pub(super) struct Deployed {
+    pub(super) step: String,
+    pub(super) block: String,
+    /// When each was ready, its name, and how it was at last.
+    pub(super) objects: Vec<(String, String, Prose)>,
+    pub(super) left_out: usize,
+    /// Images that are lacking, and where a name was made to lead.
+    pub(super) said: Vec<Prose>,
+}
+
+impl Deployed {
+    pub(super) fn of(report: &Report) -> Vec<Self> {
+        let of = |step: &timeline::StepTime| {
+            let all = step.slowest_objects();
+            let object = |object: &&timeline::ObjectTime| {
+                let time = words::time(words::ready_after(step, object));
+                (time, text(&object.object), Prose::new(&words::object(object)))
+            };
+            let said = words::lacking(step).into_iter().take(SAID);
+            let said = said.chain(step.traffic.as_ref().map(words::traffic));
+            let said: Vec<_> = said.map(|said| Prose::new(&said)).collect();
+            let block = words::block(step)?;
+            (!all.is_empty() || !said.is_empty()).then(|| Self {
+                step: text(step.id.as_str()),
+                block: text(block),
+                objects: all.iter().take(SAID).map(object).collect(),
+                left_out: all.len().saturating_sub(SAID),
+                said,
+            })
+        };
+        report.steps.iter().filter_map(|report| of(&report.step)).collect()
+    }
+}
+
 /// What had to be alive.
 pub(super) struct Needs {
     pub(super) first: Vec<NeedRow>,

@@ -168,3 +168,19 @@ fn a_missed_objective_is_told_by_words() {
     assert!(text.contains("✗ Missed"), "{text}");
     assert!(text.contains("✗ missed, 2m09.0s over"), "{text}");
 }
+
+#[test]
+fn what_was_brought_up_and_moved_is_shown() {
+    let timeline = crate::report::samples::deployed().iter().collect();
+    let text = seen(&page(&Report::new(timeline, crate::report::Kept::default())));
+    for what in [
+        "the fallback was verified 5m35.0s after the outage began, before traffic was moved",
+        "caches may hold the old answer for shop.example.com until 7m07.1s, 1m00.0s after the traffic",
+        "shop helm 1m19.9s shop/deployment/api 2 of 2 ready; its last trouble: the probe fails: 503",
+        "jobs container the image registry.example.com/jobs:1: the registry has no such tag",
+        "shop.example.com led to 192.0.2.1, and leads to 192.0.2.2",
+        "cutover dns",
+    ] {
+        assert!(text.contains(what), "{what} in {text}");
+    }
+}

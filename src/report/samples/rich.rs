@@ -446,6 +446,7 @@ fn prediction(report: &Report) -> Prediction {
     });
     let resources: Vec<_> = resources.collect();
     Prediction {
+        caches_ms: None,
         draws: 2_000,
         seed: 1,
         p50_ms: quantiles_ms[10],

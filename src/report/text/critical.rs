@@ -56,6 +56,9 @@ impl Report {
         page.section("Forecast");
         let prediction = &expected.prediction;
         page.field("execution", &prediction.in_words());
+        if let Some(held) = prediction.behind_caches() {
+            page.field("with caches", &held);
+        }
         if let Some(text) = measured(expected, self.execution_ms) {
             page.field("measured", &text);
         }

@@ -3,6 +3,7 @@
 //! Times are milliseconds on the clock of the run unless a name says otherwise.
 
 use crate::model::{
+    deploy::{ImageAnswer, ObjectProgress, Traffic},
     finding::Place,
     gate::{Changes, Placed, Refusal, Remnant},
     redirect::{Dependency, Obstacle},
@@ -165,6 +166,9 @@ pub struct StepTime {
     pub id: StepId,
     /// What it brings up.
     pub kind: StepKind,
+    /// The word that the runbook has for it, such as `helm`; absent in old journals.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub block: Option<String>,
     /// Steps that had to be done first.
     pub needs: Vec<StepId>,
     /// When its first phase began; `None` when it never did.
@@ -202,9 +206,37 @@ pub struct StepTime {
     /// Locks that it waited for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub locks: Vec<LockWait>,
+    /// What it waited for, in the order in which that was first seen.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<ObjectTime>,
+    /// What registries said of its images.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<ImageAnswer>,
+    /// Where it made a name lead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traffic: Option<Traffic>,
     /// Which of its resources needed which, by addresses without keys of instances.
     #[serde(skip)]
     pub dependencies: BTreeMap<String, Vec<String>>,
+}
+
+/// Something that a step waited for: a container, a service of a compose file, a Kubernetes object, a
+/// name in the DNS.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct ObjectTime {
+    /// Its kind and name.
+    pub object: String,
+    /// When it was first seen.
+    pub seen_ms: u64,
+    /// When it was ready for good; `None` when it was not at last.
+    pub ready_ms: Option<u64>,
+    /// How it was at last.
+    pub state: ObjectProgress,
+    /// What was seen at last.
+    pub detail: String,
+    /// The last that kept it from getting ready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
 }
 
 /// A part of a step's work.

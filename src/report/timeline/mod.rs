@@ -5,9 +5,9 @@
 mod facts;
 
 pub use facts::{
-    Checkout, InFlight, Invented, LockWait, Needed, Note, Obstructed, PhaseTime, PlanFacts,
-    ProbeDown, RecoveryPoint, Removal, ResourceTime, RunFacts, SecondPlan, SimulatedFacts,
-    StepTime, Sweep, TerraformFacts,
+    Checkout, InFlight, Invented, LockWait, Needed, Note, ObjectTime, Obstructed, PhaseTime,
+    PlanFacts, ProbeDown, RecoveryPoint, Removal, ResourceTime, RunFacts, SecondPlan,
+    SimulatedFacts, StepTime, Sweep, TerraformFacts,
 };
 
 use super::{
@@ -15,6 +15,7 @@ use super::{
     milestones::Milestones,
 };
 use crate::model::{
+    deploy::{ObjectProgress, ObjectState},
     event::{Event, EventKind},
     prediction::Prediction,
     redirect::Dependency,
@@ -22,7 +23,7 @@ use crate::model::{
     run::{Outage, RunOutcome},
     step::{Phase, StepId, StepKind},
 };
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 /// Everything that the events of one run say.
 ///
@@ -44,6 +45,8 @@ pub struct Timeline {
     pub max_parallel: Option<u16>,
     /// When it was declared.
     pub declared_ms: Option<u64>,
+    /// When the service passed its probes in the fallback, before traffic was moved.
+    pub fallback_verified_ms: Option<u64>,
     /// When the service was verified.
     pub verified_ms: Option<u64>,
     /// The probe that did not pass, when one did not.
@@ -80,6 +83,10 @@ pub struct Timeline {
     pub prediction: Option<Prediction>,
     /// When the last event was.
     pub last_ms: u64,
+    /// When the run was gone on with, after it broke off.
+    pub resumed_ms: Vec<u64>,
+    /// When the event before the one that is taken in was.
+    last_event_ms: u64,
     /// Resources that began and have not ended, with the times at which they began.
     open: BTreeMap<(StepId, String, ResourceAction), Vec<u64>>,
     /// What the times of the journal stand for.
@@ -141,6 +148,7 @@ impl Timeline {
                 for summary in steps {
                     let step = self.step(&summary.id);
                     step.kind = summary.kind;
+                    step.block.clone_from(&summary.block);
                     step.needs.clone_from(&summary.needs);
                     step.parallelism = summary.parallelism;
                 }
@@ -247,10 +255,12 @@ impl Timeline {
                 step.ended_ms = Some(now);
                 step.outcome = Some(outcome.clone());
             }
-            EventKind::ObjectSeen { .. }
-            | EventKind::ImagesAsked { .. }
-            | EventKind::TrafficMoved { .. }
-            | EventKind::FallbackVerified => {}
+            EventKind::ObjectSeen { step, object } => self.step(step).see(object, now),
+            EventKind::ImagesAsked { step, images } => self.step(step).images.clone_from(images),
+            EventKind::TrafficMoved { step, traffic } => {
+                self.step(step).traffic = Some(traffic.clone());
+            }
+            EventKind::FallbackVerified => self.fallback_verified_ms = Some(now),
             EventKind::ServiceVerified => self.verified_ms = Some(now),
             EventKind::VerificationFailed { probe, detail } => {
                 self.verified_ms = None;
@@ -261,6 +271,7 @@ impl Timeline {
                 let point = RecoveryPoint { before_outage_ms, cause };
                 self.recovery_points.insert(store.clone(), point);
             }
+            EventKind::RunResumed { done, .. } => self.resume(now, done),
             EventKind::InterruptReceived { signal } => self.interrupted_by = Some(signal.clone()),
             EventKind::RunFinished { outcome } => self.outcome = Some(*outcome),
             EventKind::SweepStarted { drctl: _, at } => {
@@ -274,6 +285,25 @@ impl Timeline {
             }
             EventKind::ProbeAnswered { .. } | EventKind::Unknown => {}
         }
+        self.last_event_ms = now;
+    }
+
+    /// What was open when the run broke off is over, and what is not done begins anew.
+    fn resume(&mut self, now: u64, done: &[StepId]) {
+        self.resumed_ms.push(now);
+        self.resources = self.worked_on();
+        self.open.clear();
+        let broke_off = self.last_event_ms;
+        for step in &mut self.steps {
+            for phase in step.phases.iter_mut().filter(|phase| phase.took_ms.is_none()) {
+                phase.took_ms = Some(broke_off.saturating_sub(phase.began_ms));
+                phase.ok = Some(false);
+            }
+            if !done.contains(&step.id) {
+                (step.ended_ms, step.outcome) = (None, None);
+            }
+        }
+        (self.outcome, self.interrupted_by, self.down, self.verified_ms) = (None, None, None, None);
     }
 
     /// Returns the milestones reached so far.
@@ -368,6 +398,7 @@ impl StepTime {
         Self {
             id,
             kind: StepKind::Unknown,
+            block: None,
             needs: Vec::new(),
             began_ms: None,
             ended_ms: None,
@@ -384,6 +415,9 @@ impl StepTime {
             plan_digest: None,
             providers: BTreeMap::new(),
             locks: Vec::new(),
+            objects: Vec::new(),
+            images: Vec::new(),
+            traffic: None,
             dependencies: BTreeMap::new(),
         }
     }
@@ -404,6 +438,42 @@ impl StepTime {
             spent.took_ms = Some(now.saturating_sub(spent.began_ms));
             spent.ok = Some(ok);
         }
+    }
+
+    /// Takes in how something is that the step waits for.
+    fn see(&mut self, seen: &ObjectState, now: u64) {
+        let place = self.objects.iter().position(|known| known.object == seen.object);
+        let place = place.unwrap_or_else(|| {
+            self.objects.push(ObjectTime {
+                object: seen.object.clone(),
+                seen_ms: now,
+                ready_ms: None,
+                state: seen.state,
+                detail: String::new(),
+                trouble: None,
+            });
+            self.objects.len() - 1
+        });
+        let known = &mut self.objects[place];
+        known.state = seen.state;
+        known.detail.clone_from(&seen.detail);
+        match seen.state {
+            ObjectProgress::Ready => drop(known.ready_ms.get_or_insert(now)),
+            ObjectProgress::Troubled | ObjectProgress::Failed => {
+                known.trouble = Some(seen.detail.clone());
+                known.ready_ms = None;
+            }
+            ObjectProgress::Waiting | ObjectProgress::Unknown => known.ready_ms = None,
+        }
+    }
+
+    /// Returns what it waited for, the longest first: what was not ready at last, then what took
+    /// the longest to get so.
+    pub fn slowest_objects(&self) -> Vec<&ObjectTime> {
+        let mut all: Vec<&ObjectTime> = self.objects.iter().collect();
+        // Stable, so that equals stay in the order in which they were seen.
+        all.sort_by_key(|object| Reverse(object.ready_ms.unwrap_or(u64::MAX)));
+        all
     }
 
     /// Returns how long it took from its first phase to its end, in milliseconds.
@@ -502,6 +572,27 @@ mod tests {
         let seen: Vec<_> = step.phases.iter().map(|p| (p.waited_ms, p.took_ms, p.ok)).collect();
         assert_eq!(seen, [(0, Some(10), Some(false)), (30, None, None)]);
         assert_eq!(step.took_ms(), None);
+    }
+
+    #[test]
+    fn an_object_is_ready_since_it_last_became_so_and_keeps_its_trouble() {
+        let sees = |state, detail: &str| EventKind::ObjectSeen {
+            step: StepId::new("web"),
+            object: ObjectState { object: "deployment/web".into(), state, detail: detail.into() },
+        };
+        use ObjectProgress::{Ready, Troubled, Waiting};
+        let timeline = fold(vec![
+            (10, sees(Waiting, "0 of 3 ready")),
+            (20, sees(Ready, "3 of 3 ready")),
+            (30, sees(Troubled, "the image cannot be pulled")),
+            (40, sees(Waiting, "2 of 3 ready")),
+            (50, sees(Ready, "3 of 3 ready")),
+            (60, sees(Ready, "3 of 3 ready")),
+        ]);
+        let object = &timeline.steps[0].objects[0];
+        assert_eq!((object.seen_ms, object.ready_ms), (10, Some(50)));
+        assert_eq!(object.trouble.as_deref(), Some("the image cannot be pulled"));
+        assert_eq!((object.state, object.detail.as_str()), (Ready, "3 of 3 ready"));
     }
 
     #[test]

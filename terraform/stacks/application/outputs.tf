@@ -7,3 +7,8 @@ output "workers_role_arn" {
   description = "The role of the pods that work the orders off, for the annotation of their service account."
   value       = module.workers_role.arn
 }
+
+output "registry" {
+  description = "The region's registry, which the images are pulled from."
+  value       = local.registry
+}

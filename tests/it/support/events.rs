@@ -20,6 +20,12 @@ pub(crate) fn assert_guarantees(events: &[Event]) {
     let (first, last) = (&events[0].kind, &events[events.len() - 1].kind);
     assert!(matches!(first, EventKind::RunStarted { .. }), "{first:?} is first");
     assert!(matches!(last, EventKind::RunFinished { .. }), "{last:?} is last");
+    let resumed = |e: &Event| matches!(e.kind, EventKind::RunResumed { .. });
+    for pair in
+        events.windows(2).filter(|pair| matches!(pair[0].kind, EventKind::RunFinished { .. }))
+    {
+        assert!(resumed(&pair[1]), "{:?} follows the end of the run", pair[1]);
+    }
 
     let mut planned: BTreeSet<StepId> = BTreeSet::new();
     let mut ended: BTreeSet<StepId> = BTreeSet::new();
@@ -33,6 +39,12 @@ pub(crate) fn assert_guarantees(events: &[Event]) {
             assert!(!ended.contains(step), "{event:?} comes after the end of its step");
         }
         match &event.kind {
+            EventKind::RunResumed { done, .. } => {
+                let done: BTreeSet<StepId> = done.iter().cloned().collect();
+                assert!(done.is_subset(&ended), "what is done had ended: {done:?}");
+                ended = done;
+                open.clear();
+            }
             EventKind::PhaseStarted { step, phase } => {
                 *open.entry((step.clone(), *phase)).or_default() += 1;
             }

@@ -1,4 +1,4 @@
-//! What a sweep takes over from the processes before it.
+//! What a resumed run, and a sweep, take over from the processes before them.
 
 use std::{fs, io, path::Path};
 

@@ -1,19 +1,12 @@
-//! What is needed to sweep up after a drill, on the disk before anything is made.
+//! What is needed to go on with a run, or to sweep up after a drill: on the disk before anything is made.
 
-use crate::{
-    cli::{
-        asked::Which,
-        durable, earlier,
-        error::{CliError, OrExit},
-        exit::Exit,
-        home::RunFolder,
-    },
-    model::{
-        event::EventKind,
-        run::{RunId, RunOutcome},
-    },
-    observe::journal::JournalReader,
+use super::{
+    asked::Which,
+    durable,
+    error::{CliError, OrExit},
+    exit::Exit,
 };
+use crate::model::run::RunId;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -25,19 +18,19 @@ use std::{
 /// The form of the record. Keys are added under it, never changed or taken away.
 const SCHEMA: &str = "drctl/drill/v1";
 
-/// What is needed to sweep up after a drill. It holds no secret: a repository is named without
-/// credentials, and its commit is in the local mirror.
+/// What a run was asked. It holds no secret: a repository is named without credentials, and its
+/// commit is in the local mirror.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Record {
+pub(super) struct Record {
     schema: String,
-    /// The drill.
-    pub(crate) run: RunId,
+    /// The run.
+    pub(super) run: RunId,
     /// Its service.
-    pub(crate) service: String,
+    pub(super) service: String,
     /// The region that it rebuilds into.
-    pub(crate) region: String,
+    pub(super) region: String,
     /// The commit, as 40 hexadecimal digits.
-    pub(crate) commit: String,
+    pub(super) commit: String,
     repo: String,
     #[serde(default)]
     primary: Option<String>,
@@ -51,12 +44,12 @@ pub(crate) struct Record {
     #[serde(default)]
     terraform: Option<String>,
     /// How long an interrupted Terraform may take to end, in milliseconds.
-    pub(crate) grace_ms: u64,
+    pub(super) grace_ms: u64,
 }
 
 impl Record {
-    /// Makes the record of a drill.
-    pub(crate) fn new(
+    /// Makes the record of a run.
+    pub(super) fn new(
         run: &RunId,
         service: &str,
         repo: &str,
@@ -83,8 +76,8 @@ impl Record {
         }
     }
 
-    /// Returns what the drill was asked, at the commit that it took; `terraform` wins over its own.
-    pub(crate) fn which(&self, terraform: Option<&str>, offline: bool) -> Which {
+    /// Returns what the run was asked, at the commit that it took; `terraform` wins over its own.
+    pub(super) fn which(&self, terraform: Option<&str>, offline: bool) -> Which {
         Which {
             reference: Some(self.commit.clone()),
             primary: self.primary.clone(),
@@ -98,53 +91,31 @@ impl Record {
         }
     }
 
-    /// Writes it into the folder of the drill: when this returns, it is on the disk.
+    /// Writes it: when this returns, it is on the disk.
     ///
     /// # Errors
     ///
     /// It cannot be written; then nothing may be made.
-    pub(crate) fn write(&self, folder: &RunFolder) -> Result<(), CliError> {
+    pub(super) fn write(&self, path: &Path) -> Result<(), CliError> {
         let text = || -> io::Result<String> { Ok(format!("{:#}\n", serde_json::to_value(self)?)) };
         text()
-            .and_then(|text| durable::replace(&folder.drill(), text.as_bytes()))
-            .with_context(|| format!("failed to write `{}`", folder.drill().display()))
+            .and_then(|text| durable::replace(path, text.as_bytes()))
+            .with_context(|| format!("failed to write `{}`", path.display()))
             .or_exit(Exit::Failed)
             .map_err(|error| error.hint("Make room on the disk: nothing was made yet"))
     }
 
-    /// Reads it; `None` when the run is no drill, or made nothing.
+    /// Reads it; `None` when there is none: then nothing was made.
     ///
     /// # Errors
     ///
     /// It is there and cannot be read.
-    pub(crate) fn read(folder: &RunFolder) -> Result<Option<Self>, CliError> {
-        let path = folder.drill();
+    pub(super) fn read(path: &Path) -> Result<Option<Self>, CliError> {
         let cannot = || format!("failed to read `{}`", path.display());
-        let text = match fs::read(&path) {
+        let text = match fs::read(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             text => text.with_context(cannot).or_exit(Exit::Failed)?,
         };
         serde_json::from_slice(&text).map(Some).with_context(cannot).or_exit(Exit::Failed)
     }
-}
-
-/// Whether something may be left of a drill.
-pub(super) fn is_open(folder: &RunFolder) -> bool {
-    if earlier::resources(&folder.state()) > 0 {
-        return true;
-    }
-    // A journal that cannot be read proves nothing.
-    let Ok(journal) = JournalReader::open(&folder.journal()) else { return true };
-    let mut closed = false;
-    for event in journal {
-        let Ok(event) = event else { return true };
-        match event.kind {
-            EventKind::RunFinished { outcome } => closed = outcome != RunOutcome::NotRemoved,
-            // It may have been killed, too.
-            EventKind::SweepStarted { .. } => closed = false,
-            EventKind::SweepFinished { removed, .. } => closed = removed,
-            _ => {}
-        }
-    }
-    !closed
 }

@@ -49,7 +49,7 @@ pub(super) async fn end(
         for (group, signal) in &groups {
             if asked.insert(*group) {
                 ui.say(&format!(
-                    "process group {group} of the drill {} still runs: {signal}, then wait\n",
+                    "process group {group} of the run {} still runs: {signal}, then wait\n",
                     folder.id()
                 ));
                 // Gone by itself is fine.
@@ -63,13 +63,13 @@ pub(super) async fn end(
         if began.elapsed() >= grace {
             let who: Vec<String> = groups.keys().map(ToString::to_string).chain(writing).collect();
             let error =
-                anyhow!("programs of the drill {} still run: {}", folder.id(), who.join(", "));
-            return Err(CliError::new(Exit::Failed, error).hint("End them and sweep again: as long as they run, they may make things that no state knows of"));
+                anyhow!("programs of the run {} still run: {}", folder.id(), who.join(", "));
+            return Err(CliError::new(Exit::Failed, error).hint("End them and try again: as long as they run, they may make things that no state knows of"));
         }
         tokio::select! {
             () = sleep(LOOK) => {}
             () = stop.token().cancelled() => {
-                let error = anyhow!("the sweep was interrupted before it removed anything");
+                let error = anyhow!("interrupted while what still runs was waited for: nothing was done");
                 return Err(CliError::new(Exit::Interrupted, error));
             }
         }

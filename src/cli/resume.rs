@@ -1,0 +1,234 @@
+//! Going on with a failover that failed, was stopped, or whose drctl was killed.
+
+use super::{
+    asked::Asked,
+    carried::carry,
+    cmd::report,
+    error::{CliError, OrExit},
+    exit::Exit,
+    home::{Home, RunFolder},
+    kept, outlived,
+    output::Output,
+    prepared::{Keeping, Prepared, look},
+    record::Record,
+    recover::Attempt,
+    ui::Ui,
+    way::Way,
+};
+use crate::{
+    engine::{Run, Stop},
+    model::{
+        event::{Event, EventKind},
+        run::{RunKind, RunOutcome},
+        step::{StepId, StepOutcome},
+    },
+    observe::journal::{self, JournalWriter},
+    report::show::Format,
+};
+use anyhow::{Context, anyhow};
+use jiff::{SignedDuration, Timestamp};
+use std::{collections::BTreeSet, fs, path::PathBuf, time::Duration};
+
+/// How a run is gone on with.
+pub(super) struct Resumption {
+    /// True to ask nobody: it was confirmed when it began, and nothing else is done now.
+    pub(super) yes: bool,
+    /// Digests of changes to what is there that somebody said yes to.
+    pub(super) accepted: Vec<String>,
+    /// The terraform to run, over that of the run.
+    pub(super) terraform: Option<String>,
+    /// True to ask no server for the repository.
+    pub(super) offline: bool,
+    pub(super) json: bool,
+    pub(super) max_parallel: u16,
+    pub(super) grace: Option<Duration>,
+    pub(super) write: Vec<Output<Format>>,
+}
+
+/// What the journal of a run says of it.
+struct Before {
+    began_at: Timestamp,
+    outage_at: Option<Timestamp>,
+    digest: String,
+    done: BTreeSet<StepId>,
+    last: Event,
+}
+
+impl Resumption {
+    /// Goes on with the run of `folder`.
+    ///
+    /// # Errors
+    ///
+    /// There is nothing to go on with, or it goes on in another process; and as a failover has them.
+    pub(super) async fn resume(
+        self,
+        folder: &RunFolder,
+        home: &Home,
+        stop: &Stop,
+        ui: &Ui,
+    ) -> Result<Exit, CliError> {
+        let before = Before::read(folder)?;
+        let Some(record) = Record::read(&folder.asked())? else { return Err(nothing(folder)) };
+        let mut which = record.which(self.terraform.as_deref(), self.offline);
+        which.json = self.json;
+        let asked = Asked {
+            which,
+            rto: None,
+            rpo: None,
+            outage_at: before.outage_at,
+            max_parallel: self.max_parallel,
+            grace: Some(self.grace.unwrap_or(Duration::from_millis(record.grace_ms))),
+            keep_work: false,
+            write: self.write,
+        };
+        let way = Way::Failover {
+            expected: self.yes.then(|| before.digest.clone()),
+            again: true,
+            accepted: self.accepted,
+            noticed: None,
+        };
+        let (began_at, way) = (before.began_at, &way);
+        let attempt =
+            Attempt { asked: &asked, began_at, way, folder, home, stop, ui, quiet: false };
+        attempt.go_on(&before, Duration::from_millis(record.grace_ms)).await
+    }
+}
+
+impl Before {
+    fn read(folder: &RunFolder) -> Result<Self, CliError> {
+        let journal = journal::read(&folder.journal()).or_exit(Exit::Usage)?;
+        let run = folder.id();
+        let mut before = None;
+        let (mut done, mut outcome, mut digest) = (BTreeSet::new(), None, None);
+        let mut simulated = false;
+        for event in &journal.events {
+            match &event.kind {
+                EventKind::RunStarted { run_kind, began_at, outage, .. } => {
+                    let ago = SignedDuration::from_millis(
+                        i64::try_from(outage.before_ms).unwrap_or(i64::MAX),
+                    );
+                    before = Some((*run_kind, *began_at, began_at.checked_sub(ago).ok()));
+                }
+                EventKind::Simulated { .. } => simulated = true,
+                EventKind::RunPlanned { digest: its, .. } => digest = Some(its.clone()),
+                EventKind::StepFinished { step, outcome } => {
+                    let stands = matches!(outcome, StepOutcome::Done);
+                    if stands {
+                        done.insert(step.clone())
+                    } else {
+                        done.remove(step)
+                    };
+                }
+                EventKind::RunResumed { .. } => outcome = None,
+                EventKind::RunFinished { outcome: its } => outcome = Some(*its),
+                _ => {}
+            }
+        }
+        let (kind, began_at, outage_at) = before.ok_or_else(|| nothing(folder))?;
+        let refuse = |why: String, hint: String| {
+            Err(CliError::new(Exit::Usage, anyhow!("{why}")).hint(hint))
+        };
+        if simulated || kind != RunKind::Failover {
+            let hint = match kind {
+                RunKind::Drill if !simulated => {
+                    format!("Remove what it left: `drctl drill --sweep {run}`")
+                }
+                _ => "Begin it anew: it changed nothing".to_owned(),
+            };
+            return refuse(format!("the run {run} is no failover"), hint);
+        }
+        if matches!(outcome, Some(RunOutcome::Recovered | RunOutcome::Unverified)) {
+            let hint = format!("See what it took: `drctl report {run}`");
+            return refuse(format!("the run {run} came to its end"), hint);
+        }
+        let digest = digest.ok_or_else(|| nothing(folder))?;
+        let last = journal.events.last().cloned().ok_or_else(|| nothing(folder))?;
+        Ok(Self { began_at, outage_at, digest, done, last })
+    }
+}
+
+fn nothing(folder: &RunFolder) -> CliError {
+    let error = anyhow!("the run {} ended before anything was done", folder.id());
+    CliError::new(Exit::Usage, error).hint("Begin it anew: `drctl failover`")
+}
+
+impl Attempt<'_> {
+    /// Runs what is left of a run, prints the report, and writes it to the files that were asked for.
+    async fn go_on(&self, before: &Before, grace: Duration) -> Result<Exit, CliError> {
+        if let Err(error) = self.run_rest(before, grace).await {
+            report::write_all(self.folder, &self.asked.write, self.ui);
+            return Err(error);
+        }
+        report::tell(self.folder, &self.asked.write, self.asked.which.json, self.ui)
+    }
+
+    async fn run_rest(&self, before: &Before, grace: Duration) -> Result<RunOutcome, CliError> {
+        let (journal, _) = JournalWriter::append(&self.folder.journal()).map_err(|error| {
+            CliError::new(Exit::Failed, error)
+                .hint("Look whether a drctl still works on the run: `drctl runs`, `ps`")
+        })?;
+        outlived::end(self.folder, grace, self.stop, self.ui).await?;
+        let prepared = self.check_out_again(before).await?;
+        let mut sink = self.shown_beside(journal)?;
+        let since = Timestamp::now().duration_since(self.began_at).as_millis();
+        let since_ms = u64::try_from(since).unwrap_or(0);
+        let mut run = Run::go_on(&before.last, since_ms, &mut sink);
+        run.say(EventKind::RunResumed {
+            drctl: env!("CARGO_PKG_VERSION").to_owned(),
+            at: Timestamp::now(),
+            done: before.done.iter().cloned().collect(),
+        });
+        let ended = self.execute(&mut run, prepared, Some(&before.done)).await;
+        let outcome = self.close(run, &ended);
+        drop(sink);
+        outcome?;
+        kept::remember(self.home, self.folder, self.ui);
+        ended
+    }
+
+    /// Checks the same commit out again, with what Terraform had to leave in the old work copy, and
+    /// asks whether to go on.
+    async fn check_out_again(&self, before: &Before) -> Result<Prepared, CliError> {
+        let work = self.folder.work();
+        let old = aside(&work)?;
+        let which = &self.asked.which;
+        let prepared =
+            look(which, Keeping::default(), self.home, &work, self.stop, self.ui).await?;
+        if let Some(old) = old {
+            carry(&old, &work)
+                .with_context(|| format!("failed to take over what is in `{}`", old.display()))
+                .or_exit(Exit::Failed)?;
+        }
+        if prepared.assembled.digest != before.digest {
+            let error = anyhow!(
+                "what would be done is no longer what was confirmed: its digest is {}, and was {}",
+                prepared.assembled.digest,
+                before.digest
+            );
+            return Err(CliError::new(Exit::Refused, error).hint(
+                "Go on with the drctl that began the run, or begin it anew with `drctl failover --again`",
+            ));
+        }
+        tokio::select! {
+            by = self.confirm(&prepared) => by.map(drop)?,
+            () = self.stop.token().cancelled() => {
+                let error = anyhow!("interrupted before anything was done");
+                return Err(CliError::new(Exit::Interrupted, error));
+            }
+        }
+        Ok(prepared)
+    }
+}
+
+/// Moves an old work copy aside, if there is one, and returns where it is.
+fn aside(work: &std::path::Path) -> Result<Option<PathBuf>, CliError> {
+    if !work.exists() {
+        return Ok(None);
+    }
+    let free = (1..).map(|n| work.with_extension(n.to_string())).find(|path| !path.exists());
+    let old = free.unwrap_or_default();
+    fs::rename(work, &old)
+        .with_context(|| format!("failed to move `{}` aside", work.display()))
+        .or_exit(Exit::Failed)?;
+    Ok(Some(old))
+}
