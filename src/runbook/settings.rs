@@ -227,7 +227,7 @@ impl Settings {
     /// A single setting.
     pub(super) fn of_text(name: &'static str, text: &str) -> Self {
         let place = Place { file: PathBuf::from(super::FILE_NAME), line: 1, column: 1 };
-        Self { values: [(name, (Value::from(text), place))].into(), lacks: Default::default() }
+        Self { values: [(name, (Value::from(text), place))].into(), ..Self::default() }
     }
 
     fn value(&self, name: &str) -> Option<&Value> {

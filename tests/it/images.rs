@@ -15,13 +15,16 @@ const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const MISSING: &str = r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}"#;
 
+/// Bytes, and their type before them.
+type Kept = (String, Vec<u8>);
+
 /// A registry that keeps everything in memory: what the OCI distribution specification asks of one that
 /// is pulled from and pushed to.
 #[derive(Clone)]
 struct Registry {
     host: String,
-    /// Bytes and their type by the end of the address, such as `web/manifests/1`.
-    kept: Arc<Mutex<BTreeMap<String, (String, Vec<u8>)>>>,
+    /// What is kept, by the end of the address, such as `web/manifests/1`.
+    kept: Arc<Mutex<BTreeMap<String, Kept>>>,
     /// Every request that changed something.
     written: Arc<Mutex<Vec<String>>>,
 }

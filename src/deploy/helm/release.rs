@@ -94,13 +94,17 @@ impl Deployment for HelmRelease {
         pull.into_iter().chain([upgrade]).map(|argv| argv.join(" ")).collect()
     }
 
-    async fn images(&self, job: &Job<'_>) -> Result<Vec<Image>, DeployError> {
+    async fn images(&self, job: &Job<'_>) -> Result<Option<Vec<Image>>, DeployError> {
         let (env, hidden) = (environment(job), Hidden::new(&self.values));
         let helm = Helm { job: &Job { env: &env, ..*job }, hidden: &hidden };
         helm.is_new_enough().await?;
         let chart = self.chart.fetched(&helm).await?;
         let images = self.images_of(&helm, &chart).await?;
-        Ok(images.into_iter().map(|name| Image { written: name.clone(), name }).collect())
+        let told = |name: &String| self.stand_in.is_none_or(|stand_in| !name.contains(stand_in));
+        if !images.iter().all(told) {
+            return Ok(None);
+        }
+        Ok(Some(images.into_iter().map(|name| Image { written: name.clone(), name }).collect()))
     }
 
     async fn prepare(&self, job: &Job<'_>) -> Result<(), DeployError> {

@@ -106,7 +106,12 @@ mod tests {
         );
         let runbook = Runbook::read(Path::new("drctl.hcl"), text.as_bytes(), "x").unwrap();
         let Work::Deploy(deploy) = &runbook.steps[0].work else { panic!("no deployment") };
-        let work = DeployWork { deploy: deploy.clone(), site: None, replace: BTreeMap::new() };
+        let work = DeployWork {
+            deploy: deploy.clone(),
+            site: None,
+            instead: None,
+            replace: BTreeMap::new(),
+        };
         let known = Known { region: "seoul".to_owned(), ..Known::default() };
         match commands(&work, "name", &known, Path::new("/")) {
             Ok(lines) => format!("{} lines, the first: {}", lines.len(), lines[0]),

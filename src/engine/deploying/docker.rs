@@ -92,7 +92,7 @@ fn files(parts: &Parts<'_>) -> Result<Vec<PathBuf>, Mistake> {
     }
     let there = |name: &&str| parts.root.join(name).is_file();
     let names = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
-    let Some(name) = names.into_iter().find(|name| there(&name)) else {
+    let Some(name) = names.into_iter().find(|name| there(name)) else {
         let message = "there is no `compose.yaml` in the root of the repository";
         return Err(parts.settings.mistake("files", message).hint("Name the files with `files`"));
     };
