@@ -219,7 +219,7 @@ def comes_up(scene):
     ).stdout
     scene.expect(not files, f"a secret is in {files}")
     asked = scene.ask("probe")
-    scene.expect(asked.returncode != 0 and "no value" in asked.stdout + asked.stderr, f"{asked.stdout} {asked.stderr}")
+    scene.expect(asked.returncode != 0 and "only a run knows" in asked.stdout + asked.stderr, f"{asked.stdout} {asked.stderr}")
     return "up, up again without a change, and ready by its probe"
 
 
