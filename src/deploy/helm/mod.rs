@@ -5,13 +5,14 @@
 
 mod arguments;
 mod attempt;
+mod before;
 mod chart;
 mod error;
 mod hidden;
+mod prepared;
 mod program;
 mod release;
 mod standing;
-mod survivor;
 #[cfg(test)]
 mod tests;
 mod watch;
