@@ -37,8 +37,10 @@ mod runtime;
 mod shown;
 mod simulating;
 mod stop;
+mod taken_up;
 mod twice;
 mod ui;
+mod undo;
 mod watch;
 mod way;
 mod whereabouts;
@@ -79,6 +81,7 @@ Examples:
                                                  see what would be done
   drctl failover --region ap-northeast-2         do it, after you typed the service's name
   drctl resume                                   go on with one that failed or was interrupted
+  drctl undo                                     move its traffic back
   drctl drill --region ap-northeast-2            do it, see what it took, and tear it down again
   drctl watch                                    notice an outage, and act by the runbook's policy
   drctl chaos kong                               see whether a whole region can be lost
@@ -99,6 +102,7 @@ enum Command {
     Rehearse(Box<cmd::rehearse::Rehearse>),
     Drill(Box<cmd::drill::Drill>),
     Resume(cmd::resume::Resume),
+    Undo(cmd::undo::Undo),
     Report(cmd::report::Report),
     VerifyEvidence(cmd::verify_evidence::VerifyEvidence),
     Runs(cmd::runs::Runs),
@@ -136,6 +140,7 @@ pub fn main() -> Exit {
         Command::Rehearse(command) => command.run(&ui),
         Command::Drill(command) => command.run(&ui),
         Command::Resume(command) => command.run(&ui),
+        Command::Undo(command) => command.run(&ui),
         Command::Report(command) => command.run(&ui),
         Command::State(command) => command.run(&ui),
         Command::Sim(command) => command.run(&ui),

@@ -2,7 +2,6 @@
 
 use super::{
     asked::Asked,
-    carried::carry,
     cmd::report,
     error::{CliError, OrExit},
     exit::Exit,
@@ -12,6 +11,7 @@ use super::{
     prepared::{Keeping, Prepared, look},
     record::Record,
     recover::Attempt,
+    taken_up::{carry_over, move_aside},
     ui::Ui,
     way::Way,
 };
@@ -25,9 +25,9 @@ use crate::{
     observe::journal::{self, JournalWriter},
     report::show::Format,
 };
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use jiff::{SignedDuration, Timestamp};
-use std::{collections::BTreeSet, fs, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 /// How a run is gone on with.
 pub(super) struct Resumption {
@@ -119,6 +119,10 @@ impl Before {
                         done.remove(step)
                     };
                 }
+                // What was taken back is done again.
+                EventKind::RemovalFinished { step, .. } => {
+                    done.remove(step);
+                }
                 EventKind::RunResumed { .. } => outcome = None,
                 EventKind::RunFinished { outcome: its } => outcome = Some(*its),
                 _ => {}
@@ -189,16 +193,11 @@ impl Attempt<'_> {
     /// Checks the same commit out again, with what Terraform had to leave in the old work copy, and
     /// asks whether to go on.
     async fn check_out_again(&self, before: &Before) -> Result<Prepared, CliError> {
-        let work = self.folder.work();
-        let old = aside(&work)?;
-        let which = &self.asked.which;
+        move_aside(self.folder)?;
+        let (which, work) = (&self.asked.which, self.folder.work());
         let prepared =
             look(which, Keeping::default(), self.home, &work, self.stop, self.ui).await?;
-        if let Some(old) = old {
-            carry(&old, &work)
-                .with_context(|| format!("failed to take over what is in `{}`", old.display()))
-                .or_exit(Exit::Failed)?;
-        }
+        carry_over(self.folder)?;
         if prepared.assembled.digest != before.digest {
             let error = anyhow!(
                 "what would be done is no longer what was confirmed: its digest is {}, and was {}",
@@ -218,17 +217,4 @@ impl Attempt<'_> {
         }
         Ok(prepared)
     }
-}
-
-/// Moves an old work copy aside, if there is one, and returns where it is.
-fn aside(work: &std::path::Path) -> Result<Option<PathBuf>, CliError> {
-    if !work.exists() {
-        return Ok(None);
-    }
-    let free = (1..).map(|n| work.with_extension(n.to_string())).find(|path| !path.exists());
-    let old = free.unwrap_or_default();
-    fs::rename(work, &old)
-        .with_context(|| format!("failed to move `{}` aside", work.display()))
-        .or_exit(Exit::Failed)?;
-    Ok(Some(old))
 }

@@ -13,8 +13,8 @@ use crate::{
     runbook::{Known, strings},
 };
 use std::{
-    fs::{self, DirBuilder, File},
-    os::unix::fs::DirBuilderExt,
+    fs::{self, DirBuilder, OpenOptions},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::PathBuf,
     sync::Arc,
     time::Duration,
@@ -53,7 +53,9 @@ impl Trace {
         let dir = self.0.parent().unwrap_or(&self.0);
         let mut builder = DirBuilder::new();
         let made = builder.mode(0o700).recursive(true).create(dir);
-        let written = made.and_then(|()| File::create(&self.0)?.sync_all());
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let written = made.and_then(|()| options.open(&self.0)?.sync_all());
         written.map_err(|source| StepError::Write { path: self.0.clone(), source })
     }
 

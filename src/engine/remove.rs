@@ -62,6 +62,23 @@ impl Removal<'_> {
         whole
     }
 
+    /// Takes back what some steps did that are no stacks, each before what it needs. Returns true when
+    /// all of it is taken back.
+    pub async fn take_back_steps(&self, steps: &BTreeSet<StepId>, run: &mut Run<'_>) -> bool {
+        let mut whole = true;
+        for step in in_order(self.recovery).into_iter().rev() {
+            if !steps.contains(&step.id) {
+                continue;
+            }
+            match &step.work {
+                Work::Deploy(work) => whole &= self.take_back(step, work, run).await,
+                Work::Command(work) => whole &= self.undo(step, work, run).await,
+                Work::Stack(_) | Work::LeftOut(_) => {}
+            }
+        }
+        whole
+    }
+
     /// Takes back what a step brought up.
     async fn take_back(
         &self,

@@ -10,7 +10,8 @@
 //! * The first event is [`EventKind::RunStarted`] and the last is
 //!   [`EventKind::RunFinished`]; nothing follows it but sweeps of what a drill left, each from
 //!   [`EventKind::SweepStarted`] to [`EventKind::SweepFinished`], and resumptions, each from
-//!   [`EventKind::RunResumed`] to another [`EventKind::RunFinished`].
+//!   [`EventKind::RunResumed`] to another [`EventKind::RunFinished`], and undoings, each from
+//!   [`EventKind::UndoStarted`] to [`EventKind::UndoFinished`].
 //! * [`EventKind::RunPlanned`] comes before any step's event.
 //! * Every step of the plan has exactly one [`EventKind::StepFinished`], also
 //!   one that never began; only the removal of what it made may follow it. Each resumption has
@@ -350,6 +351,20 @@ pub enum EventKind {
     RunFinished {
         /// How.
         outcome: RunOutcome,
+    },
+    /// What some steps did begins to be taken back, by another process. Time is as in a sweep.
+    UndoStarted {
+        /// The version of drctl that does it.
+        drctl: String,
+        /// The wall clock.
+        at: Timestamp,
+        /// The steps.
+        steps: Vec<StepId>,
+    },
+    /// All of that was taken back, or something of it could not be.
+    UndoFinished {
+        /// True when all was.
+        undone: bool,
     },
     /// What a drill left begins to be removed, by another process. From here on `elapsed_ms` goes
     /// on from the last event before, whatever time has passed since.

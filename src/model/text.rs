@@ -1,6 +1,6 @@
 //! Text from outside made safe to show, and bytes made text.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 /// Returns bytes in hexadecimal, lower case.
 pub fn hex(bytes: &[u8]) -> String {
@@ -40,9 +40,28 @@ pub fn is_harmful(c: char) -> bool {
         || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// Returns a text with what stands in the fallback in the place of what stands in the primary: of all
+/// that `replace` has and the text holds, the longest, wherever it is. `None` when it holds none.
+pub fn replaced(text: &str, replace: &BTreeMap<String, String>) -> Option<String> {
+    let held = replace.iter().filter(|(old, _)| !old.is_empty() && text.contains(old.as_str()));
+    let (old, new) = held.max_by_key(|(old, _)| old.len())?;
+    Some(text.replace(old.as_str(), new))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_longest_of_what_is_replaced_is() {
+        let replace = [("tokyo", "seoul"), ("tokyo.example.com", "pull.example.com"), ("", "x")]
+            .map(|(old, new)| (old.to_owned(), new.to_owned()))
+            .into();
+        let of = |text| replaced(text, &replace);
+        assert_eq!(of("tokyo.example.com/web:1").as_deref(), Some("pull.example.com/web:1"));
+        assert_eq!(of("tokyo/web:1").as_deref(), Some("seoul/web:1"));
+        assert_eq!(of("busybox"), None);
+    }
 
     #[test]
     fn nothing_that_a_terminal_obeys_is_left() {

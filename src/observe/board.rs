@@ -141,6 +141,8 @@ impl Board {
             | EventKind::ServiceVerified
             | EventKind::VerificationFailed { .. }
             | EventKind::RecoveryPointFound { .. }
+            | EventKind::UndoStarted { .. }
+            | EventKind::UndoFinished { .. }
             | EventKind::SweepStarted { .. }
             | EventKind::SweepFinished { .. }
             | EventKind::Unknown => {}

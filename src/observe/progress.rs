@@ -193,6 +193,8 @@ fn leaves_a_line(kind: &EventKind) -> bool {
         | EventKind::StepFinished { .. }
         | EventKind::TrafficMoved { .. }
         | EventKind::RunResumed { .. }
+        | EventKind::UndoStarted { .. }
+        | EventKind::UndoFinished { .. }
         | EventKind::FallbackVerified
         | EventKind::ServiceVerified
         | EventKind::VerificationFailed { .. }

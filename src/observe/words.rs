@@ -226,6 +226,15 @@ impl Narrator {
             EventKind::FallbackVerified => {
                 ("Verified", None, "the service passes its probes in the fallback".to_owned())
             }
+            EventKind::UndoStarted { drctl, at, steps } => {
+                let steps: Vec<_> = steps.iter().map(ToString::to_string).collect();
+                let text = format!("by drctl {drctl} at {at}: {}", steps.join(", "));
+                ("Undoing", None, text)
+            }
+            EventKind::UndoFinished { undone } => {
+                let text = if *undone { "all of it" } else { "something is left" };
+                ("Undone", None, text.to_owned())
+            }
             EventKind::RunResumed { drctl, at, done } => {
                 let text = format!("by drctl {drctl} at {at}: {} of its steps done", done.len());
                 ("Resumed", None, text)

@@ -98,6 +98,9 @@ pub struct Report {
     pub second_plans: Vec<SecondPlan>,
     /// What was removed again at the end.
     pub removals: Vec<Removal>,
+    /// What was taken back afterwards.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub undone: Vec<Removal>,
     /// The Terraform that did it.
     pub terraform: Option<TerraformFacts>,
     /// What each stack could not do without.
@@ -250,6 +253,7 @@ impl Report {
             invented: timeline.invented,
             second_plans: timeline.second_plans,
             removals: timeline.removals,
+            undone: timeline.undone,
             terraform: timeline.terraform,
             inventory: timeline.inventory,
             history: Vec::new(),

@@ -328,7 +328,7 @@ mod tests {
         - pre-provision `cutover`: −32s
 
         <details>
-        <summary>Critical path (13 segments)</summary>
+        <summary>Critical path (14 segments)</summary>
 
         | Took | Share | Step | What |
         | ---: | ---: | --- | --- |
@@ -341,7 +341,8 @@ mod tests {
         | 0.1s | &lt;1% | `shop` | drctl between two steps or phases |
         | 6.9s | 2% | `shop` | run |
         | 1m12.1s | 20% | `shop` | wait |
-        | 3.0s | &lt;1% | `cutover` | drctl between two steps or phases |
+        | 2.9s | &lt;1% | `cutover` | waiting for the probes to pass |
+        | 0.1s | &lt;1% | `cutover` | drctl between two steps or phases |
         | 29.9s | 8% | `cutover` | run |
         | 2.1s | &lt;1% | `cutover` | wait |
         | 0.1s | &lt;1% |  | without the service |

@@ -6,6 +6,7 @@ use crate::{
         names::{is_image, mentions, region_of, same_region, zone_of},
     },
     config::expression::Text,
+    model::text::replaced,
 };
 use std::collections::BTreeMap;
 
@@ -63,7 +64,7 @@ impl Naming {
         if text.compared || text.keys.iter().any(keyed) {
             return Fate::Stays;
         }
-        if let Some(replaced) = self.replaced(&text.text) {
+        if let Some(replaced) = replaced(&text.text, &self.replace) {
             return if replaced == text.text { Fate::Stays } else { Fate::Becomes(replaced) };
         }
         if text.whole && is_image(&text.text) {
@@ -75,15 +76,6 @@ impl Naming {
             }
             _ => Fate::Stays,
         }
-    }
-
-    /// Returns what the user puts in the place of `text`, the longest match first.
-    fn replaced(&self, text: &str) -> Option<String> {
-        let mut found: Vec<_> =
-            self.replace.iter().filter(|(old, _)| !old.is_empty() && text.contains(*old)).collect();
-        found.sort_by_key(|(old, _)| std::cmp::Reverse(old.len()));
-        let (old, new) = found.first()?;
-        Some(text.replace(*old, new))
     }
 
     fn carried(&self, text: &str, whole: bool, primary: &str) -> Fate {

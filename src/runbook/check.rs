@@ -386,7 +386,7 @@ fn open_exprs(runbook: &Runbook) -> Vec<&Expr> {
         ToldBy::Command(run) => Some(run),
         ToldBy::File(_) | ToldBy::Time(_) | ToldBy::Behind(_) => None,
     }));
-    exprs.extend(runbook.probes.iter().flat_map(|probe| probe.asks.exprs()));
+    exprs.extend(runbook.probes.iter().flat_map(|probe| probe.asks.open_exprs()));
     exprs
 }
 

@@ -121,6 +121,17 @@ impl Asks {
         }
     }
 
+    /// Returns the expressions whose values others can see.
+    pub(super) fn open_exprs(&self) -> Vec<&Expr> {
+        match self {
+            // What its cluster is reached by is looked at with the cluster.
+            Self::Kubernetes { object, namespace, .. } => {
+                [Some(object), namespace.as_ref()].into_iter().flatten().collect()
+            }
+            others => others.exprs(),
+        }
+    }
+
     /// Returns every expression in it.
     pub fn exprs(&self) -> Vec<&Expr> {
         match self {

@@ -126,6 +126,46 @@ fn a_cutover_that_nothing_can_verify_says_so() {
 }
 
 #[test]
+fn traffic_goes_back_where_it_was() {
+    let env = Env::new();
+    let back = env.root().join("back").display().to_string();
+    let undo = format!(
+        "  undo = [\"sh\", \"-c\", \"echo $0 from $DRCTL_REGION > '{back}'\", stack.network.outputs.id]\n"
+    );
+    shop(&env, &undo, "exit 0");
+    let output = env.failover(&[]);
+    assert_eq!(output.code, Some(0), "{output}");
+    insta::assert_snapshot!(env.run(&["undo"]), @r"
+    --- stderr
+    What `cutover` did in ap-northeast-2 is taken back
+    error: nobody can confirm this failover: there is no terminal
+      hint: Look at it with `--dry-run`, then run it with `--yes --expect-plan [DIGEST]`
+    --- exit 2
+    ");
+    assert!(!env.root().join("back").exists());
+    insta::assert_snapshot!(env.run(&["undo", "--step", "network", "--yes"]), @r"
+    --- stderr
+    error: `network` is a stack: what Terraform made is not taken back so
+      hint: Remove it with Terraform, over the state of the run: `drctl state`
+    --- exit 2
+    ");
+    insta::assert_snapshot!(env.run(&["undo", "--step", "cutoff", "--yes"]), @r"
+    --- stderr
+    error: there is no step `cutoff`
+      hint: There are `network`, `cutover`, `announce`
+    --- exit 2
+    ");
+    let undone = env.run(&["undo", "--yes"]);
+    assert_eq!(undone.code, Some(0), "{undone}");
+    assert_eq!(fs::read_to_string(env.root().join("back")).unwrap(), "n-1 from ap-northeast-2\n");
+    let report = report(&env);
+    assert_eq!(report["undone"][0]["step"], "cutover", "{report:#}");
+    assert_eq!(report["removals"].as_array().map(Vec::len), Some(0), "{report:#}");
+    assert!(env.run(&["report"]).stdout.contains("Taken back"));
+    env.journal();
+}
+
+#[test]
 fn a_sensitive_output_is_refused_where_everybody_would_see_it() {
     let env = Env::new();
     let runbook = r#"service "shop" {

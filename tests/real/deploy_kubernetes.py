@@ -29,6 +29,7 @@ sys.dont_write_bytecode = True
 
 from bed import component
 from engine import Cluster, free_ports
+from registry import Registry
 from scenarios import arguments, play_all
 
 REGION = "ap-northeast-2"
@@ -114,6 +115,54 @@ metadata: { name: web }
 spec:
   selector: { app: web }
   ports: [{ port: 80, protocol: TCP }]
+"""
+
+
+# A job, a stateful set, and the definition of a kind. None is made of that kind: the API server of 1.20,
+# built with Go 1.18 or newer, crashes when it iterates over a map by the reflect2 of its time.
+KINDS = """
+apiVersion: batch/v1
+kind: Job
+metadata: { name: migrate }
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      automountServiceAccountToken: false
+      hostNetwork: true
+      containers: [{ name: migrate, image: "tokyo.example/busybox:local", command: ["true"] }]
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: { name: store }
+spec:
+  serviceName: store
+  selector: { matchLabels: { app: store } }
+  template:
+    metadata: { labels: { app: store } }
+    spec:
+      automountServiceAccountToken: false
+      hostNetwork: true
+      terminationGracePeriodSeconds: 0
+      volumes: [{ name: settings, configMap: { name: settings, defaultMode: 0444 } }]
+      containers:
+      - name: store
+        image: tokyo.example/busybox:local
+        command: [sleep, infinity]
+        volumeMounts: [{ name: settings, mountPath: /settings }]
+---
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: { name: tills.example.com }
+spec:
+  group: example.com
+  scope: Namespaced
+  names: { kind: Till, plural: tills, singular: till }
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema: { openAPIV3Schema: { type: object, x-kubernetes-preserve-unknown-fields: true } }
 """
 
 
@@ -219,8 +268,31 @@ def comes_up(scene):
     ).stdout
     scene.expect(not files, f"a secret is in {files}")
     asked = scene.ask("probe")
-    scene.expect(asked.returncode != 0 and "no value" in asked.stdout + asked.stderr, f"{asked.stdout} {asked.stderr}")
+    scene.expect(asked.returncode != 0 and "only a run knows" in asked.stdout + asked.stderr, f"{asked.stdout} {asked.stderr}")
     return "up, up again without a change, and ready by its probe"
+
+
+def kinds(scene):
+    """A kustomization: a kind, a job, a stateful set; images of another registry."""
+    scene.commit(web=KINDS)
+    (scene.repository / "deploy/kustomization.yaml").write_text("resources: [web.yaml]\nnamePrefix: dr-\n")
+    runbook = scene.repository / "drctl.hcl"
+    text = runbook.read_text().replace('manifests    = ["deploy"]', 'kustomization = "deploy"').split("probe ")[0]
+    text = text.replace('region "ap-northeast-2" {}', 'region "ap-northeast-2" {\n  replace = { "tokyo.example/" = "" }\n}')
+    runbook.write_text(text)
+    scene.git("add", ".")
+    scene.git("-c", "user.name=t", "-c", "user.email=t@localhost", "commit", "--quiet", "-m", "kustomization")
+    events, done = scene.run()
+    how, why, _ = outcome(events)
+    scene.expect(how == "done", f"it should be up: {how} {why} {done.stderr[-500:]}")
+    ready = {e["object"] for e in events if e["event"] == "object_seen" and e["state"] == "ready"}
+    wanted = {f"{scene.namespace}/job/dr-migrate", f"{scene.namespace}/statefulset/dr-store"}
+    scene.expect(wanted < ready, f"these should be ready: {wanted}, and {ready} are")
+    mode = scene.kubectl("get", "statefulset", "dr-store", "--output", "jsonpath={..volumes[0].configMap.defaultMode}")
+    scene.expect(mode == str(0o444), f"a mode should be applied as it is written, in octal: {mode}")
+    events, _ = scene.run()
+    scene.expect(outcome(events)[0] == "done", f"it should be up again: {outcome(events)}")
+    return f"ready: {', '.join(sorted(name.split('/', 1)[-1] for name in ready))}"
 
 
 def named(scene, words, fails_at_once, limit="20s", within=5.0, **how):
@@ -239,6 +311,22 @@ def named(scene, words, fails_at_once, limit="20s", within=5.0, **how):
 
 def image_name(scene):
     return named(scene, "the image's name is invalid", True, IMAGE="'NOPE:::1'")
+
+
+def image_missing(scene):
+    with Registry(component("registry.sh"), "seoul") as registry:
+        said = named(scene, f"the image `{registry.host}/web:1` cannot be pulled", True, IMAGE=f"{registry.host}/web:1")
+        # The same, asked beforehand: then nothing is applied.
+        scene.close()
+        runbook = scene.repository / "drctl.hcl"
+        runbook.write_text(runbook.read_text().replace("  check_images = false\n", ""))
+        scene.git("-c", "user.name=t", "-c", "user.email=t@localhost", "commit", "--quiet", "--all", "-m", "check")
+        events, _ = scene.run()
+        how, why, at = outcome(events)
+        scene.expect(how == "failed" and f"{registry.host}/web:1" in why, f"it should be missing: {how} {why}")
+        begun = [e for e in events if e["event"] == "phase_started" and e["step"] == "web" and e["phase"] == "run"]
+        scene.expect(not begun, "something was applied")
+        return f"{said}; asked beforehand, named after {at:.1f} s"
 
 
 def image_unreachable(scene):
@@ -380,7 +468,9 @@ def overhead(scene):
 
 SCENARIOS = {
     "up": ("a deployment with a service, a config map and a secret; twice", comes_up),
+    "kinds": ("a kustomization with a kind of its own, a job and a stateful set", kinds),
     "image-name": ("an image whose name is invalid", image_name),
+    "image-missing": ("an image that the registry does not have", image_missing),
     "image-unreachable": ("an image whose registry does not answer", image_unreachable),
     "probe": ("a readiness probe that fails", probe),
     "unschedulable": ("a pod that no node takes", unschedulable),

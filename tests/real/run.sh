@@ -44,6 +44,7 @@ play deploy_docker.py container compose registry
 play deploy_dns.py dns
 play deploy_kubernetes.py kubernetes
 play deploy_helm.py helm
+play deploy_region.py region
 # The others are of a version of Terraform each, such as 1.8.4.
 if [ -z "$only" ] || [ -z "$found" ]; then
   "$here/aws_failover.py" "$drctl" ${only:+--only "$only"} || code=$?

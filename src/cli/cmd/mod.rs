@@ -20,6 +20,7 @@ pub(super) mod runs;
 pub(super) mod sim;
 pub(super) mod state;
 pub(super) mod trend;
+pub(super) mod undo;
 pub(super) mod validate;
 pub(super) mod verify_evidence;
 pub(super) mod watch;

@@ -9,20 +9,17 @@ use super::{
 };
 use crate::{
     cli::{
-        carried::{carry, next_log},
-        error::{CliError, OrExit},
-        execute::{
-            STATE_GRACE, break_locks, from_state, private_dir, shares_plugin_cache, with_state,
-            write_overrides,
-        },
+        error::CliError,
+        execute::STATE_GRACE,
         exit::Exit,
         home::{Home, RunFolder},
         kept, outlived,
         prepared::{Prepared, look},
         record::Record,
+        taken_up::{TakenUp, carry_over, move_aside, old_work},
         ui::Ui,
     },
-    engine::{Recovery, Removal, Run, Stop, Tools},
+    engine::{Recovery, Removal, Run, Stop},
     model::{
         event::{Event, EventKind, Sink},
         run::{RunId, RunOutcome},
@@ -31,13 +28,12 @@ use crate::{
     observe::{Fanout, journal::JournalWriter, lines::Lines},
     runbook::Known,
     source::WorkCopy,
-    state::{StateServer, StateStore},
-    terraform::{Outputs, TerraformBinary},
+    state::StateStore,
+    terraform::Outputs,
 };
-use anyhow::Context;
 use jiff::Timestamp;
 use serde_json::Value;
-use std::{collections::BTreeSet, fs, io, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fs, io, sync::Arc, time::Duration};
 
 /// What a sweep may be told.
 pub(crate) struct Asked<'a> {
@@ -149,32 +145,16 @@ impl Sweep<'_> {
 
     /// Checks the same commit out again, with what Terraform had to leave in the old work copies.
     async fn check_out(&self, record: &Record) -> Result<Prepared, CliError> {
+        move_aside(self.folder)?;
         let work = self.folder.work();
-        if work.exists() {
-            let aside = (1..).map(|n| work.with_extension(n.to_string())).find(|p| !p.exists());
-            fs::rename(&work, aside.unwrap_or_default())
-                .with_context(|| format!("failed to move `{}` aside", work.display()))
-                .or_exit(Exit::Failed)?;
-        }
         let which = record.which(self.asked.terraform, self.asked.offline);
         let keeping = keeping(self.folder.id());
         let prepared =
             look(&which, keeping, self.home, &work, self.stop, self.ui).await.map_err(|error| {
                 error.hint("The states of the drill are kept: `drctl state list` shows them, and the sweep can be begun again")
             })?;
-        for old in self.old_work() {
-            carry(&old, &work)
-                .with_context(|| format!("failed to take over what is in `{}`", old.display()))
-                .or_exit(Exit::Failed)?;
-        }
+        carry_over(self.folder)?;
         Ok(prepared)
-    }
-
-    /// The work copies that were moved aside, the oldest first.
-    fn old_work(&self) -> Vec<PathBuf> {
-        let work = self.folder.work();
-        let aside = |n: u32| work.with_extension(n.to_string());
-        (1..).map(aside).take_while(|path| path.exists()).collect()
     }
 
     async fn remove(
@@ -183,40 +163,11 @@ impl Sweep<'_> {
         prepared: Prepared,
         grace: Duration,
     ) -> Result<Exit, CliError> {
-        let run = self.folder.id();
-        for dir in [self.folder.scratch(), self.folder.logs()] {
-            if !dir.is_dir() {
-                private_dir(&dir)?;
-            }
-        }
-        let store = Arc::new(StateStore::open(self.folder.state()).map_err(from_state)?);
-        let server =
-            StateServer::start(Arc::clone(&store), run.clone()).await.map_err(from_state)?;
-        break_locks(&store)?;
-        write_overrides(&prepared.assembled, &server)?;
-        unprotect(&prepared.assembled.recovery.root)?;
-        let Prepared { assembled, detected, .. } = prepared;
-        let recovery = with_state(assembled, &server)?;
-        let terraform =
-            TerraformBinary { path: detected.path, release: detected.release, grace: Some(grace) };
-        let tools = Arc::new(Tools {
-            server,
-            troubles: Default::default(),
-            terraform: Arc::new(terraform),
-            store: Arc::clone(&store),
-            stop: self.stop.clone(),
-            region: record.region.clone(),
-            again: false,
-            accepted: Vec::new(),
-            scratch: self.folder.scratch(),
-            run: self.folder.id().clone(),
-            deploy: self.folder.deploy(),
-            logs: self.folder.logs(),
-            one_init: shares_plugin_cache().then(Default::default),
-            next_log: next_log(&self.folder.logs()).into(),
-            simulator: None,
-            simulated_env: Default::default(),
-        });
+        let root = prepared.assembled.recovery.root.clone();
+        let TakenUp { recovery, tools } =
+            TakenUp::open(self.folder, prepared, grace, self.stop).await?;
+        unprotect(&root)?;
+        let store = Arc::clone(&tools.store);
         let known = known(&recovery, &store);
         let before = newest(&store);
         let (mut sink, events) = self.sink();
@@ -305,7 +256,7 @@ impl Sweep<'_> {
 
     /// Removes what holds secrets, and the work copies; journal, logs and states stay.
     fn clean_up(&self) {
-        let work = [self.folder.work()].into_iter().chain(self.old_work());
+        let work = [self.folder.work()].into_iter().chain(old_work(self.folder));
         for dir in work.chain([self.folder.scratch()]).collect::<Vec<_>>() {
             if let Err(error) = WorkCopy::at(&dir).remove() {
                 self.ui.say(&format!("note: failed to remove `{}`: {error}\n", dir.display()));

@@ -41,6 +41,8 @@ pub struct HelmRelease {
     pub value_files: Vec<PathBuf>,
     /// What stands in `values` for those that only the stacks will tell; absent once all are known.
     pub stand_in: Option<&'static str>,
+    /// What stands for what in the fallback, in the names of images.
+    pub replace: BTreeMap<String, String>,
     /// Where it is, when that is known.
     pub cluster: Option<Cluster>,
     /// Whether registries are asked for its images.
@@ -80,7 +82,7 @@ impl Deployment for HelmRelease {
         if images.iter().any(|image| self.stands_in(image)) {
             return Ok(None);
         }
-        Ok(Some(images.into_iter().map(|name| Image { written: name.clone(), name }).collect()))
+        Ok(Some(images.into_iter().map(|name| Image::pulled(name, &self.replace)).collect()))
     }
 
     async fn prepare(&self, job: &Job<'_>) -> Result<(), DeployError> {
@@ -157,6 +159,7 @@ pub(super) fn sample() -> HelmRelease {
         values: Map::new(),
         value_files: vec!["env/dr.yaml".into()],
         stand_in: None,
+        replace: BTreeMap::new(),
         cluster: None,
         check_images: true,
         limit: Duration::from_secs(600),

@@ -13,7 +13,7 @@ use super::{
     deployment::{Job, News},
     error::DeployError,
 };
-use crate::model::deploy::ImageAnswer;
+use crate::model::{deploy::ImageAnswer, text::replaced};
 use futures_util::future::join_all;
 use oci_client::Reference;
 use registry::Registries;
@@ -29,14 +29,18 @@ pub struct Image {
 }
 
 impl Image {
-    /// Makes one whose name in the fallback is what `replace` makes of it: each text in it that is
-    /// to be replaced, is.
+    /// Makes one whose name in the fallback is what `replace` makes of it.
     pub fn replaced(written: impl Into<String>, replace: &BTreeMap<String, String>) -> Self {
         let written = written.into();
-        let mut name = written.clone();
-        for (old, new) in replace {
-            name = name.replace(old.as_str(), new);
-        }
+        let name = replaced(&written, replace).unwrap_or_else(|| written.clone());
+        Self { written, name }
+    }
+
+    /// Makes one of its name in the fallback: it was written as what `replace` makes that of.
+    pub fn pulled(name: impl Into<String>, replace: &BTreeMap<String, String>) -> Self {
+        let name = name.into();
+        let back = replace.iter().map(|(old, new)| (new.clone(), old.clone())).collect();
+        let written = replaced(&name, &back).unwrap_or_else(|| name.clone());
         Self { written, name }
     }
 }

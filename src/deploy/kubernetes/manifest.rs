@@ -1,7 +1,7 @@
 //! What manifests say.
 
 use super::error::KubernetesError;
-use crate::model::text::hex;
+use crate::model::text::{hex, replaced};
 use serde_json::{Value, json};
 use serde_saphyr::DuplicateKeyPolicy;
 use sha2::{Digest, Sha256};
@@ -74,12 +74,7 @@ pub(in crate::deploy) fn images_of(objects: &[Value]) -> Vec<String> {
 
 /// Puts other images in the place of those whose names hold what is replaced, the longest match first.
 pub(super) fn replace_images(objects: &mut [Value], replace: &BTreeMap<String, String>) {
-    let replaced = |image: &str| {
-        let mut found: Vec<_> =
-            replace.iter().filter(|(old, _)| !old.is_empty() && image.contains(*old)).collect();
-        found.sort_by_key(|(old, _)| std::cmp::Reverse(old.len()));
-        found.first().map(|(old, new)| image.replace(*old, new))
-    };
+    let replaced = |image: &str| replaced(image, replace);
     for object in objects {
         let Some(spec) = pod_spec_mut(object) else { continue };
         for part in CONTAINERS {

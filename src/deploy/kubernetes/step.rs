@@ -13,7 +13,7 @@ use crate::{
     deploy::{
         DeployError,
         deployment::{Deployment, Job},
-        images,
+        images::{self, Image},
     },
     model::step::Phase,
 };
@@ -75,6 +75,11 @@ impl Deployment for Kubernetes {
             at.unwrap_or_default()
         ));
         commands
+    }
+
+    async fn images(&self, job: &Job<'_>) -> Result<Option<Vec<Image>>, DeployError> {
+        let names = images_of(&self.objects(job).await?);
+        Ok(Some(names.into_iter().map(|name| Image::pulled(name, &self.replace)).collect()))
     }
 
     async fn prepare(&self, job: &Job<'_>) -> Result<(), DeployError> {

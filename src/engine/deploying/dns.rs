@@ -130,9 +130,22 @@ mod tests {
             "  values = [\"192.0.2.1\", \"2001:db8::1\"]",
             "  values = [\"a.example.net\", \"b.example.net\"]",
             "  values = [\"192.0.2.1\"]\n  type = \"AAAA\"",
-            "  values = [region]\n  ttl = \"100000h\"\n  endpoint = \"http://localhost:5000\"",
             "  values = [region]\n  endpoint = \"http://localhost:5000\"",
         ];
-        insta::assert_snapshot!(said.map(shown).join("\n"), @"");
+        insta::assert_snapshot!(said.map(shown).join("\n"), @r#"
+        drctl.hcl:8:13: the weight of `s` is `256`
+          Write a whole number from 0 to 255
+        drctl.hcl:8:13: `weights` names no record
+          Write `weights = { "SET-IDENTIFIER" = 100 }`
+        drctl.hcl:9:10: `TXT` is no type of record that leads somewhere
+          Write "A", "AAAA" or "CNAME"
+        drctl.hcl:9:12: `tcp://x` is not a server such as `10.0.0.2` or `ns1.example.com:53`
+        drctl.hcl:8:12: no value is given
+        drctl.hcl:8:12: `192.0.2.1` and `2001:db8::1` cannot stand in one record
+        drctl.hcl:8:12: a name can lead to one other name only
+        drctl.hcl:9:10: a record of type AAAA cannot hold `192.0.2.1`
+          Write "A", or leave it out
+        4 lines, the first: aws route53 get-hosted-zone --id Z --region us-east-1 --output json --endpoint-url http://localhost:5000
+        "#);
     }
 }

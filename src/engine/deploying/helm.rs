@@ -6,6 +6,7 @@ use crate::{
         Deployment,
         helm::{Chart, HelmRelease},
     },
+    model::text,
     runbook::{Mistake, STAND_IN},
 };
 use serde_json::Value;
@@ -41,6 +42,7 @@ pub(super) fn helm(parts: &Parts<'_>) -> Result<Option<Box<dyn Deployment>>, Mis
         values,
         value_files: settings.paths("value_files"),
         stand_in: (!settings.is_whole()).then_some(STAND_IN),
+        replace: parts.replace.clone(),
         cluster: cluster(parts)?,
         check_images: settings.flag("check_images").unwrap_or(true),
         limit: parts.limit.unwrap_or(LIMIT),
@@ -77,7 +79,7 @@ const HINT: &str = "Set `chart` to the folder of a chart, from the root of the r
 
 /// Puts what stands in the fallback in the place of what stands in the primary.
 fn replaced(text: &str, replace: &BTreeMap<String, String>) -> String {
-    replace.iter().fold(text.to_owned(), |text, (old, new)| text.replace(old, new))
+    text::replaced(text, replace).unwrap_or_else(|| text.to_owned())
 }
 
 /// The same for every text in a value.

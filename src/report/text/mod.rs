@@ -8,7 +8,7 @@ use super::{
     critical::Behind,
     json::{Report, ResourceReport, StepReport},
     layout::{Page, Style, TIME, Tone, fit},
-    timeline::ResourceTime,
+    timeline::{Removal, ResourceTime},
     verdict::Verdict,
     words::{self, Passed},
 };
@@ -264,11 +264,16 @@ impl Report {
     }
 
     fn removals(&self, page: &mut Page) {
-        if self.removals.is_empty() {
+        Self::taken_back(page, "Removed again", &self.removals);
+        Self::taken_back(page, "Taken back", &self.undone);
+    }
+
+    fn taken_back(page: &mut Page, title: &str, removals: &[Removal]) {
+        if removals.is_empty() {
             return;
         }
-        page.section("Removed again");
-        for removal in &self.removals {
+        page.section(title);
+        for removal in removals {
             let took = words::time(removal.took_ms);
             let text = match removal.cause.as_slice() {
                 [] => took,
@@ -640,63 +645,64 @@ mod tests {
     fn what_was_brought_up_and_moved() {
         let report = Report::new(samples::deployed().iter().collect(), Kept::default());
         insta::assert_snapshot!(report.to_text(Style::default()), @r"
-        UNPROVEN  the recovery of shop failed: not back in ap-northeast-2 after 6m07.2s
+    UNPROVEN  the recovery of shop failed: not back in ap-northeast-2 after 6m07.2s
 
-        Objectives
-          recovery time    not back  RTO  30m00.0s  unproven: the service did not come back
+    Objectives
+      recovery time    not back  RTO  30m00.0s  unproven: the service did not come back
 
-        Where the time went
-          detection         4m00.0s   65%  ###############################
-          decision            12.0s    3%  ##
-          workspace            0.0s    0%
-          plan                 0.0s    0%
-          apply                0.0s    0%
-          deploy            1m55.2s   31%  ###############  not completed
-          cutover                 -
-          verify                  -
-          so far            6m07.2s
-          Note: the fallback was verified 5m35.0s after the outage began, before traffic was moved
-          Note: caches may hold the old answer for shop.example.com until 7m07.1s, 1m00.0s after the traffic
-                was moved
+    Where the time went
+      detection         4m00.0s   65%  ###############################
+      decision            12.0s    3%  ##
+      workspace            0.0s    0%
+      plan                 0.0s    0%
+      apply                0.0s    0%
+      deploy            1m55.2s   31%  ###############  not completed
+      cutover                 -
+      verify                  -
+      so far            6m07.2s
+      Note: the fallback was verified 5m35.0s after the outage began, before traffic was moved
+      Note: caches may hold the old answer for shop.example.com until 7m07.1s, 1m00.0s after the traffic
+            was moved
 
-        What decided it
-            4m00.0s   65%  the outage was not seen yet
-               2.0s    1%  fetching the repository
-               9.5s    3%  waiting for somebody to say go
-               6.9s    2%  shop: run
-            1m12.1s   20%  shop: wait
-               3.0s    1%  cutover: drctl between two steps or phases
-              29.9s    8%  cutover: run
-               2.1s    1%  cutover: wait
-               1.7s    0%  5 shorter stretches between them
-           -1m19.0s        shop: have it done before
-             -32.0s        cutover: have it done before
+    What decided it
+        4m00.0s   65%  the outage was not seen yet
+           2.0s    1%  fetching the repository
+           9.5s    3%  waiting for somebody to say go
+           6.9s    2%  shop: run
+        1m12.1s   20%  shop: wait
+           2.9s    1%  cutover: waiting for the probes to pass
+          29.9s    8%  cutover: run
+           2.1s    1%  cutover: wait
+           1.8s    0%  6 shorter stretches between them
+       -1m19.0s        shop: have it done before
+         -32.0s        cutover: have it done before
 
-        Steps
-                                 began       took
-          done      shop         12.1s    1m20.0s  helm: waited 0.1s, check 0.9s, waited 0.1s, run 6.9s,
-                                                   wait 1m12.1s
-                      1m19.9s  shop/deployment/api: 2 of 2 ready; its last trouble: the probe fails: 503
-                        28.9s  shop/deployment/web: 3 of 3 ready
-                        17.9s  shop/statefulset/cache: 1 of 1 ready
-                               and 1 more
-          failed    jobs       1m32.2s       0.8s  container: waited 1m20.2s, run 0.8s (failed)
-                    1. an image is missing
-                    Hint: Push it: `docker push registry.example.com/jobs:1`
-                    - the image registry.example.com/jobs:1: the registry has no such tag
-          done      cutover    1m35.1s      32.0s  dns: waited 1m23.1s, run 29.9s, wait 2.1s
-                        31.9s  dns/shop.example.com: 4 servers answer 192.0.2.2
-                    shop.example.com led to 192.0.2.1, and leads to 192.0.2.2
+    Steps
+                             began       took
+      done      shop         12.1s    1m20.0s  helm: waited 0.1s, check 0.9s, waited 0.1s, run 6.9s,
+                                               wait 1m12.1s
+                  1m19.9s  shop/deployment/api: 2 of 2 ready; its last trouble: the probe fails: 503
+                    28.9s  shop/deployment/web: 3 of 3 ready
+                    17.9s  shop/statefulset/cache: 1 of 1 ready
+                           and 1 more
+      failed    jobs       1m32.2s       0.8s  container: waited 1m20.2s, run 0.8s (failed)
+                1. an image is missing
+                Hint: Push it: `docker push registry.example.com/jobs:1`
+                - the image registry.example.com/jobs:1: the registry has no such tag
+      done      cutover    1m35.1s      32.0s  dns: waited 1m23.1s, run 29.9s, wait 2.1s
+                    31.9s  dns/shop.example.com: 4 servers answer 192.0.2.2
+                shop.example.com led to 192.0.2.1, and leads to 192.0.2.2
 
-        Run
-          name            20260314-025907-4f1c, by drctl 0.1.0, began 2026-03-14 02:59:07 UTC
-          repository      https://git.example.com/shop.git
-          commit          4f1c2d3e4f5a6b7c8d9e0f1a2b3c4d5e6f7a8b9c (main)
-          plan digest     9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+    Run
+      name            20260314-025907-4f1c, by drctl 0.1.0, began 2026-03-14 02:59:07 UTC
+      repository      https://git.example.com/shop.git
+      commit          4f1c2d3e4f5a6b7c8d9e0f1a2b3c4d5e6f7a8b9c (main)
+      plan digest     9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 
-        Next
-          - Show this again with `drctl report 20260314-025907-4f1c`
-        ");
+    Next
+      - Go on with it once what stood in its way is mended: `drctl resume 20260314-025907-4f1c`
+      - Show this again with `drctl report 20260314-025907-4f1c`
+    ");
     }
 
     #[test]

@@ -69,6 +69,10 @@ pub struct Timeline {
     pub second_plans: Vec<SecondPlan>,
     /// What was removed again.
     pub removals: Vec<Removal>,
+    /// What was taken back afterwards, by `drctl undo`.
+    pub undone: Vec<Removal>,
+    /// True while something is taken back.
+    undoing: bool,
     /// The last sweep of what it left, when it was a drill.
     pub sweep: Option<Sweep>,
     /// The signal that asked the run to stop.
@@ -98,7 +102,9 @@ impl Timeline {
     pub fn add(&mut self, event: &Event) {
         let now = self.clock.read(event);
         // What is done about a run afterwards makes it no longer.
-        if self.sweep.is_none() && !matches!(event.kind, EventKind::SweepStarted { .. }) {
+        let afterwards =
+            matches!(event.kind, EventKind::SweepStarted { .. } | EventKind::UndoStarted { .. });
+        if self.sweep.is_none() && !self.undoing && !afterwards {
             self.last_ms = self.last_ms.max(now);
         }
         match &event.kind {
@@ -231,8 +237,10 @@ impl Timeline {
                 changes: changes.clone(),
                 cause: cause.clone(),
             }),
+            EventKind::UndoStarted { .. } => self.undoing = true,
+            EventKind::UndoFinished { .. } => self.undoing = false,
             EventKind::RemovalStarted { step } => {
-                self.removals.push(Removal {
+                self.taken_back().push(Removal {
                     step: step.clone(),
                     began_ms: now,
                     took_ms: None,
@@ -240,7 +248,7 @@ impl Timeline {
                 });
             }
             EventKind::RemovalFinished { step, cause } => {
-                if let Some(removal) = self.removals.iter_mut().rfind(|r| r.step == *step) {
+                if let Some(removal) = self.taken_back().iter_mut().rfind(|r| r.step == *step) {
                     removal.took_ms = Some(now.saturating_sub(removal.began_ms));
                     removal.cause.clone_from(cause);
                 }
@@ -288,8 +296,14 @@ impl Timeline {
         self.last_event_ms = now;
     }
 
+    /// Where removals go: those of the run itself, or those that were asked for afterwards.
+    fn taken_back(&mut self) -> &mut Vec<Removal> {
+        if self.undoing { &mut self.undone } else { &mut self.removals }
+    }
+
     /// What was open when the run broke off is over, and what is not done begins anew.
     fn resume(&mut self, now: u64, done: &[StepId]) {
+        self.undoing = false;
         self.resumed_ms.push(now);
         self.resources = self.worked_on();
         self.open.clear();

@@ -63,6 +63,14 @@ mod tests {
             mistakes("  failover = \"s\"\n  ttl = \"20s\"\n"),
             mistakes("  values = [\"192.0.2.1\"]\n  ttl = \"20s\"\n"),
         ];
-        insta::assert_snapshot!(said.join("\n"), @"");
+        insta::assert_snapshot!(said.join("\n"), @r"
+        drctl.hcl:5:1: `dns` does not say by what the traffic is moved
+          Set `weights`, `failover` or `values`
+        drctl.hcl:8:14: `dns` cannot move traffic by `weights` and by `failover`
+          Keep one of them
+        drctl.hcl:9:9: `ttl` goes with `values`: what `failover` changes keeps its own
+          Take `ttl` out
+        right
+        ");
     }
 }

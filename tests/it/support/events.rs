@@ -13,6 +13,8 @@ pub(crate) fn assert_guarantees(events: &[Event]) {
     let all = events;
     let swept = events.iter().position(|e| matches!(e.kind, EventKind::SweepStarted { .. }));
     let events = &events[..swept.unwrap_or(events.len())];
+    let undoing = events.iter().position(|e| matches!(e.kind, EventKind::UndoStarted { .. }));
+    let events = &events[..undoing.unwrap_or(events.len())];
     if swept.is_some() {
         let last = &all[all.len() - 1].kind;
         assert!(matches!(last, EventKind::SweepFinished { .. }), "{last:?} is last");
