@@ -13,7 +13,6 @@ Takes root and Debian's packages (`tests/testbed/engine.py`, `registry.py`), Doc
 
 import contextlib
 import json
-import os
 import pathlib
 import shutil
 import statistics

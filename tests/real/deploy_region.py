@@ -69,13 +69,13 @@ helm "web" {
   limit     = "LIMIT"
   values = {
     image = "TOKYO/shop:1"
-    env   = { REGION = region, PORT = "PORT", DATABASE = stack.data.outputs.endpoint }
+    env   = { REGION = region, PORT = "LISTENS", DATABASE = stack.data.outputs.endpoint }
   }
 }
 
 command "cutover" {
   needs = ["web"]
-  run   = ["sh", "-c", "echo PORT > SWITCH"]
+  run   = ["sh", "-c", "echo LISTENS > SWITCH"]
 }
 
 probe "http" "front" {
@@ -92,7 +92,7 @@ probe "http" "public" {
 
 STACK = f"""
 output "endpoint" {{ value = "db.{REGION}.example" }}
-output "port"     {{ value = PORT }}
+output "port"     {{ value = LISTENS }}
 output "password" {{
   value     = "{SECRET}"
   sensitive = true
@@ -177,7 +177,8 @@ class Scene:
         self.tokyo.push("shop:1", self.there)
         write_chart(self.folder / "tokyo", f"{self.there.host}/shop:1", {"REGION": "ap-northeast-1", "PORT": port})
         self.tokyo.run(
-            self.beds.helm / "helm", "upgrade", "--install", "--wait", self.namespace, self.folder / "tokyo",
+            self.beds.helm / "helm", "upgrade", "--install", "--wait", "web", self.folder / "tokyo",
+            "--namespace", self.namespace, "--create-namespace",
         )
         self.expect(asked(self.public.port) == "served from ap-northeast-1", "the shop does not serve from Tokyo")
 
@@ -185,10 +186,11 @@ class Scene:
         if not holds:
             self.wrong.append(otherwise)
 
-    def commit(self, limit="60s", env=()):
+    def commit(self, limit="60s", probes=None):
+        """Commits the shop; its pods are probed on their own port, or on another."""
         words = {
             "TOKYO": self.there.host, "SEOUL": self.here.host, "NAMESPACE": self.namespace, "LIMIT": limit,
-            "PORT": self.port, "SWITCH": self.switch, "PUBLIC": self.public.port, "KUBECONFIG": self.seoul.kubeconfig,
+            "LISTENS": self.port, "SWITCH": self.switch, "PUBLIC": self.public.port, "KUBECONFIG": self.seoul.kubeconfig,
         }
 
         def filled(text):
@@ -197,7 +199,11 @@ class Scene:
             return text
 
         chart = self.repository / "chart"
-        write_chart(chart, "", {"REGION": "", "PORT": self.port, **dict(env)})
+        write_chart(chart, "", {"REGION": "", "PORT": self.port})
+        if probes:
+            template = chart / "templates/deployment.yaml"
+            text = template.read_text(encoding="utf-8")
+            template.write_text(text.replace("{{ .Values.env.PORT | int }}", str(probes)), encoding="utf-8")
         for path, text in {"drctl.hcl": RUNBOOK, "data/main.tf": STACK, "base/limits.yaml": BASE}.items():
             file = self.repository / path
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -252,19 +258,19 @@ class Scene:
         report = json.loads(self.ask("report", "--json").stdout)
         self.expect(report["summary"] == "met", f"the report says {report['summary']}")
         for file in (self.folder / "home").rglob("*"):
-            kept = file.is_file() and not {"state", "work"} & set(file.parts) and SECRET.encode() in file.read_bytes()
+            kept = file.is_file() and not any(part.startswith(("state", "work")) for part in file.parts) and SECRET.encode() in file.read_bytes()
             self.expect(not kept, f"{file.relative_to(self.folder)} holds the secret")
         return report
 
     def close(self):
         self.public.listener.close()
-        for cluster, namespace in ((self.seoul, self.namespace), (self.tokyo, "default")):
+        for cluster in self.beds.clusters:
             with contextlib.suppress(Failed):
-                cluster.run("kubectl", "delete", "--namespace", namespace, "deployments", "--all", "--wait=false")
+                cluster.run("kubectl", "delete", "namespace", self.namespace, "--wait=false")
 
 
 def seconds(ms):
-    return f"{ms / 1000:.1f}s"
+    return "never" if ms is None else f"{ms / 1000:.1f}s"
 
 
 def lost(scene):
@@ -291,25 +297,26 @@ def no_image(scene):
 
 
 def probe(scene):
-    scene.commit(limit="12s")
+    # Its pods are ready when something else is, too, and nobody has started that.
+    (other,) = free_ports(1)
+    scene.commit(limit="12s", probes=other)
     scene.have_image()
     scene.lose_tokyo()
-    # Somebody else listens on the shop's port and says that it is not well: the pod's own cannot.
-    with socket.create_server(("127.0.0.1", scene.port)) as other:
-        threading.Thread(target=refuse, args=(other,), daemon=True).start()
-        scene.failed(scene.failover(), "deployment/shop", "503")
-    time.sleep(1)
-    scene.back(scene.resume())
-    return "the probe's answer was named; mended, and resumed"
+    scene.failed(scene.failover(), "deployment/shop", "connection refused")
+    with socket.create_server(("127.0.0.1", other)) as listener:
+        threading.Thread(target=well, args=(listener,), daemon=True).start()
+        scene.back(scene.resume())
+    return "what its probe met was named; mended, and resumed"
 
 
-def refuse(listener):
+def well(listener):
+    """Answers whoever asks that all is well."""
     with contextlib.suppress(OSError):
         while True:
             client, _ = listener.accept()
             with client, contextlib.suppress(OSError):
                 client.recv(1024)
-                client.sendall(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
 
 def unreachable(scene):
@@ -338,7 +345,7 @@ def pending(scene):
         scene.beds.helm / "helm", "upgrade", "--install", "--wait", "web", chart, *arguments,
         "--set", f"image={scene.here.host}/shop:1", "--set", "env.REGION=before",
     )
-    status = leave_pending(scene.seoul, scene.beds.helm, "web", chart, *arguments)
+    status = leave_pending(scene.seoul, scene.beds.helm, "web", chart, namespace=scene.namespace)
     began = time.monotonic()
     report = scene.back(scene.failover())
     took = time.monotonic() - began
@@ -370,13 +377,13 @@ def main():
             try:
                 return act(scene)
             finally:
-                scene.close()
-                if not asked_for.keep:
-                    shutil.rmtree(scene.folder, ignore_errors=True)
                 # Tokyo is back, for whoever loses it next.
                 scene.tokyo.start_all()
                 with contextlib.suppress(Failed):
                     scene.there.start()
+                scene.close()
+                if not asked_for.keep:
+                    shutil.rmtree(scene.folder, ignore_errors=True)
 
         return play_all("region", SCENARIOS, asked_for, play)
 

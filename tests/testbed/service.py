@@ -131,7 +131,7 @@ def asked(port, path="/", within=5):
     return None
 
 
-def leave_pending(cluster, helm, release, chart, *arguments, within=20):
+def leave_pending(cluster, helm, release, chart, *arguments, namespace="default", within=20):
     """Kills a Helm amid an upgrade that waits for an image that is nowhere, and returns the status of the release.
 
     Takes the folder that `helm.sh` printed. What Helm does with SIGINT or SIGTERM is to note that it failed.
@@ -139,14 +139,14 @@ def leave_pending(cluster, helm, release, chart, *arguments, within=20):
     helm = pathlib.Path(helm) / "helm"
     upgrade = subprocess.Popen(
         [helm, "upgrade", "--install", "--wait", "--timeout", "5m", release, chart, "--set", "image=127.0.0.1:1/none:1",
-         *arguments],
+         "--namespace", namespace, *arguments],
         env=cluster.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )
     try:
         until = time.monotonic() + within
         while time.monotonic() < until:
             with contextlib.suppress(Failed):
-                status = json.loads(cluster.run(helm, "status", release, "--output", "json"))["info"]["status"]
+                status = json.loads(cluster.run(helm, "status", release, "--namespace", namespace, "--output", "json"))["info"]["status"]
                 if status.startswith("pending-"):
                     return status
             time.sleep(0.1)
