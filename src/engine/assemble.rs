@@ -1,6 +1,7 @@
 //! From a runbook and a repository to a [`Recovery`]: every decision, made before anything is done.
 
 use super::{
+    deploying::commands,
     point::{Pointing, needs, shared_modules},
     question::program_env,
     recovery::{CommandWork, DeployWork, PlannedStep, Recovery, Work, digest},
@@ -118,15 +119,16 @@ pub fn assemble(sources: &Sources<'_>) -> Result<Assembled, AssembleError> {
                 limit: command.limit,
             })),
             runbook::Work::Deploy(deploy) => {
-                there(deploy, &known, sources.root)?;
                 let site = deploy.kind.site().map(|kind| runbook.site(kind, deploy.on.as_deref()));
-                Work::Deploy(Arc::new(DeployWork {
+                let work = DeployWork {
                     deploy: deploy.clone(),
                     // That there is one has been checked with the runbook.
                     site: site.and_then(Result::ok).cloned(),
                     instead: None,
                     replace: pointing.replace().clone(),
-                }))
+                };
+                can_be_made(&work, &step.id, &known, sources.root)?;
+                Work::Deploy(Arc::new(work))
             }
         };
         steps.push(PlannedStep {
@@ -162,11 +164,22 @@ pub fn assemble(sources: &Sources<'_>) -> Result<Assembled, AssembleError> {
     Ok(Assembled { recovery, redirections, decisions, digest })
 }
 
-/// Checks that what a step names in the repository is there, as far as that is known.
-fn there(deploy: &runbook::Deploy, known: &Known, root: &Path) -> Result<(), AssembleError> {
-    let missing = deploy.missing_paths(known, root);
-    let missing = missing.unwrap_or_else(|mistake| vec![mistake]);
-    if missing.is_empty() { Ok(()) } else { Err(AssembleError::Mistakes(missing)) }
+/// Checks that a step can be made, and that what it names in the repository is there, as far as
+/// that is known.
+fn can_be_made(
+    work: &DeployWork,
+    step: &StepId,
+    known: &Known,
+    root: &Path,
+) -> Result<(), AssembleError> {
+    let mut mistakes = match work.deploy.missing_paths(known, root) {
+        Ok(missing) => missing,
+        Err(mistake) => vec![mistake],
+    };
+    if mistakes.is_empty() {
+        mistakes.extend(commands(work, step.as_str(), known, root).err());
+    }
+    if mistakes.is_empty() { Ok(()) } else { Err(AssembleError::Mistakes(mistakes)) }
 }
 
 /// The values of the `simulate` blocks.

@@ -67,7 +67,7 @@ pub(super) fn compose(parts: &Parts<'_>) -> Result<Compose, Mistake> {
         env: settings.named_texts("env"),
         replace: parts.replace.clone(),
         check_images: settings.flag("check_images").unwrap_or(true),
-        whole: parts.whole,
+        whole: parts.settings.is_whole(),
         limit: parts.limit.unwrap_or(LIMIT),
     })
 }
@@ -81,7 +81,7 @@ fn engine(parts: &Parts<'_>) -> Result<Option<Engine>, Mistake> {
         return Err(site.mistake("context", message).hint("Keep one of the two"));
     }
     let engine = Engine { name: parts.site_name.to_owned(), host, context };
-    Ok(parts.site_whole.then_some(engine))
+    Ok(parts.site.is_whole().then_some(engine))
 }
 
 /// The files that are named, or those that Docker Compose looks for itself:

@@ -60,10 +60,6 @@ struct Parts<'a> {
     region: &'a str,
     /// The service's name.
     service: &'a str,
-    /// True when all that is set in the step is known, and not only what is known early.
-    whole: bool,
-    /// True when all that is set in the place is.
-    site_whole: bool,
 }
 
 impl Deploying {
@@ -205,8 +201,6 @@ fn made(
         replace: &work.replace,
         region: &known.region,
         service: &known.service,
-        whole: !early || work.deploy.evaluate(known, false).is_ok(),
-        site_whole: !early || site.is_none_or(|site| site.evaluate(known, false).is_ok()),
     };
     match work.deploy.kind {
         DeployKind::Kubernetes => Ok(Some(Box::new(kubernetes::kubernetes(&parts)?))),
