@@ -5,17 +5,13 @@ use super::{
     program::{Helm, OnCluster},
     release::HelmRelease,
     standing::{Revision, listed},
-    watch::{Watched, is_verdict, tell_unwatched},
+    watch::{Progress, Watched, is_verdict, tell_unwatched},
 };
 use crate::{
     deploy::{DeployError, Job},
     model::{chain, step::Phase},
 };
-use std::{
-    path::Path,
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
-};
+use std::{path::Path, sync::atomic::Ordering, time::Duration};
 use tokio::time::{Instant, timeout};
 
 /// How long after its own time is up Helm may take to write down how it ended.
@@ -40,9 +36,9 @@ pub(super) async fn upgrade(
 ) -> Result<(), DeployError> {
     let job = on.helm.job;
     job.tell.begins(Phase::Run).await?;
-    let waits = AtomicBool::new(false);
-    let done = raced(on, release, (chart, values), found, &waits).await;
-    let phase = if waits.load(Ordering::Relaxed) { Phase::Wait } else { Phase::Run };
+    let progress = Progress::default();
+    let done = raced(on, release, (chart, values), found, &progress).await;
+    let phase = if progress.waits.load(Ordering::Relaxed) { Phase::Wait } else { Phase::Run };
     job.tell.ends(phase, done.is_ok());
     done
 }
@@ -52,7 +48,7 @@ async fn raced(
     release: &HelmRelease,
     (chart, values): (&str, &Path),
     found: Option<&Revision>,
-    waits: &AtomicBool,
+    progress: &Progress,
 ) -> Result<(), DeployError> {
     let job = on.helm.job;
     let (helm_stop, watch_stop) = (job.stop.child_token(), job.stop.child_token());
@@ -64,7 +60,7 @@ async fn raced(
         found: found.map(|revision| revision.status),
         revision: found.map_or(0, |revision| revision.number) + 1,
         deadline: Instant::now() + release.limit.saturating_sub(BEFORE),
-        waits,
+        progress,
     };
     let helm = on.helm.run("upgrade", argv, release.limit + OVER, &helm_stop);
     let watch = watched.until_up();
@@ -76,6 +72,9 @@ async fn raced(
                 Ok(()) | Err(DeployError::Stopped { .. }) => return done,
                 Err(failed) => failed,
             };
+            if !progress.began.load(Ordering::Relaxed) {
+                return Err(failed);
+            }
             // Helm often knows only that its time is up.
             match timeout(CAUSE, watch).await {
                 Ok(Err(verdict)) if is_verdict(&verdict) => Err(verdict),

@@ -41,8 +41,17 @@ pub(super) struct Watched<'a> {
     pub(super) revision: u64,
     /// When the time is up.
     pub(super) deadline: Instant,
-    /// Whether Helm has come so far that it waits for the objects.
-    pub(super) waits: &'a AtomicBool,
+    /// How far Helm is.
+    pub(super) progress: &'a Progress,
+}
+
+/// How far Helm is with a release.
+#[derive(Default)]
+pub(super) struct Progress {
+    /// It has written down what it does.
+    pub(super) began: AtomicBool,
+    /// It waits for the objects.
+    pub(super) waits: AtomicBool,
 }
 
 /// Returns true when an error says that something of the release will not get ready, and not only that
@@ -61,6 +70,7 @@ impl Watched<'_> {
     pub(super) async fn until_up(&self) -> Result<(), DeployError> {
         sleep(WRITTEN).await;
         let made = self.made().await?;
+        self.progress.began.store(true, Ordering::Relaxed);
         let (before, after) = match self.found {
             None | Some(Status::Uninstalled) => ("pre-install", "post-install"),
             Some(_) => ("pre-upgrade", "post-upgrade"),
@@ -75,7 +85,7 @@ impl Watched<'_> {
             sleep(CHANGED + CHANGED_EACH.saturating_mul(each)).await;
         }
         self.job().tell.ends(Phase::Run, true);
-        self.waits.store(true, Ordering::Relaxed);
+        self.progress.waits.store(true, Ordering::Relaxed);
         self.job().tell.begins(Phase::Wait).await?;
         until_ready(self.job(), self.on.reach, &objects, self.left()).await?;
         if hooked(after) {
