@@ -19,6 +19,23 @@ fn doctor_says_what_is_there_and_what_is_missing() {
 }
 
 #[test]
+fn doctor_looks_for_the_programs_that_the_steps_of_a_runbook_take() {
+    let runbook = "service \"shop\" {\n  rto = \"30m\"\n}\nstack \"web\" {\n  path = \"web\"\n}\ncluster \"seoul\" {\n  context = \"seoul\"\n}\nhelm \"shop\" {\n  chart = \"oci://example.com/shop\"\n}\nkubernetes \"base\" {\n  manifests = [\"k8s\"]\n}\n";
+    let env = Env::with(&[("drctl.hcl", runbook), ("web/main.tf", "")]).path("/nowhere");
+    let output = env.run(&["doctor", "--json"]);
+    let told: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+    let found = |program: &str| {
+        let checks = told["checks"].as_array().unwrap();
+        let check = checks.iter().find(|check| check["name"] == program);
+        check.map(|check| (check["state"].clone(), check["found"].clone()))
+    };
+    let missing = |steps: &str| Some(("missing".into(), format!("not found, for {steps}").into()));
+    assert_eq!(found("helm"), missing("`shop`"));
+    assert_eq!(found("kubectl"), missing("`shop`, `base`"));
+    assert_eq!(found("docker"), None, "no step takes it");
+}
+
+#[test]
 fn runs_and_report_on_a_machine_that_never_ran_anything() {
     let env = Env::new();
     insta::assert_snapshot!(env.run(&["runs"]), @"
@@ -69,6 +86,9 @@ fn help_shows_an_example_of_every_command() {
     let env = Env::new();
     for command in [
         "failover",
+        "resume",
+        "undo",
+        "images",
         "forecast",
         "probe",
         "report",

@@ -2,12 +2,12 @@
 
 use crate::{
     cli::{error::CliError, exit::Exit, home::Home, runtime::block_on, ui::Ui},
-    model::chain,
-    runbook::{self, Runbook},
+    model::{chain, step::StepId},
+    runbook::{self, DeployKind, Runbook, Work},
     terraform,
 };
 use serde::Serialize;
-use std::{env, fmt::Write as _, fs, path::Path};
+use std::{collections::BTreeMap, env, fmt::Write as _, fs, path::Path};
 
 /// See what is missing on this machine, and what to do about it
 ///
@@ -63,14 +63,9 @@ impl Check {
 impl Doctor {
     pub(crate) fn run(self, ui: &Ui) -> Result<Exit, CliError> {
         let home = Home::find()?;
-        let checks = vec![
-            self.terraform(&home)?,
-            plugins(),
-            home_folder(&home),
-            room(&home),
-            credentials(),
-            runbook_here(),
-        ];
+        let mut checks =
+            vec![self.terraform(&home)?, plugins(), home_folder(&home), room(&home), credentials()];
+        checks.extend(runbook_here());
         let missing = checks.iter().any(|check| check.state == State::Missing);
         ui.answer(&if self.json { json(&checks)? } else { text(&checks, ui.color_on_stdout()) });
         Ok(if missing { Exit::No } else { Exit::Met })
@@ -169,22 +164,56 @@ fn credentials() -> Check {
     Check::new("git credentials", State::Ok, ways.join(", "))
 }
 
-fn runbook_here() -> Check {
+/// The runbook of this folder, and the programs that its steps take.
+fn runbook_here() -> Vec<Check> {
     let path = Path::new(runbook::FILE_NAME);
     let Ok(text) = fs::read(path) else {
-        return Check::new("runbook", State::Note, "none in this folder");
+        return vec![Check::new("runbook", State::Note, "none in this folder")];
     };
     // A path of a stack may speak of the region, of which there is none here.
     match Runbook::read(path, &text, "REGION") {
         Ok(runbook) => {
             let found = format!("`{}`, {} step(s)", runbook.service.name, runbook.steps.len());
-            Check::new("runbook", State::Ok, found)
+            let programs = programs(&runbook).into_iter().map(|(program, steps)| {
+                let steps: Vec<_> = steps.iter().map(|step| format!("`{step}`")).collect();
+                taken(program, &steps.join(", "))
+            });
+            [Check::new("runbook", State::Ok, found)].into_iter().chain(programs).collect()
         }
         Err(mistakes) => {
             let found = format!("{} mistake(s), the first: {}", mistakes.len(), mistakes[0]);
-            Check::new("runbook", State::Missing, found)
-                .todo(Some("See all with `drctl failover --dry-run`".to_owned()))
+            vec![
+                Check::new("runbook", State::Missing, found)
+                    .todo(Some("See all with `drctl failover --dry-run`".to_owned())),
+            ]
         }
+    }
+}
+
+/// The programs that steps take, each with its steps.
+fn programs(runbook: &Runbook) -> BTreeMap<&'static str, Vec<&StepId>> {
+    let mut all: BTreeMap<&str, Vec<&StepId>> = BTreeMap::new();
+    for step in &runbook.steps {
+        let Work::Deploy(deploy) = &step.work else { continue };
+        let programs: &[&str] = match deploy.kind {
+            DeployKind::Container | DeployKind::Compose => &["docker"],
+            DeployKind::Kubernetes => &["kubectl"],
+            DeployKind::Helm => &["helm", "kubectl"],
+            DeployKind::Dns => &["aws"],
+        };
+        for program in programs {
+            all.entry(program).or_default().push(&step.id);
+        }
+    }
+    all
+}
+
+/// Whether a program is there that some steps take.
+fn taken(program: &'static str, steps: &str) -> Check {
+    match which::which(program) {
+        Ok(path) => Check::new(program, State::Ok, format!("{}, for {steps}", path.display())),
+        Err(_) => Check::new(program, State::Missing, format!("not found, for {steps}"))
+            .todo(Some(format!("Install `{program}`, or put it on the PATH"))),
     }
 }
 

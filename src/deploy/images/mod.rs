@@ -133,11 +133,14 @@ mod tests {
 
     #[test]
     fn what_stands_for_what_is_replaced_in_a_name() {
-        let replace = [("eu.example.com/", "ap.example.com/"), ("web:1", "web:1-ap")]
+        let replace = [("eu.example.com/", "ap.example.com/")]
             .map(|(old, new)| (old.to_owned(), new.to_owned()))
             .into();
         let image = Image::replaced("eu.example.com/web:1", &replace);
-        assert_eq!(image.name, "ap.example.com/web:1-ap");
+        assert_eq!(image.name, "ap.example.com/web:1");
         assert_eq!(image.written, "eu.example.com/web:1");
+        assert_eq!(Image::pulled("ap.example.com/web:1", &replace), image);
+        let kept = Image::pulled("busybox", &replace);
+        assert_eq!((kept.name.as_str(), kept.written.as_str()), ("busybox", "busybox"));
     }
 }
