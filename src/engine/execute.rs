@@ -138,7 +138,7 @@ impl Execution<'_, '_> {
         let why = match verify(recovery, &self.known, prober, &tools, asked, self.run).await {
             Verification::Verified => return self.ledger.release(),
             Verification::Unasked => {
-                self.run.note("traffic is moved without a verified fallback: no probe reads `region` or the outputs of a stack, or says `before_cutover = true`");
+                self.run.note("traffic is moved without a verified fallback: no probe reads the outputs of a stack, or says `before_cutover = true`");
                 return self.ledger.release();
             }
             // What is held is interrupted with the rest.

@@ -333,7 +333,7 @@ fn caveats(timeline: &Timeline, kept: &Kept) -> Vec<String> {
     if timeline.checkout.as_ref().is_some_and(|checkout| checkout.mirror_age_ms.is_some()) {
         all.push("the origin could not be reached: built from a mirror".to_owned());
     }
-    match timeline.resumed_ms.len() {
+    match timeline.breaks.len() {
         0 => {}
         1 => all.push("the run broke off and was resumed".to_owned()),
         times => all.push(format!("the run broke off and was resumed {times} times")),

@@ -93,6 +93,7 @@ pub(super) fn what(what: &What) -> String {
         What::Turn => "waiting for a lane of --max-parallel".to_owned(),
         What::Between => "drctl between two steps or phases".to_owned(),
         What::Verification => "waiting for the probes to pass".to_owned(),
+        What::BrokenOff => "broken off, until somebody went on".to_owned(),
         What::NotBack => "without the service".to_owned(),
     }
 }
@@ -103,6 +104,7 @@ pub(super) fn gap(gap: &GapKind) -> String {
         GapKind::Needs { step } => format!("waiting for {step}"),
         GapKind::Lock { lock } => lock_words(*lock),
         GapKind::Turn => "waiting for a lane of --max-parallel".to_owned(),
+        GapKind::BrokenOff => "broken off, until somebody went on".to_owned(),
         GapKind::Verification => "waiting for the fallback to be verified".to_owned(),
         GapKind::Between => "drctl between two phases".to_owned(),
         GapKind::ApplyStart => "apply before its first resource".to_owned(),

@@ -170,19 +170,24 @@ impl Probe {
     /// Returns true when what it asks depends on what was rebuilt: it speaks of the fallback region
     /// or of what a stack put out there.
     pub fn asks_what_was_rebuilt(&self) -> bool {
-        // The clusters of a runbook are those that steps bring something up on.
-        if matches!(self.asks, Asks::Kubernetes { .. }) {
-            return true;
-        }
-        let speaks =
-            |path: &[String]| matches!(path.first().map(String::as_str), Some("region" | "stack"));
-        let exprs = self.asks.exprs().into_iter();
-        exprs.flat_map(Expr::references).any(|reference| speaks(&reference.path))
+        self.reads("region") || self.asks_what_a_stack_made()
     }
 
-    /// Returns true when it has to pass before traffic is moved.
+    /// Returns true when it has to pass before traffic is moved: when it says so, else when it asks
+    /// at what a stack made. One that is only told the region may ask where the traffic goes.
     pub fn is_asked_before_cutover(&self) -> bool {
-        self.before_cutover.unwrap_or_else(|| self.asks_what_was_rebuilt())
+        self.before_cutover.unwrap_or_else(|| self.asks_what_a_stack_made())
+    }
+
+    fn asks_what_a_stack_made(&self) -> bool {
+        // The clusters of a runbook are those that steps bring something up on.
+        matches!(self.asks, Asks::Kubernetes { .. }) || self.reads("stack")
+    }
+
+    fn reads(&self, root: &str) -> bool {
+        let exprs = self.asks.exprs().into_iter();
+        let mut references = exprs.flat_map(Expr::references);
+        references.any(|reference| reference.path.first().is_some_and(|first| first == root))
     }
 
     /// Reads a `probe` block.

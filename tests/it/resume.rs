@@ -54,6 +54,8 @@ fn came_back(env: &Env, output: &Output) {
     assert_eq!(report["verdicts"]["rto"]["is"], "met", "{report:#}");
     let caveats = report["caveats"].to_string();
     assert!(caveats.contains("the run broke off and was resumed"), "{caveats}");
+    let stretches = report.to_string();
+    assert!(stretches.contains("\"broken_off\""), "the time between is nobody's work: {report:#}");
     let steps = report["steps"].as_array().unwrap();
     assert!(steps.iter().all(|step| step["outcome"]["is"] == "done"), "{report:#}");
 }

@@ -53,6 +53,14 @@ impl Timeline {
     pub(super) fn waits(&self, step: &StepTime, free_ms: u64, began_ms: u64) -> Vec<Gap> {
         let mut gaps = Vec::new();
         let mut at = free_ms;
+        let within = |from: &u64, until: &u64| *from >= free_ms && *until <= began_ms;
+        for (broke, resumed) in self.breaks.iter().filter(|(broke, resumed)| within(broke, resumed))
+        {
+            gaps.extend(self.turn(step, at, *broke));
+            gaps.extend(gap(*broke, *resumed, GapKind::BrokenOff));
+            at = *resumed;
+        }
+        let free_ms = at;
         let held = self.fallback_verified_ms.filter(|_| step.kind == StepKind::Cutover);
         if let Some(verified) = held.filter(|at| (free_ms..=began_ms).contains(at)) {
             gaps.extend(gap(free_ms, verified, GapKind::Verification));

@@ -213,6 +213,8 @@ pub enum What {
     Between,
     /// The probes had not passed yet.
     Verification,
+    /// The run had broken off, and nobody had gone on with it yet.
+    BrokenOff,
     /// The run went on, or had stopped, without the service.
     NotBack,
 }
@@ -227,6 +229,7 @@ impl What {
                 | Self::Lock { .. }
                 | Self::Turn
                 | Self::Verification
+                | Self::BrokenOff
                 | Self::NotBack
         )
     }
@@ -297,6 +300,8 @@ pub enum GapKind {
     Turn,
     /// Traffic was not moved before the service was verified in the fallback.
     Verification,
+    /// The run had broken off, and nobody had gone on with it yet.
+    BrokenOff,
     /// drctl had something to do.
     Between,
     /// Terraform had begun to apply, and had not begun with a resource.

@@ -154,6 +154,7 @@ impl<'a> Walk<'a> {
                 super::GapKind::Lock { lock } => What::Lock { lock },
                 super::GapKind::Turn => What::Turn,
                 super::GapKind::Verification => What::Verification,
+                super::GapKind::BrokenOff => What::BrokenOff,
                 _ => What::Between,
             };
             self.back_to(gap.began_ms, Some(&step.id), what);

@@ -272,6 +272,7 @@ impl Canvas<'_> {
             | GapKind::Lock { .. }
             | GapKind::Turn
             | GapKind::Verification
+            | GapKind::BrokenOff
             | GapKind::Between => "wait",
             GapKind::ApplyStart | GapKind::BetweenResources | GapKind::ApplyEnd => "wait inside",
         };

@@ -130,6 +130,7 @@ const fn what_class(what: &What) -> &'static str {
             "p-apply"
         }
         What::Verification => "p-verify",
+        What::BrokenOff => "p-other",
     }
 }
 

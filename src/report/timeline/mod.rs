@@ -87,8 +87,8 @@ pub struct Timeline {
     pub prediction: Option<Prediction>,
     /// When the last event was.
     pub last_ms: u64,
-    /// When the run was gone on with, after it broke off.
-    pub resumed_ms: Vec<u64>,
+    /// From when the run broke off to when it was gone on with, each time.
+    pub breaks: Vec<(u64, u64)>,
     /// When the event before the one that is taken in was.
     last_event_ms: u64,
     /// Resources that began and have not ended, with the times at which they began.
@@ -304,7 +304,7 @@ impl Timeline {
     /// What was open when the run broke off is over, and what is not done begins anew.
     fn resume(&mut self, now: u64, done: &[StepId]) {
         self.undoing = false;
-        self.resumed_ms.push(now);
+        self.breaks.push((self.last_event_ms, now));
         self.resources = self.worked_on();
         self.open.clear();
         let broke_off = self.last_event_ms;
