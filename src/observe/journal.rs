@@ -14,7 +14,7 @@ use crate::model::{
 };
 use sha2::{Digest, Sha256};
 use std::{
-    fs::{File, OpenOptions},
+    fs::{File, OpenOptions, TryLockError},
     io::{self, BufRead, BufReader, Read, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
@@ -42,7 +42,7 @@ impl JournalWriter {
     pub fn create(path: &Path) -> Result<Self, JournalError> {
         let create = || {
             let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(path)?;
-            file.try_lock()?;
+            alone(&file)?;
             // The folder's entry is data of the folder: without this the file could be lost whole.
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
             File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
@@ -66,7 +66,7 @@ impl JournalWriter {
         let whole = reader.whole + u64::from(reader.open);
         let open = || {
             let mut file = OpenOptions::new().append(true).open(path)?;
-            file.try_lock()?;
+            alone(&file)?;
             file.set_len(reader.whole)?;
             if reader.open {
                 file.write_all(b"\n")?;
@@ -93,6 +93,16 @@ impl Sink for JournalWriter {
         self.file.write_all(&line).inspect_err(|_| self.cut())?;
         self.whole += line.len() as u64;
         if must_be_durable(&event.kind) { self.file.sync_data() } else { Ok(()) }
+    }
+}
+
+/// Locks a journal for as long as it is open, if nobody else has.
+///
+/// A file system that knows no locks is no reason not to recover.
+fn alone(file: &File) -> io::Result<()> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
     }
 }
 
