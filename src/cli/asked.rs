@@ -38,7 +38,7 @@ pub(super) struct Which {
     pub(super) stack: Option<PathBuf>,
 
     /// What stands for what in the fallback: an image, an ARN, a host; the same twice keeps it
-    #[arg(long, value_name = "OLD=NEW", value_parser = replacement)]
+    #[arg(long, value_name = "OLD=NEW", value_parser = |text: &str| pair(text, "OLD=NEW"))]
     pub(super) replace: Vec<(String, String)>,
 
     /// The workspace that serves, where a stack of the runbook does not say
@@ -142,10 +142,11 @@ impl Asked {
     }
 }
 
-fn replacement(text: &str) -> Result<(String, String), String> {
+/// Reads two texts with a `=` between them, neither of them empty; `form` is how that is written.
+pub(super) fn pair(text: &str, form: &str) -> Result<(String, String), String> {
     // An ARN has no `=`, and a base64 text ends with it.
     match text.split_once('=') {
         Some((old, new)) if !old.is_empty() && !new.is_empty() => Ok((old.into(), new.into())),
-        _ => Err("write it as `OLD=NEW`".to_owned()),
+        _ => Err(format!("write it as `{form}`")),
     }
 }

@@ -1,7 +1,6 @@
 //! From a confirmed plan to the answer of the last probe, with the real parts.
 
 use super::{
-    carried::next_log,
     drill,
     error::{CliError, OrExit},
     exit::Exit,
@@ -9,6 +8,7 @@ use super::{
     prepared::Prepared,
     recover::Attempt,
     rehearsal::{Rehearsal, StateKeys, module_registry, state_keys},
+    taken_up::{recalled, tools},
     way::{Simulated, Way},
 };
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
     state::{StateError, StateServer, StateStore},
     terraform::TerraformBinary,
 };
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use serde_json::Value;
 use std::{
     collections::BTreeSet,
@@ -83,26 +83,15 @@ impl Attempt<'_> {
             None => None,
             Some(simulated) => Some(self.simulate(simulated, &mut recovery, keys).await?),
         };
+        let region = &recovery.known.region;
         let tools = Arc::new(Tools {
-            server,
-            troubles: Default::default(),
-            terraform: Arc::new(terraform),
-            store,
-            stop: self.stop.clone(),
-            region: recovery.known.region.clone(),
             again: matches!(self.way, Way::Failover { again: true, .. }),
             accepted: match self.way {
                 Way::Failover { accepted, .. } => accepted.clone(),
                 Way::Rehearsal(_) | Way::Drill(_) => Vec::new(),
             },
-            scratch: self.folder.scratch(),
-            run: self.folder.id().clone(),
-            deploy: self.folder.deploy(),
-            logs: self.folder.logs(),
-            one_init: shares_plugin_cache().then(Default::default),
-            next_log: next_log(&self.folder.logs()).into(),
             simulator: rehearsal.clone().map(|rehearsal| rehearsal as Arc<dyn Simulator>),
-            simulated_env: Default::default(),
+            ..tools(self.folder, terraform, (server, store), region, self.stop)
         });
         let prober = Arc::new(RealProber::default());
         let asks_http = recovery.probes.iter().any(|probe| matches!(probe.asks, Asks::Http { .. }));
@@ -114,7 +103,7 @@ impl Attempt<'_> {
         let max_parallel = usize::from(self.asked.max_parallel);
         let standing = match done {
             None => Standing::nothing(&recovery),
-            Some(done) => self.recall(&recovery, &tools, done.clone()).await?,
+            Some(done) => recalled(&recovery, &tools, done.clone()).await?,
         };
         let (asks, has) = (Arc::clone(&prober), Arc::clone(&tools));
         let (ended, known) =
@@ -146,23 +135,6 @@ impl Attempt<'_> {
             tools.server.stop(STATE_GRACE).await;
         }
         Ok(outcome)
-    }
-
-    /// Reads what the stacks that are done put out.
-    async fn recall(
-        &self,
-        recovery: &Recovery,
-        tools: &Arc<Tools>,
-        done: BTreeSet<StepId>,
-    ) -> Result<Standing, CliError> {
-        engine::recall(recovery, tools, done).await.map_err(|(step, cause)| {
-            let error =
-                anyhow!("the outputs of the stack `{step}` cannot be read: {}", cause.join(": "));
-            CliError::new(Exit::Failed, error).hint(format!(
-                "Read all that terraform printed in `{}`",
-                self.folder.logs().display()
-            ))
-        })
     }
 
     /// Makes the simulated cloud, and keeps Terraform from everything else.

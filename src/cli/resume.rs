@@ -8,10 +8,10 @@ use super::{
     home::{Home, RunFolder},
     kept, outlived,
     output::Output,
-    prepared::{Keeping, Prepared, look},
+    prepared::{Keeping, Prepared},
     record::Record,
     recover::Attempt,
-    taken_up::{carry_over, move_aside},
+    taken_up::check_out_again,
     ui::Ui,
     way::Way,
 };
@@ -172,7 +172,7 @@ impl Attempt<'_> {
                 .hint("Look whether a drctl still works on the run: `drctl runs`, `ps`")
         })?;
         outlived::end(self.folder, grace, self.stop, self.ui).await?;
-        let prepared = self.check_out_again(before).await?;
+        let prepared = self.confirm_rest(before).await?;
         let mut sink = self.shown_beside(journal)?;
         let since = Timestamp::now().duration_since(self.began_at).as_millis();
         let since_ms = u64::try_from(since).unwrap_or(0);
@@ -192,12 +192,11 @@ impl Attempt<'_> {
 
     /// Checks the same commit out again, with what Terraform had to leave in the old work copy, and
     /// asks whether to go on.
-    async fn check_out_again(&self, before: &Before) -> Result<Prepared, CliError> {
-        move_aside(self.folder)?;
-        let (which, work) = (&self.asked.which, self.folder.work());
+    async fn confirm_rest(&self, before: &Before) -> Result<Prepared, CliError> {
+        let (folder, which) = (self.folder, &self.asked.which);
+        let keeping = Keeping::default();
         let prepared =
-            look(which, Keeping::default(), self.home, &work, self.stop, self.ui).await?;
-        carry_over(self.folder)?;
+            check_out_again(folder, which, keeping, self.home, self.stop, self.ui).await?;
         if prepared.assembled.digest != before.digest {
             let error = anyhow!(
                 "what would be done is no longer what was confirmed: its digest is {}, and was {}",

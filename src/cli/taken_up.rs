@@ -1,22 +1,25 @@
 //! A run that another process began, with all that is needed to do something about it.
 
 use super::{
+    asked::Which,
     carried::{carry, next_log},
     error::{CliError, OrExit},
     execute::{
         break_locks, from_state, private_dir, shares_plugin_cache, with_state, write_overrides,
     },
     exit::Exit,
-    home::RunFolder,
-    prepared::Prepared,
+    home::{Home, RunFolder},
+    prepared::{Keeping, Prepared, look},
+    ui::Ui,
 };
 use crate::{
-    engine::{Recovery, Stop, Tools},
+    engine::{Recovery, Standing, Stop, Tools, recall},
+    model::step::StepId,
     state::{StateServer, StateStore},
     terraform::TerraformBinary,
 };
-use anyhow::Context;
-use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+use anyhow::{Context, anyhow};
+use std::{collections::BTreeSet, fs, path::PathBuf, sync::Arc, time::Duration};
 
 /// A run that another process began.
 pub(super) struct TakenUp {
@@ -52,26 +55,75 @@ impl TakenUp {
         let recovery = with_state(assembled, &server)?;
         let terraform =
             TerraformBinary { path: detected.path, release: detected.release, grace: Some(grace) };
-        let tools = Tools {
-            server,
-            troubles: Default::default(),
-            terraform: Arc::new(terraform),
-            store,
-            stop: stop.clone(),
-            region: recovery.known.region.clone(),
-            again: false,
-            accepted: Vec::new(),
-            scratch: folder.scratch(),
-            run: folder.id().clone(),
-            deploy: folder.deploy(),
-            logs: folder.logs(),
-            one_init: shares_plugin_cache().then(Default::default),
-            next_log: next_log(&folder.logs()).into(),
-            simulator: None,
-            simulated_env: Default::default(),
-        };
+        let region = &recovery.known.region;
+        let tools = tools(folder, terraform, (server, store), region, stop);
         Ok(Self { recovery, tools: Arc::new(tools) })
     }
+}
+
+/// Returns what a run on the real cloud is done with that goes on from nothing.
+pub(super) fn tools(
+    folder: &RunFolder,
+    terraform: TerraformBinary,
+    (server, store): (StateServer, Arc<StateStore>),
+    region: &str,
+    stop: &Stop,
+) -> Tools {
+    Tools {
+        server,
+        troubles: Default::default(),
+        terraform: Arc::new(terraform),
+        store,
+        stop: stop.clone(),
+        region: region.to_owned(),
+        again: false,
+        accepted: Vec::new(),
+        scratch: folder.scratch(),
+        run: folder.id().clone(),
+        deploy: folder.deploy(),
+        logs: folder.logs(),
+        one_init: shares_plugin_cache().then(Default::default),
+        next_log: next_log(&folder.logs()).into(),
+        simulator: None,
+        simulated_env: Default::default(),
+    }
+}
+
+/// Reads what the stacks that are done put out.
+///
+/// # Errors
+///
+/// It cannot be read.
+pub(super) async fn recalled(
+    recovery: &Recovery,
+    tools: &Arc<Tools>,
+    done: BTreeSet<StepId>,
+) -> Result<Standing, CliError> {
+    recall(recovery, tools, done).await.map_err(|(step, cause)| {
+        let error =
+            anyhow!("the outputs of the stack `{step}` cannot be read: {}", cause.join(": "));
+        CliError::new(Exit::Failed, error)
+            .hint(format!("Read all that terraform printed in `{}`", tools.logs.display()))
+    })
+}
+
+/// Checks the same commit out again, with what Terraform had to leave in the work copies before.
+///
+/// # Errors
+///
+/// As [`look`]; or something of those work copies cannot be moved.
+pub(super) async fn check_out_again(
+    folder: &RunFolder,
+    which: &Which,
+    keeping: Keeping<'_>,
+    home: &Home,
+    stop: &Stop,
+    ui: &Ui,
+) -> Result<Prepared, CliError> {
+    move_aside(folder)?;
+    let prepared = look(which, keeping, home, &folder.work(), stop, ui).await?;
+    carry_over(folder)?;
+    Ok(prepared)
 }
 
 /// Moves the work copy of a run aside, if there is one, so that another can be made.
@@ -79,7 +131,7 @@ impl TakenUp {
 /// # Errors
 ///
 /// It cannot be moved.
-pub(super) fn move_aside(folder: &RunFolder) -> Result<(), CliError> {
+fn move_aside(folder: &RunFolder) -> Result<(), CliError> {
     let work = folder.work();
     if !work.exists() {
         return Ok(());
@@ -102,7 +154,7 @@ pub(super) fn old_work(folder: &RunFolder) -> Vec<PathBuf> {
 /// # Errors
 ///
 /// Something of it cannot be moved.
-pub(super) fn carry_over(folder: &RunFolder) -> Result<(), CliError> {
+fn carry_over(folder: &RunFolder) -> Result<(), CliError> {
     for old in old_work(folder) {
         carry(&old, &folder.work())
             .with_context(|| format!("failed to take over what is in `{}`", old.display()))

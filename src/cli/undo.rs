@@ -7,13 +7,13 @@ use super::{
     exit::Exit,
     home::{Home, RunFolder},
     kept, outlived,
-    prepared::{Keeping, Prepared, look},
+    prepared::{Keeping, Prepared},
     record::Record,
-    taken_up::{TakenUp, carry_over, move_aside},
+    taken_up::{TakenUp, check_out_again, recalled},
     ui::Ui,
 };
 use crate::{
-    engine::{Recovery, Removal, Run, Stop, Work, recall},
+    engine::{Recovery, Removal, Run, Stop, Work},
     model::{
         event::EventKind,
         step::{StepId, StepKind, StepOutcome},
@@ -63,10 +63,8 @@ impl Undoing {
         })?;
         let grace = Duration::from_millis(record.grace_ms);
         outlived::end(folder, grace, stop, ui).await?;
-        move_aside(folder)?;
         let which = record.which(self.terraform.as_deref(), self.offline);
-        let prepared = look(&which, Keeping::default(), home, &folder.work(), stop, ui).await?;
-        carry_over(folder)?;
+        let prepared = check_out_again(folder, &which, Keeping::default(), home, stop, ui).await?;
         let steps = self.steps(&prepared.assembled.recovery)?;
         self.ask(&prepared, &record.region, &steps, ui).await?;
         let up = TakenUp::open(folder, prepared, grace, stop).await?;
@@ -74,12 +72,7 @@ impl Undoing {
             EventKind::StepFinished { step, outcome: StepOutcome::Done } => Some(step.clone()),
             _ => None,
         });
-        let standing = recall(&up.recovery, &up.tools, done.collect()).await;
-        let standing = standing.map_err(|(step, cause)| {
-            let error =
-                anyhow!("the outputs of the stack `{step}` cannot be read: {}", cause.join(": "));
-            CliError::new(Exit::Failed, error)
-        })?;
+        let standing = recalled(&up.recovery, &up.tools, done.collect()).await?;
         let mut sink = Fanout::new(Box::new(journal), vec![Box::new(Lines::new(io::stderr()))]);
         let last = events.last().context("the journal is empty").or_exit(Exit::Failed)?;
         let mut telling = Run::take_up(last, &mut sink);

@@ -1,7 +1,7 @@
 //! `drctl rehearse`.
 
 use crate::cli::{
-    asked::Asked,
+    asked::{Asked, pair},
     error::CliError,
     exit::Exit,
     home::Home,
@@ -63,19 +63,12 @@ pub(crate) struct Rehearse {
     /// file whose current context is the cluster (can be repeated)
     ///
     /// It is taken back at the end, unless `--keep` leaves it.
-    #[arg(long, value_name = "SITE=WHERE", value_parser = named)]
+    #[arg(long, value_name = "SITE=WHERE", value_parser = |text: &str| pair(text, "SITE=WHERE"))]
     at: Vec<(String, String)>,
 
     /// Ask an HTTP probe for real, at this address (can be repeated)
-    #[arg(long, value_name = "PROBE=URL", value_parser = named)]
+    #[arg(long, value_name = "PROBE=URL", value_parser = |text: &str| pair(text, "PROBE=URL"))]
     ask: Vec<(String, String)>,
-}
-
-/// Reads `NAME=VALUE`.
-fn named(text: &str) -> Result<(String, String), String> {
-    let parts = text.split_once('=').filter(|(name, value)| !name.is_empty() && !value.is_empty());
-    let (name, value) = parts.ok_or("it is not of the form NAME=VALUE")?;
-    Ok((name.to_owned(), value.to_owned()))
 }
 
 impl Rehearse {

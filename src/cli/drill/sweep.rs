@@ -14,9 +14,9 @@ use crate::{
         exit::Exit,
         home::{Home, RunFolder},
         kept, outlived,
-        prepared::{Prepared, look},
+        prepared::Prepared,
         record::Record,
-        taken_up::{TakenUp, carry_over, move_aside, old_work},
+        taken_up::{TakenUp, check_out_again, old_work},
         ui::Ui,
     },
     engine::{Recovery, Removal, Run, Stop},
@@ -145,16 +145,13 @@ impl Sweep<'_> {
 
     /// Checks the same commit out again, with what Terraform had to leave in the old work copies.
     async fn check_out(&self, record: &Record) -> Result<Prepared, CliError> {
-        move_aside(self.folder)?;
-        let work = self.folder.work();
         let which = record.which(self.asked.terraform, self.asked.offline);
-        let keeping = keeping(self.folder.id());
-        let prepared =
-            look(&which, keeping, self.home, &work, self.stop, self.ui).await.map_err(|error| {
-                error.hint("The states of the drill are kept: `drctl state list` shows them, and the sweep can be begun again")
-            })?;
-        carry_over(self.folder)?;
-        Ok(prepared)
+        let (folder, keeping) = (self.folder, keeping(self.folder.id()));
+        let checked_out =
+            check_out_again(folder, &which, keeping, self.home, self.stop, self.ui).await;
+        checked_out.map_err(|error| {
+            error.hint("The states of the drill are kept: `drctl state list` shows them, and the sweep can be begun again")
+        })
     }
 
     async fn remove(
