@@ -26,6 +26,7 @@ sys.dont_write_bytecode = True
 
 from engine import Cluster, Failed, Skip, component, free_ports
 from registry import Registry
+from repository import commit
 
 ACCOUNT = "123456789012"
 REGION = "ap-northeast-2"
@@ -37,10 +38,8 @@ def repository(place, helm_values=None):
     """Makes a repository of the worked example."""
     shop = place / "shop"
     shutil.copytree(HERE.parent / "terraform", shop)
-    if helm_values is not None:
-        (shop / f"regions/{REGION}.yaml").write_text(json.dumps(helm_values), encoding="utf-8")
-    for command in (["init", "-q"], ["add", "."], ["-c", "user.name=demo", "-c", "user.email=demo@localhost", "commit", "-q", "-m", "The shop"]):
-        subprocess.run(["git", *command], cwd=shop, check=True)
+    own = {} if helm_values is None else {f"regions/{REGION}.yaml": json.dumps(helm_values)}
+    commit(shop, own, "The shop")
     return shop
 
 

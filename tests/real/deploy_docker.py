@@ -28,6 +28,7 @@ sys.dont_write_bytecode = True
 
 from engine import Engine
 from registry import Registry
+from repository import commit
 from bed import Failed, component
 from scenarios import arguments, play_all
 
@@ -57,14 +58,9 @@ class Scene(contextlib.ExitStack):
         self.env = {**self.engine.env, "DRCTL_HOME": str(self.folder / "drctl")}
         del self.env["DOCKER_HOST"]
         self.engine.docker("tag", "busybox:local", "web:1")
-        self.git("init", "--quiet", "--initial-branch", "main")
         return self
 
     # The repository.
-
-    def git(self, *words):
-        who = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
-        subprocess.run(["git", *who, *words], cwd=self.shop, env=self.env, check=True, stdout=subprocess.DEVNULL)
 
     def declare(self, step, files=None):
         """Commits a runbook with a step; TOKYO and SEOUL stand for the registries."""
@@ -89,11 +85,11 @@ probe "command" "front" {{
   up_after = 1
 }}
 """
-        for name, text in {"drctl.hcl": runbook, **(files or {})}.items():
-            text = text.replace("TOKYO", self.tokyo.host).replace("SEOUL", self.seoul.host)
-            (self.shop / name).write_text(text, encoding="utf-8")
-        self.git("add", ".")
-        self.git("commit", "--quiet", "--allow-empty", "--message", "The shop")
+        def filled(text):
+            return text.replace("TOKYO", self.tokyo.host).replace("SEOUL", self.seoul.host)
+
+        files = {"drctl.hcl": runbook, **(files or {})}
+        commit(self.shop, {path: filled(text) for path, text in files.items()})
 
     def push(self, *registries, tag="web:1"):
         """Pushes the image, and takes the names of the registries from the engine, so that it must pull."""
@@ -497,8 +493,7 @@ def images_locked(scene):
     words = ("images", "--region", "seoul", "--replace", f"{scene.tokyo.host}={locked.host}", "--json")
     # What the runbook says comes first, so that is taken out of the way.
     text = (scene.shop / "drctl.hcl").read_text().replace(f'"{scene.tokyo.host}" = "{scene.seoul.host}"', "")
-    (scene.shop / "drctl.hcl").write_text(text)
-    scene.git("commit", "--quiet", "--all", "--message", "No other registry")
+    commit(scene.shop, {"drctl.hcl": text})
     done = scene.run(*words, code=6)
     (row,) = json.loads(done.stdout)["images"]
     scene.expect("may not be read without credentials" in row["cause"], f"it should be locked: {row}")

@@ -34,6 +34,7 @@ sys.dont_write_bytecode = True
 
 from engine import Cluster, Failed, component
 from registry import Registry
+from repository import commit
 from scenarios import arguments, play_all
 
 REGION = "ap-northeast-2"
@@ -94,7 +95,6 @@ class Scene:
             "PATH": f"{cluster.kubernetes}:{helm}:{os.environ['PATH']}", "LANG": "C.UTF-8",
             "HOME": str(self.folder / "home"), "DRCTL_HOME": str(self.folder / "drctl"), "CHECKPOINT_DISABLE": "1",
         }
-        self.commits = 0
 
     def expect(self, holds, otherwise):
         if not holds:
@@ -106,14 +106,8 @@ class Scene:
         text = RUNBOOK.replace("FILE", str(self.cluster.kubeconfig)).replace("NAMESPACE", self.namespace)
         text = text.replace("CHART", chart) + besides
         text = text.replace("LIMIT", limit).replace("VALUES", values).replace("MORE", more)
-        (self.repository / "data").mkdir(parents=True, exist_ok=True)
-        (self.repository / "drctl.hcl").write_text(text, encoding="utf-8")
-        (self.repository / "data/main.tf").write_text(STACK.replace("PASSWORD", password), encoding="utf-8")
         shutil.copytree(HERE / "web", self.repository / "charts/web", dirs_exist_ok=True)
-        self.commits += 1
-        who = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
-        for args in (["init", "--quiet"], ["add", "."], [*who, "commit", "--quiet", "--allow-empty", "-m", "the service"]):
-            self.run("git", *args, folder=self.repository, codes=(0,))
+        commit(self.repository, {"drctl.hcl": text, "data/main.tf": STACK.replace("PASSWORD", password)})
 
     def run(self, *command, folder=None, limit=300, codes=None):
         done = subprocess.run(

@@ -29,6 +29,7 @@ sys.dont_write_bytecode = True
 
 from bed import component
 from engine import Cluster, free_ports
+from repository import commit
 from registry import Registry
 from scenarios import arguments, play_all
 
@@ -195,16 +196,8 @@ class Scene:
             web = web.replace(word, str(value))
         stack = STACK.replace("SECRET", SECRET).replace("KUBECONFIG", str(self.cluster.kubeconfig))
         runbook = RUNBOOK.replace("NAMESPACE", self.namespace).replace("LIMIT", limit)
-        for path, text in {"drctl.hcl": runbook, "stacks/data/main.tf": stack, "deploy/web.yaml": web}.items():
-            file = self.repository / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text, encoding="utf-8")
-        self.git("init", "--quiet")
-        self.git("add", ".")
-        self.git("-c", "user.name=t", "-c", "user.email=t@localhost", "commit", "--quiet", "--allow-empty", "-m", "web")
-
-    def git(self, *arguments):
-        subprocess.run(["git", *arguments], cwd=self.repository, check=True)
+        files = {"drctl.hcl": runbook, "stacks/data/main.tf": stack, "deploy/web.yaml": web}
+        commit(self.repository, files)
 
     def ask(self, *arguments):
         return subprocess.run(
@@ -280,8 +273,7 @@ def kinds(scene):
     text = runbook.read_text().replace('manifests    = ["deploy"]', 'kustomization = "deploy"').split("probe ")[0]
     text = text.replace('region "ap-northeast-2" {}', 'region "ap-northeast-2" {\n  replace = { "tokyo.example/" = "" }\n}')
     runbook.write_text(text)
-    scene.git("add", ".")
-    scene.git("-c", "user.name=t", "-c", "user.email=t@localhost", "commit", "--quiet", "-m", "kustomization")
+    commit(scene.repository)
     events, done = scene.run()
     how, why, _ = outcome(events)
     scene.expect(how == "done", f"it should be up: {how} {why} {done.stderr[-500:]}")
@@ -320,7 +312,7 @@ def image_missing(scene):
         scene.close()
         runbook = scene.repository / "drctl.hcl"
         runbook.write_text(runbook.read_text().replace("  check_images = false\n", ""))
-        scene.git("-c", "user.name=t", "-c", "user.email=t@localhost", "commit", "--quiet", "--all", "-m", "check")
+        commit(scene.repository)
         events, _ = scene.run()
         how, why, at = outcome(events)
         scene.expect(how == "failed" and f"{registry.host}/web:1" in why, f"it should be missing: {how} {why}")
@@ -413,7 +405,7 @@ def taken_back(scene):
     scene.commit(web=WEB)
     runbook = scene.repository / "drctl.hcl"
     runbook.write_text(runbook.read_text().replace("check_images =", "force_conflicts = true\n  check_images ="))
-    scene.git("-c", "user.name=t", "-c", "user.email=t@localhost", "commit", "--quiet", "--all", "-m", "force")
+    commit(scene.repository)
     events, done = scene.run("drill")
     scene.expect(outcome(events)[0] == "done", f"it should be up: {outcome(events)}")
     data = scene.kubectl("get", "configmap", "settings", "--output", "jsonpath={.data.endpoint}")

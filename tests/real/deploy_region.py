@@ -31,6 +31,7 @@ sys.dont_write_bytecode = True
 
 from engine import Cluster, Failed, component, free_ports
 from registry import Registry
+from repository import commit
 from scenarios import arguments, play_all
 from service import asked, leave_pending, service_image, write_chart
 
@@ -155,6 +156,7 @@ class Scene:
     def __init__(self, drctl, beds):
         Scene.number += 1
         self.drctl, self.beds, self.wrong = drctl, beds, []
+        self.lost = False
         self.tokyo, self.seoul = beds.clusters
         self.there, self.here = beds.registries
         self.namespace = f"shop-{Scene.number}"
@@ -204,12 +206,8 @@ class Scene:
             template = chart / "templates/deployment.yaml"
             text = template.read_text(encoding="utf-8")
             template.write_text(text.replace("{{ .Values.env.PORT | int }}", str(probes)), encoding="utf-8")
-        for path, text in {"drctl.hcl": RUNBOOK, "data/main.tf": STACK, "base/limits.yaml": BASE}.items():
-            file = self.repository / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(filled(text), encoding="utf-8")
-        for command in (["init", "--quiet"], ["add", "."], ["-c", "user.name=t", "-c", "user.email=t@localhost", "commit", "--quiet", "-m", "shop"]):
-            subprocess.run(["git", *command], cwd=self.repository, check=True)
+        files = {"drctl.hcl": RUNBOOK, "data/main.tf": STACK, "base/limits.yaml": BASE}
+        commit(self.repository, {path: filled(text) for path, text in files.items()})
 
     def have_image(self):
         """Copies the image to Seoul's registry, as a preparation does."""
@@ -217,6 +215,7 @@ class Scene:
         self.expect(done.returncode == 0, f"the image is not copied: {done.stdout}{done.stderr}")
 
     def lose_tokyo(self):
+        self.lost = True
         self.tokyo.stop_all()
         self.there.stop()
         self.began = time.time()
@@ -263,7 +262,11 @@ class Scene:
         return report
 
     def close(self):
+        """Has Tokyo back, for whoever loses it next, and nothing of this scene in it."""
         self.public.listener.close()
+        if self.lost:
+            self.tokyo.start_all()
+            self.there.start()
         for cluster in self.beds.clusters:
             with contextlib.suppress(Failed):
                 cluster.run("kubectl", "delete", "namespace", self.namespace, "--wait=false")
@@ -284,7 +287,8 @@ def lost(scene):
 
 
 def no_image(scene):
-    scene.here.delete("shop:1")
+    if scene.here.digest("shop:1"):
+        scene.here.delete("shop:1")
     scene.commit()
     scene.lose_tokyo()
     began = time.monotonic()
@@ -377,10 +381,6 @@ def main():
             try:
                 return act(scene)
             finally:
-                # Tokyo is back, for whoever loses it next.
-                scene.tokyo.start_all()
-                with contextlib.suppress(Failed):
-                    scene.there.start()
                 scene.close()
                 if not asked_for.keep:
                     shutil.rmtree(scene.folder, ignore_errors=True)
