@@ -7,9 +7,6 @@ use std::{
     time::Duration,
 };
 
-/// Terraform's own default of `-parallelism`.
-pub const PARALLELISM: usize = 10;
-
 /// More copies of one resource than any stack has; what is beyond is not counted.
 pub const MAX_COPIES: usize = 10_000;
 
@@ -50,6 +47,25 @@ impl Tasks {
     pub fn is_empty(&self) -> bool {
         self.tasks.is_empty()
     }
+}
+
+/// Returns how many of the tasks that `counts` names may be done at the same time as each task: those
+/// that have as many before them. A circle of needs is cut.
+pub fn side_by_side(needs: &[Vec<usize>], counts: impl Fn(usize) -> bool) -> Vec<usize> {
+    let mut depths = vec![0_usize; needs.len()];
+    for _ in 0..needs.len() {
+        let before = depths.clone();
+        for (depth, needs) in depths.iter_mut().zip(needs) {
+            *depth = needs.iter().map(|need| before[*need] + 1).max().unwrap_or(0);
+        }
+        if before == depths {
+            break;
+        }
+    }
+    let beside = |depth: &usize| {
+        (0..depths.len()).filter(|task| depths[*task] == *depth && counts(*task)).count()
+    };
+    depths.iter().map(beside).collect()
 }
 
 /// When tasks are done.
@@ -197,5 +213,19 @@ impl List<'_> {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::side_by_side;
+
+    #[test]
+    fn what_has_as_much_before_it_stands_side_by_side() {
+        // Two after one, and one after both; the one that does not count is a program.
+        let needs = [vec![], vec![0], vec![0], vec![1, 2], vec![0]];
+        assert_eq!(side_by_side(&needs, |task| task != 4), [1, 2, 2, 1, 2]);
+        let circle = [vec![1], vec![0]];
+        assert_eq!(side_by_side(&circle, |_| true), [2, 2]);
     }
 }

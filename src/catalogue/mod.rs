@@ -17,6 +17,7 @@ mod regions;
 mod render;
 mod rules;
 mod template;
+pub mod throttles;
 mod timing;
 
 #[cfg(test)]

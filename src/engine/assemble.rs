@@ -7,6 +7,7 @@ use super::{
     recovery::{CommandWork, DeployWork, PlannedStep, Recovery, Work, digest},
 };
 use crate::{
+    catalogue::throttles,
     config::{body::Attribute, repository::Repository, terragrunt::Unit},
     model::{
         redirect::Obstacle,
@@ -14,6 +15,7 @@ use crate::{
     },
     retarget::Redirection,
     runbook::{self, Known, Mistake, Runbook},
+    schedule::side_by_side,
 };
 use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
@@ -145,6 +147,7 @@ pub fn assemble(sources: &Sources<'_>) -> Result<Assembled, AssembleError> {
     for step in &mut steps {
         step.needs = all.remove(&step.id).unwrap_or_default();
     }
+    share_providers(runbook, &mut steps);
     shared_modules(&mut redirections);
     let env = program_env(&known);
     let simulate = simulate(runbook, &known)?;
@@ -162,6 +165,25 @@ pub fn assemble(sources: &Sources<'_>) -> Result<Assembled, AssembleError> {
     let decisions = decisions(sources, &recovery, &redirections);
     let digest = digest(&same_for_every_drill(&decisions, sources.salt));
     Ok(Assembled { recovery, redirections, decisions, digest })
+}
+
+/// Lets stacks that may be made at the same time share what their providers bear, where the runbook
+/// does not say how many resources each works on at once.
+fn share_providers(runbook: &Runbook, steps: &mut [PlannedStep]) {
+    let place = |id: &StepId| steps.iter().position(|step| step.id == *id);
+    let needs: Vec<Vec<usize>> =
+        steps.iter().map(|step| step.needs.iter().filter_map(place).collect()).collect();
+    let is_stack = |step: usize| matches!(steps[step].work, Work::Stack(_));
+    let beside = side_by_side(&needs, is_stack);
+    for (step, beside) in steps.iter_mut().zip(beside) {
+        let declared = runbook.stacks().any(|(id, s)| *id == step.id && s.parallelism.is_some());
+        if let Work::Stack(stack) = &mut step.work
+            && !declared
+        {
+            let stack = Arc::make_mut(stack);
+            stack.parallelism = throttles::share(stack.parallelism, beside);
+        }
+    }
 }
 
 /// Checks that a step can be made, and that what it names in the repository is there, as far as

@@ -155,7 +155,7 @@ impl<'a> Pointing<'a> {
             primary: redirection.primary.clone(),
             pinned: redirection.pinned.clone(),
             decided: self.globals.iter().map(|global| global.target.clone()).collect(),
-            parallelism: stack.parallelism,
+            parallelism: stack.parallelism.unwrap_or(redirection.at_once),
         };
         Ok((work, redirection))
     }

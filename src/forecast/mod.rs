@@ -25,7 +25,6 @@ mod whole;
 #[cfg(test)]
 mod tests;
 
-pub use crate::schedule::PARALLELISM;
 pub use graph::Graph;
 pub use history::{Basis, History, Observation, Time};
 pub use planned::Planned;
@@ -50,8 +49,9 @@ pub struct Step<'m> {
     pub root: Option<Scope<'m>>,
     /// What Terraform would make in the stack, where it was asked: wins over the code.
     pub plan: Option<&'m Planned>,
-    /// How many resources Terraform works on at once; see [`PARALLELISM`].
-    pub lanes: usize,
+    /// How many resources Terraform works on at once; `None` for the stack's [share](crate::catalogue::throttles::share)
+    /// of what its providers bear.
+    pub lanes: Option<usize>,
 }
 
 /// How long a recovery would take.

@@ -51,7 +51,13 @@ impl Code {
     pub(super) fn step(&self, id: &str, needs: &[&str], lanes: usize) -> Step<'_> {
         let needs = needs.iter().map(|need| StepId::new(*need)).collect();
         let dir = if self.repository.module(Path::new(id)).is_some() { id } else { "" };
-        Step { id: StepId::new(id), needs, root: Some(self.root(dir)), plan: None, lanes }
+        Step {
+            id: StepId::new(id),
+            needs,
+            root: Some(self.root(dir)),
+            plan: None,
+            lanes: Some(lanes),
+        }
     }
 
     pub(super) fn forecast<'m>(&'m self, steps: &[Step<'m>], history: &History) -> Forecast {
@@ -70,6 +76,9 @@ impl Code {
 }
 
 /// Types whose names say how many seconds they take; half as long again at the 90th percentile.
+/// Terraform's own default.
+const LANES: usize = 10;
+
 const TIMES: &str = r#"{"resources": {
     "x_10": {"create": {"p50": "10s", "p90": "15s", "n": 0, "source": "docs"}},
     "x_20": {"create": {"p50": "20s", "p90": "30s", "n": 0, "source": "docs"}},
@@ -99,7 +108,7 @@ const DIAMOND: &str = r#"
 
 #[test]
 fn a_diamond_takes_its_longer_side() {
-    let forecast = one(DIAMOND, PARALLELISM);
+    let forecast = one(DIAMOND, LANES);
     assert_eq!((forecast.p50, forecast.floor), (secs(50), secs(50)));
     assert_eq!(forecast.p90, secs(75), "15 + 45 + 15");
     assert_eq!(addresses(&forecast), ["app:x_10.top", "app:x_30.right", "app:x_10.bottom"]);
@@ -147,7 +156,7 @@ fn what_is_not_made_takes_no_time_and_passes_the_waiting_on() {
         }
         resource "x_20" "b" { a = x_100.none[*].id }
     "#;
-    let forecast = one(main, PARALLELISM);
+    let forecast = one(main, LANES);
     assert_eq!((forecast.p50, forecast.floor), (secs(30), secs(30)));
 }
 
@@ -166,7 +175,7 @@ fn stacks_wait_for_their_needs_and_go_on_side_by_side() {
             needs: vec![StepId::new("cluster"), StepId::new("data")],
             root: None,
             plan: None,
-            lanes: 10,
+            lanes: Some(10),
         },
         code.step("cluster", &["network"], 10),
         code.step("data", &["network", "no such step"], 10),
@@ -238,7 +247,7 @@ fn what_is_guessed_or_not_seen_or_not_counted_is_told() {
           depends_on      = [module.eks]
         }
     "#;
-    let forecast = one(main, PARALLELISM);
+    let forecast = one(main, LANES);
     assert_eq!(forecast.p50, secs(90), "the code says so itself");
     assert_eq!(forecast.path[0].basis, Basis::Code);
     let counts = &forecast.counts;
@@ -257,7 +266,7 @@ fn what_is_guessed_or_not_seen_or_not_counted_is_told() {
 
 #[test]
 fn nothing_takes_no_time() {
-    let forecast = one("", PARALLELISM);
+    let forecast = one("", LANES);
     assert_eq!((forecast.p50, forecast.p90, forecast.floor), Default::default());
     assert_eq!((forecast.path.len(), forecast.dominant()), (0, None));
 }
@@ -306,7 +315,7 @@ const SHOP: &[(&str, &str)] = &[
 fn shop(waits_for: &str) -> Forecast {
     let main = SHOP[0].1.replace("WAITS", waits_for);
     let code = Code::new(&[("main.tf", &main), SHOP[1]]);
-    let step = code.step("shop", &[], PARALLELISM);
+    let step = code.step("shop", &[], LANES);
     Forecast::of(&[step], &code.repository, Catalogue::builtin(), &History::default())
 }
 

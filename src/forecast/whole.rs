@@ -2,10 +2,10 @@
 
 use super::{Basis, Entry, Graph, History, Step, StepTime, Time, graph::Role, planned::Taken};
 use crate::{
-    catalogue::Catalogue,
+    catalogue::{Catalogue, throttles},
     config::eval::Modules,
     model::step::StepId,
-    schedule::{Schedule, Tasks, longest_path},
+    schedule::{Schedule, Tasks, longest_path, side_by_side},
 };
 use std::{collections::BTreeMap, time::Duration};
 
@@ -77,7 +77,7 @@ impl Whole {
                 Work {
                     id: step.id.clone(),
                     needs: step.needs.iter().filter_map(|need| known.get(need).copied()).collect(),
-                    lanes: step.lanes,
+                    lanes: 0,
                     is_stack: step.root.is_some() || step.plan.is_some(),
                     overhead: history.overhead(&step.id),
                     overheads: history.overheads(&step.id).to_vec(),
@@ -90,6 +90,12 @@ impl Whole {
             })
             .collect();
         let order = order(&mut works);
+        let needs: Vec<Vec<usize>> = works.iter().map(|work| work.needs.clone()).collect();
+        let beside = side_by_side(&needs, |step| works[step].is_stack);
+        for ((work, step), beside) in works.iter_mut().zip(steps).zip(beside) {
+            let borne = || throttles::share(throttles::at_once(work.graph.types()), beside);
+            work.lanes = step.lanes.unwrap_or_else(|| usize::from(borne()));
+        }
         Self { works, order }
     }
 

@@ -14,7 +14,7 @@ use crate::{
         repository::Survey,
     },
     forecast::{
-        self, Forecast, History, PARALLELISM, Planned,
+        self, Forecast, History, Planned,
         draws::{Asked, Verified},
     },
     model::{
@@ -99,8 +99,7 @@ pub fn forecast(
     let look = Look { survey, options, rules: &[] };
     let mut stacks = look.stacks();
     if stacks.is_empty() {
-        let alone =
-            |id: &StepId| Step { id: id.clone(), needs: vec![], dir: None, lanes: PARALLELISM };
+        let alone = |id: &StepId| Step { id: id.clone(), needs: vec![], dir: None, lanes: None };
         stacks.extend(assumed.plans.keys().map(alone));
     }
     let dirs: Vec<&Path> = stacks.iter().filter_map(|stack| stack.dir.as_deref()).collect();
@@ -119,7 +118,7 @@ struct Step {
     id: StepId,
     needs: Vec<StepId>,
     dir: Option<PathBuf>,
-    lanes: usize,
+    lanes: Option<usize>,
 }
 
 impl Look<'_> {
@@ -178,7 +177,7 @@ impl Look<'_> {
                     }),
                     needs: Vec::new(),
                     dir: Some(dir),
-                    lanes: PARALLELISM,
+                    lanes: None,
                 })
                 .collect();
         };
@@ -191,7 +190,7 @@ impl Look<'_> {
                 id: step.id.clone(),
                 needs: step.needs.clone(),
                 dir: stack.map(|stack| stack.path.clone()),
-                lanes: stack.map_or(PARALLELISM, |stack| usize::from(stack.parallelism)),
+                lanes: stack.and_then(|stack| stack.parallelism).map(usize::from),
             }
         };
         runbook.steps.iter().map(step).collect()
@@ -217,7 +216,7 @@ impl Look<'_> {
                 needs: step.needs.clone(),
                 root: step.dir.as_ref().and_then(scope),
                 plan: assumed.plans.get(&step.id),
-                lanes: assumed.lanes.unwrap_or(step.lanes),
+                lanes: assumed.lanes.or(step.lanes),
             })
             .collect();
         let none = History::default();

@@ -4,6 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+/// How many resources Terraform works on at once unless it is told otherwise: the default of its
+/// `-parallelism` (developer.hashicorp.com/terraform/cli/commands/apply).
+pub const PARALLELISM: u16 = 10;
+
 /// The name of a step, unique in its runbook.
 #[derive(
     Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,

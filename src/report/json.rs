@@ -682,6 +682,7 @@ mod tests {
             ],
             "floor_ms": 812000,
             "parallelism_cost_ms": 0,
+            "parallelism_saved_ms": 0,
             "worked_ms": 540800,
             "waited_ms": 271200,
             "inferred": [

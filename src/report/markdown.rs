@@ -171,6 +171,9 @@ fn critical(report: &Report, path: &CriticalPath, text: &mut String) {
             rounded(cost)
         ));
     }
+    if let Some(saved) = path.saved_by_parallelism() {
+        said.push(format!("- `-parallelism` saved {} over Terraform's own 10", rounded(saved)));
+    }
     if !said.is_empty() {
         let said = said.join("\n");
         *text += &format!("\n#### What would have made it shorter\n\n{said}\n");

@@ -18,12 +18,12 @@ use super::{
     workspace,
 };
 use crate::{
-    catalogue::names::mentions,
+    catalogue::{names::mentions, throttles},
     config::{
         body::Attribute,
         expression::Expr,
         known::{DEFAULT_WORKSPACE, Knowledge},
-        module::Module,
+        module::{Module, ResourceMode},
         repository::Repository,
         terragrunt::Unit,
     },
@@ -98,6 +98,14 @@ pub struct Redirection {
     pub dependencies: Vec<Dependency>,
     /// Other things worth knowing.
     pub notes: Vec<String>,
+    /// How many resources at once its providers bear.
+    pub at_once: u16,
+}
+
+/// The types of what Terraform makes in modules.
+fn managed<'r>(modules: &[&'r Module]) -> impl Iterator<Item = &'r str> {
+    let resources = modules.iter().flat_map(|module| &module.resources);
+    resources.filter(|r| r.mode == ResourceMode::Managed).map(|r| r.kind.as_str())
 }
 
 /// Decides how `root` is pointed at the fallback.
@@ -124,6 +132,7 @@ pub fn redirect(root: &Module, repository: &Repository, target: &Target<'_>) -> 
     };
     made.overrides.set(&root.dir, &["terraform", "backend"], target.backend.clone());
     Redirector { target, root, repository, naming: &naming, made: &mut made }.all(&reached);
+    made.at_once = throttles::at_once(managed(&modules(&reached)));
     made.moved.dedup();
     made.obstacles.sort();
     made.obstacles.dedup();

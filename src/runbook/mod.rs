@@ -192,12 +192,9 @@ pub struct Stack {
     pub providers: Vec<Attribute>,
     /// The workspace that serves, whose name stands for `terraform.workspace`.
     pub workspace: Option<String>,
-    /// How many resources Terraform works on at once.
-    pub parallelism: u16,
+    /// How many resources Terraform works on at once; `None` for as many as its providers bear.
+    pub parallelism: Option<u16>,
 }
-
-/// Terraform's own default for how many resources it works on at once.
-pub const PARALLELISM: u16 = 10;
 
 /// A program.
 #[derive(Clone, Debug)]
@@ -279,7 +276,7 @@ impl Runbook {
             var_files: vec![],
             providers: vec![],
             workspace: None,
-            parallelism: PARALLELISM,
+            parallelism: None,
         };
         let id = StepId::new(name);
         Self {

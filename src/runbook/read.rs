@@ -1,9 +1,9 @@
 //! From the text of `drctl.hcl` to a [`Runbook`], with every mistake on the way.
 
 use super::{
-    ChaosGroup, Command, Deploy, DeployKind, Drill, Global, Kong, Mistake, Notify, PARALLELISM,
-    Probe, RecoveryPoint, Region, Runbook, Service, Simulated, Site, SiteKind, Stack, Step, ToldBy,
-    Watch, Work, check, reader::Reader,
+    ChaosGroup, Command, Deploy, DeployKind, Drill, Global, Kong, Mistake, Notify, Probe,
+    RecoveryPoint, Region, Runbook, Service, Simulated, Site, SiteKind, Stack, Step, ToldBy, Watch,
+    Work, check, reader::Reader,
 };
 use crate::{
     config::{
@@ -223,7 +223,7 @@ fn stack(block: &Block, region: &str, mistakes: &mut Vec<Mistake>) -> Option<Ste
         var_files: var_files(&mut reader),
         providers: reader.entries("providers"),
         workspace: reader.string("workspace").map(|(name, _)| name),
-        parallelism: reader.number("parallelism").unwrap_or(PARALLELISM),
+        parallelism: reader.number("parallelism"),
     });
     Some(Step { id: name, needs, place: block.place(), work })
 }

@@ -124,7 +124,7 @@ fn the_verdict_comes_first_and_then_why() {
       cutover     [TIME]     [TIME]     [TIME]     [TIME]  nobody: taken as no time
 
     Parallelism
-      limit           as the runbook says, or Terraform's own 10
+      limit           as the runbook says, or what the providers bear
       costs           nothing: no resource waits long for another one's lane
 
     What the times rest on

@@ -4,10 +4,10 @@ mod text;
 
 use super::exit::Exit;
 use crate::{
-    forecast::{Counts, Forecast, PARALLELISM, StepTime, calibration::Calibration},
+    forecast::{Counts, Forecast, StepTime, calibration::Calibration},
     model::{
         prediction::{PredictedResource, Prediction},
-        step::StepId,
+        step::{PARALLELISM, StepId},
     },
 };
 use serde::Serialize;
@@ -182,7 +182,8 @@ impl Outlook {
             dominant: dominant.collect(),
             critical_path: forecast.path.iter().map(PathEntry::from).collect(),
             steps: steps.collect(),
-            parallelism: [PARALLELISM, 2 * PARALLELISM, 4 * PARALLELISM]
+            parallelism: [1, 2, 4]
+                .map(|times| usize::from(times * PARALLELISM))
                 .map(|lanes| WithLanes {
                     lanes,
                     at_medians_ms: ms(forecast.with_lanes(lanes)) + verification,

@@ -201,7 +201,7 @@ impl Outlook {
         let (now, floor) = (self.forecast.at_medians_ms, self.forecast.floor_ms);
         page.section("Parallelism");
         let limit = self.lanes.map_or_else(
-            || "as the runbook says, or Terraform's own 10".to_owned(),
+            || "as the runbook says, or what the providers bear".to_owned(),
             |lanes| lanes.to_string(),
         );
         page.field("limit", &limit);

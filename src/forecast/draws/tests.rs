@@ -2,11 +2,14 @@ use super::*;
 use crate::{
     catalogue::Catalogue,
     forecast::{
-        History, Observation, PARALLELISM,
+        History, Observation,
         tests::{Code, secs},
     },
     model::step::StepId,
 };
+
+/// Terraform's own default.
+const LANES: usize = 10;
 
 const ASKED: Asked = Asked { draws: 20_000, seed: 7, rto: None, verified: Verified::Never };
 
@@ -41,7 +44,7 @@ const TWO: &str = "resource \"x_20\" \"a\" {}\nresource \"x_20\" \"b\" {}\n";
 
 #[test]
 fn one_resource_is_drawn_through_its_median_and_its_90th_percentile() {
-    let one = predict(ONE, PARALLELISM);
+    let one = predict(ONE, LANES);
     near(one.p50_ms, 20_000.0, 0.01);
     near(one.p90_ms, 30_000.0, 0.01);
     // The standard deviation of the logarithm is ln 1.5 / 1.2816; the 99th percentile is at 2.3263.
@@ -54,7 +57,7 @@ fn one_resource_is_drawn_through_its_median_and_its_90th_percentile() {
 
 #[test]
 fn of_two_at_once_the_later_one_counts() {
-    let two = predict(TWO, PARALLELISM);
+    let two = predict(TWO, LANES);
     assert_eq!(two.at_medians_ms, 20_000);
     // The later of two is below x with the square of the chance that one is: its median is the
     // quantile of one at the square root of a half.
@@ -101,7 +104,7 @@ fn a_short_branch_is_rarely_critical() {
         resource "x_30" "long" { a = x_10.top.id }
         resource "x_10" "end" { a = [x_10.short.id, x_30.long.id] }
     "#;
-    let diamond = predict(main, PARALLELISM);
+    let diamond = predict(main, LANES);
     assert_eq!(critical(&diamond, "x_10.top"), 1.0);
     assert_eq!(critical(&diamond, "x_10.end"), 1.0);
     let (short, long) = (critical(&diamond, "x_10.short"), critical(&diamond, "x_30.long"));
@@ -196,7 +199,7 @@ fn what_nobody_has_seen_is_told() {
         needs: vec![],
         root: None,
         plan: None,
-        lanes: 1,
+        lanes: Some(1),
     };
     let forecast = code.forecast(&[code.step("app", &[], 10), release], &History::default());
     let asked = |verified| Asked { draws: 1, verified, ..ASKED };

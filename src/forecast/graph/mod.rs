@@ -104,6 +104,14 @@ impl Graph {
         Tasks::new(self.nodes.iter().map(task).collect())
     }
 
+    /// Returns the types of what Terraform makes.
+    pub fn types(&self) -> impl Iterator<Item = &str> {
+        self.nodes.iter().filter_map(|node| match &node.role {
+            Role::Resource { kind, .. } => Some(kind.as_str()),
+            Role::Data { .. } | Role::Opaque { .. } | Role::Relay => None,
+        })
+    }
+
     /// Returns how many edges were left out because they close a circle.
     pub fn loops(&self) -> usize {
         self.loops

@@ -2,9 +2,11 @@
 
 use super::{Behind, Waited};
 use crate::{
-    model::{resource::without_keys, step::StepId},
+    model::{
+        resource::without_keys,
+        step::{PARALLELISM, StepId},
+    },
     report::timeline::{ResourceTime, StepTime},
-    schedule::PARALLELISM,
 };
 use std::collections::{BTreeMap, HashMap};
 
@@ -65,7 +67,7 @@ impl<'a> Lanes<'a> {
         Self {
             needs: needs.collect(),
             ends: ends(&resources),
-            lanes: step.parallelism.map_or(PARALLELISM, usize::from).max(1),
+            lanes: usize::from(step.parallelism.unwrap_or(PARALLELISM)).max(1),
             knows_needs: !step.dependencies.is_empty() || resources.len() < 2,
             resources,
             instances,

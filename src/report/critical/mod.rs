@@ -13,10 +13,10 @@ use super::timeline::{ResourceTime, Timeline};
 use crate::model::{
     resource::{ResourceAction, without_keys},
     run::Lock,
-    step::{Phase, StepId},
+    step::{PARALLELISM, Phase, StepId},
 };
 use lanes::{Lanes, by_step};
-use replay::{Replay, Without};
+use replay::{Replay, With, Without};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use walk::Walk;
@@ -37,6 +37,9 @@ pub struct CriticalPath {
     pub floor_ms: Option<u64>,
     /// What `-parallelism` cost: by how much the run was longer than that.
     pub parallelism_cost_ms: Option<u64>,
+    /// How much longer it would have taken with Terraform's own `-parallelism` of 10 in every stack;
+    /// `None` when no stack was applied.
+    pub parallelism_saved_ms: Option<u64>,
     /// How much of it somebody worked, in milliseconds.
     pub worked_ms: u64,
     /// How much of it nobody did: for the outage to be seen or declared, for a lock or a turn, for the
@@ -70,14 +73,18 @@ impl CriticalPath {
                 segment.took_ms;
         }
         let replay = Replay::new(timeline, worked_on);
-        let total = replay.total_ms(Without::Nothing, false);
-        let at_once = replay.has_resources().then(|| replay.total_ms(Without::Nothing, true));
+        let total = replay.total_ms(Without::Nothing, With::AsItWas);
+        let modelled =
+            |with| replay.has_resources().then(|| replay.total_ms(Without::Nothing, with));
+        let (at_once, default) =
+            (modelled(With::AllAtOnce), modelled(With::Lanes(usize::from(PARALLELISM))));
         let cost = at_once.map(|at_once| total.saturating_sub(at_once));
         let whole: u64 = segments.iter().map(|segment| segment.took_ms).sum();
         let path = Self {
             savings: savings(&segments, &replay, total),
             floor_ms: cost.map(|cost| whole - cost.min(whole)),
             parallelism_cost_ms: cost,
+            parallelism_saved_ms: default.map(|default| default.saturating_sub(total)),
             worked_ms,
             waited_ms,
             inferred,
@@ -89,6 +96,11 @@ impl CriticalPath {
     /// Returns what would have saved enough to be worth a change, the most first.
     pub(super) fn worth_doing(&self) -> impl Iterator<Item = &Saving> {
         self.savings.iter().filter(|saving| saving.saves_ms >= WORTH_DOING)
+    }
+
+    /// Returns what was saved over Terraform's own `-parallelism`, when that is worth a word.
+    pub(super) fn saved_by_parallelism(&self) -> Option<u64> {
+        self.parallelism_saved_ms.filter(|saved_ms| *saved_ms >= WORTH_DOING)
     }
 
     /// Returns what `-parallelism` cost and how long it would have taken with everything at once,
@@ -121,7 +133,7 @@ fn savings(segments: &[Segment], replay: &Replay, total: u64) -> Vec<Saving> {
             None => Without::Program(step),
         };
         // What drctl does around a step goes with it, and is not what was taken away.
-        let saves_ms = total.saturating_sub(replay.total_ms(without, false)).min(took_ms);
+        let saves_ms = total.saturating_sub(replay.total_ms(without, With::AsItWas)).min(took_ms);
         Saving { step: step.clone(), address, took_ms, saves_ms }
     };
     let mut savings: Vec<_> = longest.into_iter().map(saving).filter(|s| s.saves_ms > 0).collect();

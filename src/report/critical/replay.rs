@@ -39,6 +39,17 @@ struct Stack {
     lanes: usize,
 }
 
+/// How many resources of a stack are worked on at once.
+#[derive(Clone, Copy)]
+pub(super) enum With {
+    /// As many as were.
+    AsItWas,
+    /// So many.
+    Lanes(usize),
+    /// All that are ready.
+    AllAtOnce,
+}
+
 /// What is taken as being there already.
 #[derive(Clone, Copy)]
 pub(super) enum Without<'a> {
@@ -78,9 +89,10 @@ impl Replay {
             // What the model does not explain is kept as it was measured.
             let begins = modelled.begins(&ends);
             let ended = step.ended_ms.unwrap_or(timeline.last_ms);
-            let modelled_ms = begins.saturating_add(modelled.work_ms(Without::Nothing, false));
+            let modelled_ms =
+                begins.saturating_add(modelled.work_ms(Without::Nothing, With::AsItWas));
             modelled.besides_ms = signed(ended) - signed(modelled_ms);
-            ends.push(modelled.ends(&ends, Without::Nothing, false));
+            ends.push(modelled.ends(&ends, Without::Nothing, With::AsItWas));
             replay.steps.push(modelled);
         }
         replay
@@ -91,16 +103,15 @@ impl Replay {
         self.steps.iter().any(|step| step.stack.is_some())
     }
 
-    /// Returns when the last step ends, in milliseconds since the run began; with `at_once` nothing
-    /// waits for a lane of Terraform.
-    pub(super) fn total_ms(&self, without: Without<'_>, at_once: bool) -> u64 {
-        self.ends(without, at_once).into_iter().max().unwrap_or(0)
+    /// Returns when the last step ends, in milliseconds since the run began.
+    pub(super) fn total_ms(&self, without: Without<'_>, with: With) -> u64 {
+        self.ends(without, with).into_iter().max().unwrap_or(0)
     }
 
-    fn ends(&self, without: Without<'_>, at_once: bool) -> Vec<u64> {
+    fn ends(&self, without: Without<'_>, with: With) -> Vec<u64> {
         let mut ends: Vec<u64> = Vec::with_capacity(self.steps.len());
         for step in &self.steps {
-            ends.push(step.ends(&ends, without, at_once));
+            ends.push(step.ends(&ends, without, with));
         }
         ends
     }
@@ -113,18 +124,18 @@ impl Modelled {
     }
 
     /// Returns when it ends, by when the steps before it end.
-    fn ends(&self, ends: &[u64], without: Without<'_>, at_once: bool) -> u64 {
+    fn ends(&self, ends: &[u64], without: Without<'_>, with: With) -> u64 {
         let skipped = matches!(without, Without::Program(id) if *id == self.id);
         let took = if skipped && self.is_program {
             0
         } else {
-            (signed(self.work_ms(without, at_once)) + self.besides_ms).max(0)
+            (signed(self.work_ms(without, with)) + self.besides_ms).max(0)
         };
         self.begins(ends).saturating_add(took.unsigned_abs())
     }
 
     /// Returns how long its resources take.
-    fn work_ms(&self, without: Without<'_>, at_once: bool) -> u64 {
+    fn work_ms(&self, without: Without<'_>, with: With) -> u64 {
         let Some(stack) = &self.stack else { return 0 };
         let gone = match without {
             Without::Resource(step, name) if *step == self.id => Some(name),
@@ -134,10 +145,10 @@ impl Modelled {
             (_, name) if Some(name.as_str()) == gone => Duration::ZERO,
             (ms, _) => Duration::from_millis(*ms),
         };
-        let total = if at_once {
-            longest_path(&stack.tasks, time)
-        } else {
-            Schedule::new(&stack.tasks, stack.lanes, time).total
+        let total = match with {
+            With::AllAtOnce => longest_path(&stack.tasks, time),
+            With::AsItWas => Schedule::new(&stack.tasks, stack.lanes, time).total,
+            With::Lanes(lanes) => Schedule::new(&stack.tasks, lanes, time).total,
         };
         u64::try_from(total.as_millis()).unwrap_or(u64::MAX)
     }

@@ -272,6 +272,30 @@ fn a_lane_that_comes_free_is_what_a_resource_waited_for() {
 }
 
 #[test]
+fn more_at_once_than_terraform_does_by_itself_saves_what_would_have_waited() {
+    let mut told = vec![
+        (0, started(0, OutageSource::Declared)),
+        (0, planned(&[("data", StepKind::Stack, &[], Some(50))])),
+        (0, DECLARED),
+    ];
+    told.extend(phase("data", Phase::Apply, 0, 6_000));
+    let names: Vec<String> = (0..25).map(|n| format!("a.n{n}")).collect();
+    for name in &names {
+        told.extend(resource("data", name, 0, 5_000));
+    }
+    let none: &[&str] = &[];
+    let needs: Vec<(&str, &[&str])> = names.iter().map(|name| (name.as_str(), none)).collect();
+    told.push((6_000, graph("data", &needs)));
+    told.push((6_000, finished("data", StepOutcome::Done)));
+    told.push((6_000, EventKind::ServiceVerified));
+    told.sort_by_key(|(at, _)| *at);
+    let timeline: Timeline = stamped(told).iter().collect();
+    let (path, _) = path_of(&timeline).unwrap();
+    // Twenty-five of five seconds in tens: three rounds and not one.
+    assert_eq!((path.parallelism_cost_ms, path.saved_by_parallelism()), (Some(0), Some(10_000)));
+}
+
+#[test]
 fn a_step_that_waits_for_a_lane_or_a_lock_says_so() {
     let mut told = vec![
         (0, started(0, OutageSource::Declared)),

@@ -88,6 +88,9 @@ impl Critical {
                 rounded(cost)
             ));
         }
+        if let Some(saved) = path.saved_by_parallelism() {
+            summary.push(format!("-parallelism saved {} over Terraform's own 10.", rounded(saved)));
+        }
         let saving = |saving: &Saving| {
             let (what, saves) = words::saving(saving);
             SavingRow {

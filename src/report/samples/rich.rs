@@ -376,6 +376,7 @@ fn path(
         savings,
         floor_ms,
         parallelism_cost_ms: floor_ms.map(|floor| before.saturating_sub(floor)),
+        parallelism_saved_ms: floor_ms.map(|_| 0),
         worked_ms: before - waited_ms,
         waited_ms,
         inferred: Vec::new(),

@@ -134,5 +134,9 @@ impl Page {
             );
             self.hanging("  ", &text);
         }
+        if let Some(saved) = path.saved_by_parallelism() {
+            let text = format!("-parallelism saved {} over Terraform's own 10", Pretty::ms(saved));
+            self.hanging("  ", &text);
+        }
     }
 }
