@@ -3,6 +3,8 @@
 
 mod bad_input;
 mod chaos;
+#[path = "../cloud/mod.rs"]
+mod cloud;
 mod commands;
 mod console;
 mod critical_path;
@@ -18,6 +20,7 @@ mod kong;
 mod layers;
 mod modules;
 mod notify;
+mod outliving;
 mod pitfalls;
 mod plan;
 mod probe;
