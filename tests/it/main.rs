@@ -14,6 +14,7 @@ mod failover;
 mod forecast;
 mod history;
 mod images;
+mod interrupt;
 mod kong;
 mod layers;
 mod modules;
