@@ -6,7 +6,7 @@ FEATURES := $(strip $(VENDORED))
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo yes)
 TEST := $(if $(NEXTEST),cargo nextest run --no-fail-fast,cargo test --no-fail-fast)
 
-.PHONY: help tools build install image demo demo-app demo-failover test test-real lint fmt snap fuzz bench docs ci
+.PHONY: help tools build install image demo demo-app demo-failover test test-real lint audit fmt snap fuzz bench docs ci
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ test-real: build ## Fail over, drill and break things for real: `make test-real 
 lint: ## Check format and lints
 	cargo fmt --check
 	cargo clippy --all-targets --features "test-fakes $(FEATURES)" -- -D warnings
+
+audit: ## Check licences, sources and known vulnerabilities of what drctl is built from
+	@tests/audit.sh
 
 fmt: ## Format the code
 	cargo fmt

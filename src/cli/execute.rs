@@ -80,8 +80,13 @@ impl Attempt<'_> {
             drill::unprotect(&assembled.recovery.root)?;
         }
         let grace = self.asked.grace.or(prepared.grace).unwrap_or(GRACE);
-        let terraform =
-            TerraformBinary { path: detected.path, release: detected.release, grace: Some(grace) };
+        self.stop.set_grace(grace);
+        let terraform = TerraformBinary {
+            path: detected.path,
+            release: detected.release,
+            grace: Some(grace),
+            now: self.stop.now().clone(),
+        };
         let mut recovery = with_state(assembled, &server)?;
         let rehearsal = match simulated {
             None => None,

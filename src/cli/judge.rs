@@ -79,7 +79,8 @@ impl FmtJudge {
     /// Asks this Terraform; to be called where tokio runs.
     pub(super) fn new(detected: &Detected) -> Self {
         let (path, release) = (detected.path.clone(), detected.release);
-        let terraform = TerraformBinary { path, release, grace: Some(LIMIT) };
+        let now = CancellationToken::new();
+        let terraform = TerraformBinary { path, release, grace: Some(LIMIT), now };
         Self { terraform, runtime: Handle::current() }
     }
 }

@@ -5,6 +5,7 @@ pub mod history;
 mod adopt;
 mod after_go;
 mod asked;
+mod attend;
 mod carried;
 mod chaos;
 mod cmd;
@@ -29,6 +30,7 @@ mod outlived;
 mod outlook;
 mod output;
 mod prepared;
+mod question;
 mod record;
 mod recover;
 mod rehearsal;
@@ -170,7 +172,12 @@ fn trace(verbose: u8) {
         _ => "drctl=trace,git2=debug",
     };
     let filter = EnvFilter::try_from_env("DRCTL_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        // What it says of a terminal that is gone would go to that terminal, and panic.
+        .log_internal_errors(false)
+        .init();
 }
 
 #[cfg(test)]

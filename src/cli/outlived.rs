@@ -80,7 +80,15 @@ pub(super) async fn end_all_but(
     loop {
         let groups = groups(folder, spared);
         for (group, signal) in &groups {
-            if asked.insert(*group) {
+            if !asked.insert(*group) {
+                continue;
+            }
+            if was_interrupted(*group) {
+                ui.say(&format!(
+                    "process group {group} of the run {} still runs, and was interrupted before: wait\n",
+                    folder.id()
+                ));
+            } else {
                 ui.say(&format!(
                     "process group {group} of the run {} still runs: {signal}, then wait\n",
                     folder.id()
@@ -156,6 +164,15 @@ fn groups(folder: &RunFolder, spared: &BTreeSet<i32>) -> BTreeMap<i32, Signal> {
         groups.insert(group, signal);
     }
     groups
+}
+
+/// Returns true for a Terraform that the drctl which started it interrupted before it died: a second
+/// time would make Terraform forget what it is making. Its standard output is its log.
+fn was_interrupted(group: i32) -> bool {
+    let stdout = fs::read_link(format!("/proc/{group}/fd/1"));
+    stdout.is_ok_and(|stdout| {
+        LogFiles { stderr: stdout.with_extension("err"), stdout }.was_interrupted()
+    })
 }
 
 /// Returns the process group of a process that is not a zombie, by `/proc/PID/stat`.

@@ -3,6 +3,7 @@
 use super::{
     after_go::AfterGo,
     asked::Asked,
+    attend::Attending,
     cmd::report,
     confirm::{confirm, confirm_drill},
     drill::{self, Lock},
@@ -15,6 +16,7 @@ use super::{
     kept,
     prepared::{Keeping, Prepared, origin, prepare},
     record::Record,
+    stop::Manner,
     taken_up::old_work,
     ui::Ui,
     way::Way,
@@ -26,7 +28,8 @@ use crate::{
         run::{DeclaredBy, Outage, OutageSource, RunOutcome},
     },
     observe::{
-        Apart, Fanout, journal::JournalWriter, json::JsonLines, lines::Lines, progress::Progress,
+        Apart, Ending, Fanout, journal::JournalWriter, json::JsonLines, lines::Lines,
+        progress::Progress,
     },
     source::WorkCopy,
 };
@@ -179,7 +182,8 @@ impl Attempt<'_> {
         if self.quiet {
             return Ok(Fanout::new(Box::new(journal), Vec::new()));
         }
-        let show: Box<dyn Sink> = match Progress::on_stderr().or_exit(Exit::Failed)? {
+        let ending = Ending::default();
+        let show: Box<dyn Sink> = match Progress::on_stderr(ending.clone()).or_exit(Exit::Failed)? {
             Some(progress) => Box::new(AfterGo::new(Box::new(progress))),
             None => Box::new(Lines::new(io::stderr())),
         };
@@ -188,9 +192,20 @@ impl Attempt<'_> {
             shows.push(Box::new(JsonLines::new(io::stdout())));
         }
         let apart = shows.into_iter().map(|show| Ok(Box::new(Apart::new(show)?) as Box<dyn Sink>));
-        let apart =
-            apart.collect::<io::Result<_>>().context("failed to start").or_exit(Exit::Failed)?;
-        Ok(Fanout::new(Box::new(journal), apart))
+        let apart: io::Result<Vec<Box<dyn Sink>>> = apart.collect();
+        let apart = apart.context("failed to start").or_exit(Exit::Failed)?;
+        let attending = Attending::begin(self.stop, ending, self.manner(), *self.ui);
+        let shows = std::iter::once(Box::new(attending) as Box<dyn Sink>).chain(apart);
+        Ok(Fanout::new(Box::new(journal), shows.collect()))
+    }
+
+    /// What a signal means to it.
+    fn manner(&self) -> Manner {
+        match self.way {
+            Way::Failover { .. } => Manner::Run,
+            Way::Rehearsal(_) => Manner::Rehearsal,
+            Way::Drill(_) => Manner::Drill,
+        }
     }
 
     async fn go(&self, run: &mut Run<'_>, lock: &mut Option<Lock>) -> Result<RunOutcome, CliError> {

@@ -91,7 +91,8 @@ pub(super) async fn run(
     )
     .with_tests();
     let grace = Some(asked.grace.unwrap_or(GRACE));
-    let terraform = TerraformBinary { path: detected.path, release: detected.release, grace };
+    let now = stop.now().clone();
+    let terraform = TerraformBinary { path: detected.path, release: detected.release, grace, now };
     let bench = Bench { terraform, rehearsal: &rehearsal, root, env, logs: scratch.path(), stop };
     let mut all = Vec::new();
     for module in &modules {

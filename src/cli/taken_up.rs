@@ -59,8 +59,12 @@ impl TakenUp {
         write_overrides(&prepared.assembled, &server)?;
         let Prepared { assembled, detected, .. } = prepared;
         let recovery = with_state(assembled, &server)?;
-        let terraform =
-            TerraformBinary { path: detected.path, release: detected.release, grace: Some(grace) };
+        let terraform = TerraformBinary {
+            path: detected.path,
+            release: detected.release,
+            grace: Some(grace),
+            now: stop.now().clone(),
+        };
         let region = &recovery.known.region;
         let tools = tools(folder, terraform, (server, store), region, stop);
         Ok(Self { recovery, tools: Arc::new(tools) })

@@ -38,6 +38,6 @@ pub use remove::Removal;
 pub use replan::replan;
 pub use run::Run;
 pub use simulator::{Learnt, Simulator, SimulatorError};
-pub use stop::Stop;
+pub use stop::{Heard, Stop};
 pub use tools::Tools;
 pub use verify::{Asked, find_recovery_points, verify};

@@ -3,7 +3,7 @@
 use super::{
     adopted::Told,
     recovery::{StackWork, StateHome},
-    step_error::StepError,
+    step_error::{StepError, cut_off},
     tell::Teller,
     tools::Tools,
 };
@@ -333,7 +333,11 @@ impl Stack {
         let call = self.call(action);
         let mut said = Telling::new(self.tell.clone());
         let mut on = |message: UiMessage| said.tell(&message);
-        self.tools.terraform.run(&call, log, &mut on, &self.stop).await?;
+        let ran = self.tools.terraform.run(&call, log, &mut on, &self.stop).await;
+        if let Some(lost) = ran.as_ref().err().and_then(cut_off) {
+            self.tell.note(lost);
+        }
+        ran?;
         Ok(())
     }
 

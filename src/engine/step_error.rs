@@ -54,6 +54,17 @@ impl From<Forgotten> for StepError {
     }
 }
 
+/// Tells what may be lost with a Terraform that was not waited for to its end.
+pub(super) fn cut_off(error: &TerraformError) -> Option<String> {
+    let TerraformError::Interrupted { in_flight, killed: true, .. } = error else { return None };
+    let lost: Vec<&str> = in_flight.iter().map(|work| work.address.as_str()).collect();
+    let lost = match lost.is_empty() {
+        true => String::new(),
+        false => format!(" with {} in flight", lost.join(", ")),
+    };
+    Some(format!("{error}{lost}. {}", error.hint().unwrap_or_default()))
+}
+
 impl StepError {
     /// Returns how the step ended.
     pub(super) fn outcome(&self) -> StepOutcome {

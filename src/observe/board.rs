@@ -190,6 +190,24 @@ impl Board {
         rows
     }
 
+    /// Returns how many resources are being made, changed or removed.
+    pub(super) fn changing(&self) -> usize {
+        let in_flight = self.steps.values().flat_map(|working| working.in_flight.keys());
+        in_flight.filter(|(_, action)| changes(*action) > 0).count()
+    }
+
+    /// Returns true while a program is at work for a step.
+    pub(super) fn is_at_work(&self) -> bool {
+        self.steps.values().any(|working| working.phase.is_some())
+    }
+
+    /// Returns true while a Terraform is at work for a step.
+    pub(super) fn runs_terraform(&self) -> bool {
+        use Phase::{Apply, Gate, Init, Output, Plan};
+        let phases = self.steps.values().filter_map(|working| working.phase);
+        phases.into_iter().any(|(phase, _)| matches!(phase, Init | Plan | Gate | Apply | Output))
+    }
+
     fn working(&mut self, step: &StepId) -> &mut Working {
         self.steps.entry(step.clone()).or_default()
     }

@@ -4,6 +4,7 @@
 //! * [`lines`]: one line of words an event, for pipes and CI.
 //! * [`progress`]: what is going on right now, for a terminal.
 //! * [`json`]: the stream itself as JSON Lines.
+//! * [`Ending`]: what a run that was asked to stop waits for.
 //! * [`Apart`]: any of the shows on a thread of its own.
 
 pub mod journal;
@@ -13,12 +14,14 @@ pub mod progress;
 
 mod apart;
 mod board;
+mod ending;
 mod words;
 
 #[cfg(test)]
 mod samples;
 
 pub use apart::Apart;
+pub use ending::{Ending, Graces};
 
 use crate::model::event::{Event, Sink};
 use std::io;

@@ -3,6 +3,7 @@
 
 use super::{
     board::{Board, RowKey},
+    ending::Ending,
     words::Narrator,
 };
 use crate::model::{
@@ -37,21 +38,21 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Draws on stderr; `None` when that is no terminal, where
+    /// Draws on stderr, with what `ending` says below; `None` when that is no terminal, where
     /// [`super::lines::Lines`] is the display.
     ///
     /// # Errors
     ///
     /// When the system has no thread to give.
-    pub fn on_stderr() -> io::Result<Option<Self>> {
+    pub fn on_stderr(ending: Ending) -> io::Result<Option<Self>> {
         if !io::stderr().is_terminal() {
             return Ok(None);
         }
-        Self::new(ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_SECOND)).map(Some)
+        Self::new(ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_SECOND), ending).map(Some)
     }
 
-    fn new(target: ProgressDrawTarget) -> io::Result<Self> {
-        let screen = Arc::new(Mutex::new(Screen::new(target)));
+    fn new(target: ProgressDrawTarget, ending: Ending) -> io::Result<Self> {
+        let screen = Arc::new(Mutex::new(Screen::new(target, ending)));
         let (ticking, ended) = mpsc::channel::<()>();
         let ticked = Arc::downgrade(&screen);
         thread::Builder::new().name("drctl-tick".into()).spawn(move || {
@@ -72,8 +73,10 @@ impl Sink for Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
+        let screen = lock(&self.screen);
+        screen.ending.drawn(false);
         // A terminal that is gone needs no cleaning.
-        let _ = lock(&self.screen).multi.clear();
+        let _ = screen.multi.clear();
     }
 }
 
@@ -86,6 +89,9 @@ struct Screen {
     multi: MultiProgress,
     header: Option<ProgressBar>,
     rows: BTreeMap<RowKey, ProgressBar>,
+    /// What stands below the rows.
+    below: Vec<ProgressBar>,
+    ending: Ending,
     board: Board,
     narrator: Narrator,
     /// The clock of the run: where it stood, and when that was heard.
@@ -94,11 +100,13 @@ struct Screen {
 }
 
 impl Screen {
-    fn new(target: ProgressDrawTarget) -> Self {
+    fn new(target: ProgressDrawTarget, ending: Ending) -> Self {
         Self {
             multi: MultiProgress::with_draw_target(target),
             header: None,
             rows: BTreeMap::new(),
+            below: Vec::new(),
+            ending,
             board: Board::default(),
             narrator: Narrator::default(),
             heard: None,
@@ -130,6 +138,8 @@ impl Screen {
     fn draw(&mut self) {
         let Some((elapsed_ms, heard)) = self.heard else { return };
         self.drawn = Some(Instant::now());
+        self.ending.drawn(true);
+        self.say_notices();
         let waited_ms = u64::try_from(heard.elapsed().as_millis()).unwrap_or(u64::MAX);
         let now_ms = elapsed_ms.saturating_add(waited_ms);
         let rows = self.board.rows(now_ms, self.narrator.column());
@@ -153,13 +163,40 @@ impl Screen {
             row.tick();
             above = row.clone();
         }
+        self.draw_below(above);
+    }
+
+    /// Draws what is said of the end of the run, below `above`.
+    fn draw_below(&mut self, mut above: ProgressBar) {
+        let texts = self.ending.below();
+        for bar in self.below.drain(texts.len().min(self.below.len())..) {
+            self.multi.remove(&bar);
+        }
+        for (place, text) in texts.into_iter().enumerate() {
+            if place == self.below.len() {
+                self.below.push(self.multi.insert_after(&above, bar("{wide_msg}")));
+            }
+            let bar = &self.below[place];
+            bar.set_message(text);
+            bar.tick();
+            above = bar.clone();
+        }
+    }
+
+    fn say_notices(&self) {
+        for notice in self.ending.notices() {
+            // A terminal that is gone is noticed by the next event.
+            let _ = self.multi.println(notice);
+        }
     }
 
     /// Leaves only the lines.
     fn close(&mut self) -> io::Result<()> {
         self.heard = None;
+        self.ending.drawn(false);
+        self.say_notices();
         let rows = std::mem::take(&mut self.rows).into_values();
-        for bar in rows.chain(self.header.take()) {
+        for bar in rows.chain(self.below.drain(..)).chain(self.header.take()) {
             self.multi.remove(&bar);
         }
         self.multi.clear()
@@ -259,7 +296,11 @@ mod tests {
         }
 
         fn screen(&self) -> Screen {
-            Screen::new(ProgressDrawTarget::term_like(Box::new(self.clone())))
+            self.screen_with(Ending::default())
+        }
+
+        fn screen_with(&self, ending: Ending) -> Screen {
+            Screen::new(ProgressDrawTarget::term_like(Box::new(self.clone())), ending)
         }
 
         fn text(&self) -> String {
@@ -461,7 +502,9 @@ mod tests {
 
     #[test]
     fn a_terminal_that_is_gone_is_an_error_and_no_panic() {
-        let mut progress = Progress::new(ProgressDrawTarget::term_like(Box::new(Gone))).unwrap();
+        let mut progress =
+            Progress::new(ProgressDrawTarget::term_like(Box::new(Gone)), Ending::default())
+                .unwrap();
         let failed = under_way().iter().filter(|event| progress.take(event).is_err()).count();
         assert!(failed > 0);
     }

@@ -14,7 +14,7 @@ use crate::model::{
 use std::{collections::BTreeMap, fmt::Write};
 
 /// The widest that the column of step names gets.
-const WIDEST_NAME: usize = 24;
+pub(super) const WIDEST_NAME: usize = 24;
 /// How many reasons of a refused plan stand in one line; the report has them all.
 const REASONS_SHOWN: usize = 3;
 

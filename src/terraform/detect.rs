@@ -95,7 +95,8 @@ async fn ask(path: &Path) -> Result<Release, TerraformError> {
     let log = LogFiles { stdout: dir.path().join("out"), stderr: dir.path().join("err") };
     // `version` gets no flags, so any release stands in for the one that is not known yet.
     let release = Release { product: Product::Terraform, version: Product::Terraform.oldest() };
-    let binary = TerraformBinary { path: path.to_owned(), release, grace: Some(LIMIT) };
+    let now = CancellationToken::new();
+    let binary = TerraformBinary { path: path.to_owned(), release, grace: Some(LIMIT), now };
     let mut call = Invocation::new(dir.path(), Action::Version);
     call.limit = Some(LIMIT);
     let not_terraform = || TerraformError::NotTerraform { binary: path.to_owned() };

@@ -123,7 +123,7 @@ pub enum TerraformError {
         command: &'static str,
         /// What it was working on when it was interrupted, and did not bring to a good end.
         in_flight: Vec<InFlight>,
-        /// True when it did not stop in time and was killed, so that its state may lag.
+        /// True when it was not waited for to its end, or killed, so that its state may lag.
         killed: bool,
     },
     /// It took longer than it may, and drctl interrupted it.
@@ -157,7 +157,7 @@ pub enum TerraformError {
 }
 
 fn after_that(killed: bool) -> &'static str {
-    if killed { ", did not stop, and was killed" } else { "" }
+    if killed { ", did not end in time, and was cut off" } else { "" }
 }
 
 fn said(cause: Cause, code: i32, more: usize) -> String {
@@ -450,7 +450,7 @@ mod tests {
         `terraform apply` ended, and nothing proves that it ended well
           hint: Look in the cloud for what was in flight before you go on: the state may not know of it
         `terraform apply` was interrupted
-        `terraform apply` was interrupted, did not stop, and was killed
+        `terraform apply` was interrupted, did not end in time, and was cut off
           hint: Look in the cloud for what was in flight before you go on: the state may not know of it
         `terraform apply` took longer than 1m30.0s and was interrupted
           hint: Raise the limit when the resources really take that long

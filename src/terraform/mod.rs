@@ -109,6 +109,24 @@ pub struct LogFiles {
 }
 
 impl LogFiles {
+    /// Notes that the command which writes these files is interrupted: a second time would be one too
+    /// many, also after the drctl that did it has died.
+    fn note_interrupt(&self) {
+        let noted = create_private(&self.interrupted());
+        if let Err(error) = noted.map(drop) {
+            tracing::warn!(%error, "it is not noted that Terraform was interrupted");
+        }
+    }
+
+    /// Tells whether the command was interrupted.
+    pub fn was_interrupted(&self) -> bool {
+        self.interrupted().exists()
+    }
+
+    fn interrupted(&self) -> PathBuf {
+        self.stdout.with_extension("interrupted")
+    }
+
     /// Tells whether the command that writes these files still runs.
     ///
     /// Terraform holds a lock on its standard output, put there before it started,

@@ -37,6 +37,9 @@ use tokio_util::sync::CancellationToken;
 /// timestamps, so this only decides how fresh the progress display is.
 const LOOK: Duration = Duration::from_millis(25);
 
+/// How long it may take to leave at once, before it is killed.
+const LEAVING: Duration = Duration::from_secs(10);
+
 /// The largest document that is read into memory, in bytes.
 const LARGEST_DOCUMENT: u64 = 1 << 30;
 
@@ -53,6 +56,9 @@ pub struct TerraformBinary {
     /// How long it may take to stop once it was interrupted, before it is killed.
     /// Killed, it forgets what it was making, so this is long; `None` is for ever.
     pub grace: Option<Duration>,
+    /// Cancelled when it is no longer waited for, which a person decides who knows what is lost: it is
+    /// interrupted a second time, on which it leaves at once.
+    pub now: CancellationToken,
 }
 
 #[async_trait]
@@ -122,6 +128,7 @@ impl TerraformBinary {
         let mut stopped = None;
         let mut kill_at = None;
         let mut killed = false;
+        let mut hurried = false;
         let status = loop {
             let why = tokio::select! {
                 biased;
@@ -133,20 +140,29 @@ impl TerraformBinary {
                     send(group, Signal::SIGKILL);
                     continue;
                 }
+                () = self.now.cancelled(), if stopped.is_some() && !hurried => {
+                    hurried = true;
+                    // Not killed: like this it lets go of its locks, and ends its plugins.
+                    send(group, Signal::SIGINT);
+                    let leaving = Instant::now() + LEAVING;
+                    kill_at = Some(kill_at.map_or(leaving, |at: Instant| at.min(leaving)));
+                    continue;
+                }
                 _ = look.tick() => {
                     heard.look();
                     continue;
                 }
             };
             stopped = Some((why, heard.interrupted()));
-            // Once and never again: a second interrupt makes Terraform leave at once,
-            // and forget what it is making.
+            // Once and never again by itself: a second interrupt makes Terraform leave at once,
+            // and forget what it is making. Whoever finds it running after drctl has died must know.
+            log.note_interrupt();
             send(group, Signal::SIGINT);
             kill_at = self.grace.map(|grace| Instant::now() + grace);
         };
         let status = status.map_err(|source| TerraformError::Wait { command, source })?;
         heard.end();
-        Ok(Ended { status, stopped, killed })
+        Ok(Ended { status, stopped, killed: killed || hurried })
     }
 
     fn spawn(

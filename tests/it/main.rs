@@ -17,6 +17,7 @@ mod failover;
 mod forecast;
 mod history;
 mod images;
+mod interrupt;
 mod kong;
 mod layers;
 mod modules;

@@ -14,6 +14,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::Path,
+    path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -28,6 +29,11 @@ struct Stack {
     runs: Cell<u32>,
 }
 
+/// One that is waited for as long as it takes.
+fn binary(path: PathBuf, release: Release) -> TerraformBinary {
+    TerraformBinary { path, release, grace: None, now: CancellationToken::new() }
+}
+
 impl Stack {
     /// A stack for the real Terraform, not initialised: nothing here needs to be.
     async fn real(main_tf: &str) -> Self {
@@ -37,13 +43,13 @@ impl Stack {
             detect(&find(None).unwrap(), cache.path()).await.unwrap()
         });
         let Detected { path, release } = real.await.clone();
-        Self::new("main.tf", main_tf, TerraformBinary { path, release, grace: None })
+        Self::new("main.tf", main_tf, binary(path, release))
     }
 
     fn fake(script: &str) -> Self {
         let release = Release { product: Product::Terraform, version: Version::new(1, 11, 4) };
         let path = env!("CARGO_BIN_EXE_fake-terraform").into();
-        Self::new("fake.script", script, TerraformBinary { path, release, grace: None })
+        Self::new("fake.script", script, binary(path, release))
     }
 
     fn new(file: &str, text: &str, terraform: TerraformBinary) -> Self {
