@@ -5,6 +5,7 @@ use super::{
     cmd::report,
     error::{CliError, OrExit},
     exit::Exit,
+    failback,
     home::{Home, RunFolder},
     kept, outlived,
     output::Output,
@@ -67,6 +68,9 @@ impl Resumption {
         stop: &Stop,
         ui: &Ui,
     ) -> Result<Exit, CliError> {
+        if failback::is_one(folder) {
+            return failback::resume(self.homeward(), folder, home, stop, ui).await;
+        }
         let before = Before::read(folder)?;
         let Some(record) = Record::read(&folder.asked())? else { return Err(nothing(folder)) };
         let mut which = record.which(self.terraform.as_deref(), self.offline);
@@ -91,6 +95,28 @@ impl Resumption {
         let attempt =
             Attempt { asked: &asked, began_at, way, folder, home, stop, ui, quiet: false };
         attempt.go_on(&before, Duration::from_millis(record.grace_ms)).await
+    }
+}
+
+impl Resumption {
+    /// The same for a way home.
+    fn homeward(self) -> failback::Asked {
+        failback::Asked {
+            dry_run: false,
+            yes: self.yes,
+            expected: None,
+            accepted: self.accepted,
+            data_is_home: true,
+            primary_is_back: true,
+            ending: None,
+            reference: None,
+            terraform: self.terraform,
+            offline: self.offline,
+            json: self.json,
+            max_parallel: self.max_parallel,
+            grace: self.grace,
+            write: self.write,
+        }
     }
 }
 

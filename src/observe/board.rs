@@ -143,6 +143,10 @@ impl Board {
             | EventKind::RecoveryPointFound { .. }
             | EventKind::UndoStarted { .. }
             | EventKind::UndoFinished { .. }
+            | EventKind::FailbackOf { .. }
+            | EventKind::StackLooked { .. }
+            | EventKind::TearDownStarted { .. }
+            | EventKind::TearDownFinished { .. }
             | EventKind::SweepStarted { .. }
             | EventKind::SweepFinished { .. }
             | EventKind::Unknown => {}

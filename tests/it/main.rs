@@ -10,6 +10,7 @@ mod cutover;
 mod drill;
 mod engine;
 mod evidence;
+mod failback;
 mod failover;
 mod forecast;
 mod history;
