@@ -60,6 +60,11 @@ pub(super) struct Which {
     /// True to rehearse where the service is now: the region is the primary itself.
     #[arg(skip)]
     pub(super) in_place: bool,
+
+    /// True to work on the service where it is at home, over its own states: the region is the
+    /// primary itself.
+    #[arg(skip)]
+    pub(super) at_home: bool,
 }
 
 impl Which {
@@ -78,6 +83,7 @@ impl Which {
             terraform: None,
             json: false,
             in_place: false,
+            at_home: false,
         }
     }
 }

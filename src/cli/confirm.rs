@@ -72,7 +72,7 @@ fn typed(ui: &Ui, service: &str, what: &str) -> Result<DeclaredBy, CliError> {
 }
 
 /// The digest may be shortened to 12 digits or more.
-fn check(expected: &str, digest: &str) -> Result<DeclaredBy, CliError> {
+pub(super) fn check(expected: &str, digest: &str) -> Result<DeclaredBy, CliError> {
     if expected.len() >= 12 && digest.starts_with(expected) {
         return Ok(DeclaredBy::Digest);
     }

@@ -10,7 +10,7 @@ pub(super) struct Filter {
     #[arg(long, value_name = "NAME")]
     pub(super) service: Option<String>,
 
-    /// Only failovers, only rehearsals, or only drills
+    /// Only failovers, rehearsals, drills or failbacks
     #[arg(long, value_name = "KIND")]
     pub(super) kind: Option<Kind>,
 
@@ -28,6 +28,8 @@ pub(super) enum Kind {
     Rehearsal,
     /// A real run that was torn down again
     Drill,
+    /// The way home after a failover
+    Failback,
 }
 
 impl Filter {
@@ -39,6 +41,7 @@ impl Filter {
                 Kind::Failover => RunKind::Failover,
                 Kind::Rehearsal => RunKind::Rehearsal,
                 Kind::Drill => RunKind::Drill,
+                Kind::Failback => RunKind::Failback,
             }),
             region: self.region.clone(),
             limit,

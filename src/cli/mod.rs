@@ -17,6 +17,7 @@ mod error;
 mod evidence;
 mod execute;
 mod exit;
+mod failback;
 mod filter;
 mod for_real;
 mod foreseen;
@@ -85,6 +86,7 @@ Examples:
   drctl failover --region ap-northeast-2         do it, after you typed the service's name
   drctl resume                                   go on with one that failed or was interrupted
   drctl undo                                     move its traffic back
+  drctl failback                                 go home once the primary is back, and tear down the fallback
   drctl drill --region ap-northeast-2            do it, see what it took, and tear it down again
   drctl watch                                    notice an outage, and act by the runbook's policy
   drctl chaos kong                               see whether a whole region can be lost
@@ -104,6 +106,7 @@ enum Command {
     Forecast(Box<cmd::forecast::ForecastCommand>),
     Rehearse(Box<cmd::rehearse::Rehearse>),
     Drill(Box<cmd::drill::Drill>),
+    Failback(Box<cmd::failback::Failback>),
     Resume(cmd::resume::Resume),
     Undo(cmd::undo::Undo),
     Report(cmd::report::Report),
@@ -142,6 +145,7 @@ pub fn main() -> Exit {
         Command::Forecast(command) => command.run(&ui),
         Command::Rehearse(command) => command.run(&ui),
         Command::Drill(command) => command.run(&ui),
+        Command::Failback(command) => command.run(&ui),
         Command::Resume(command) => command.run(&ui),
         Command::Undo(command) => command.run(&ui),
         Command::Report(command) => command.run(&ui),

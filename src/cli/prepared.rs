@@ -204,7 +204,7 @@ pub(super) async fn decide(
     let mut runbook = runbook(which, &checkout, &repository)?;
     let units = units(&mut runbook, &repository, &checkout.dir)?;
     let named = || which.primary.clone().or_else(|| runbook.service.primary.clone());
-    let primary = if which.in_place { None } else { named() };
+    let primary = if which.in_place || which.at_home { None } else { named() };
     known_region(&which.region, Some(&runbook), primary.as_deref())?;
     parsed_stacks(&runbook, &repository)?;
     let replace = which.replace.iter().cloned().collect();
@@ -220,6 +220,7 @@ pub(super) async fn decide(
         own_state: keeping.own_state,
         salt: keeping.salt,
         units: &units,
+        at_home: which.at_home,
     };
     let assembled = assemble(&sources).map_err(from_assemble)?;
     Ok(Prepared {

@@ -7,6 +7,7 @@ use super::{
     error::{CliError, OrExit},
     execute::{Left, release_locks, serve},
     exit::Exit,
+    failback,
     home::{Home, RunFolder},
     kept, outlived,
     output::Output,
@@ -71,6 +72,9 @@ impl Resumption {
         stop: &Stop,
         ui: &Ui,
     ) -> Result<Exit, CliError> {
+        if failback::is_one(folder) {
+            return failback::resume(self.homeward(), folder, home, stop, ui).await;
+        }
         let before = Before::read(folder)?;
         let Some(record) = Record::read(&folder.asked())? else { return Err(nothing(folder)) };
         let mut which = record.which(self.terraform.as_deref(), self.offline);
@@ -95,6 +99,28 @@ impl Resumption {
         let attempt =
             Attempt { asked: &asked, began_at, way, folder, home, stop, ui, quiet: false };
         attempt.go_on(&before, self.end, Duration::from_millis(record.grace_ms)).await
+    }
+}
+
+impl Resumption {
+    /// The same for a way home.
+    fn homeward(self) -> failback::Asked {
+        failback::Asked {
+            dry_run: false,
+            yes: self.yes,
+            expected: None,
+            accepted: self.accepted,
+            data_is_home: true,
+            primary_is_back: true,
+            ending: None,
+            reference: None,
+            terraform: self.terraform,
+            offline: self.offline,
+            json: self.json,
+            max_parallel: self.max_parallel,
+            grace: self.grace,
+            write: self.write,
+        }
     }
 }
 

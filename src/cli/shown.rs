@@ -145,6 +145,9 @@ impl Prepared {
                         }
                     }
                 }
+                Work::TakeBack(_) => {
+                    let _ = writeln!(text, "  {}: taken back{after}", step.id);
+                }
                 Work::LeftOut(why) => {
                     let _ = writeln!(text, "  {}: left out{after}: {why}", step.id);
                 }

@@ -50,6 +50,9 @@ pub struct Sources<'a> {
     pub salt: Option<&'a str>,
     /// The Terragrunt units that run the modules of stacks.
     pub units: &'a BTreeMap<StepId, Unit>,
+    /// True when the stacks are worked on in `region` as they are, over the states that their own
+    /// code keeps there: on the way home.
+    pub at_home: bool,
 }
 
 /// A recovery, and how it came about.
@@ -102,6 +105,7 @@ pub fn assemble(sources: &Sources<'_>) -> Result<Assembled, AssembleError> {
         primary: sources.primary.map(str::to_owned),
         service: runbook.service.name.clone(),
         outputs: Map::new(),
+        fallback: None,
     };
     let wrong = |mistake| AssembleError::Mistakes(vec![mistake]);
     let pointing = Pointing::new(sources, &known).map_err(wrong)?;
@@ -258,6 +262,7 @@ fn decisions(
                         "settings": written(&site.settings),
                     })),
                 }),
+                Work::TakeBack(_) => json!({ "take_back": true }),
                 Work::LeftOut(why) => json!({ "left_out": why }),
             };
             merge(&mut shown, more);

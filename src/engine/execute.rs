@@ -11,7 +11,7 @@ use super::{
     step_error::StepError,
     tell::{Teller, Word},
     tools::Tools,
-    verify::{Asked, verify},
+    verify::{Asked, find_recovery_points, verify},
 };
 use crate::{
     model::{
@@ -23,6 +23,7 @@ use crate::{
     runbook::Known,
     terraform::Outputs,
 };
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 use std::{
     collections::{BTreeMap, HashMap},
@@ -142,16 +143,22 @@ impl Execution<'_, '_> {
         let (recovery, prober) = (self.recovery, Arc::clone(&self.prober));
         let asked = Asked::BeforeCutover;
         let tools = Arc::clone(&self.tools);
-        let why = match verify(recovery, &self.known, prober, &tools, asked, self.run).await {
+        let verification = verify(recovery, &self.known, prober, &tools, asked, self.run).await;
+        if recovery.known.fallback.is_some() {
+            // How much is home before traffic is; afterwards everything is new.
+            find_recovery_points(recovery, &self.known, Timestamp::now(), self.run).await;
+        }
+        let why = match verification {
             Verification::Verified => return self.ledger.release(),
             Verification::Unasked => {
-                self.run.note("traffic is moved without a verified fallback: no probe reads the outputs of a stack, or says `before_cutover = true`");
+                let where_to = self.recovery.side();
+                self.run.note(format!("traffic is moved without a verified {where_to}: no probe reads the outputs of a stack, or says `before_cutover = true`"));
                 return self.ledger.release();
             }
             // What is held is interrupted with the rest.
             Verification::Stopped => return self.ledger.release(),
             Verification::GaveUp { probe, detail } => {
-                format!("the probe `{probe}` does not pass in the fallback: {detail}")
+                format!("the probe `{probe}` does not pass in the {}: {detail}", recovery.side())
             }
         };
         for step in self.ledger.held() {
@@ -217,6 +224,9 @@ impl Execution<'_, '_> {
                     };
                     done.map(|()| None)
                 })
+            }
+            Work::TakeBack(back) => {
+                self.tasks.spawn(async move { back.run(tell).await.map(|()| None) })
             }
             // It has ended above.
             Work::LeftOut(_) => return,

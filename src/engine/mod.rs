@@ -5,11 +5,13 @@
 
 mod adopted;
 mod assemble;
+mod at_home;
 mod command;
 mod deploying;
 mod execute;
 mod files;
 mod ledger;
+mod look;
 mod point;
 mod question;
 mod recall;
@@ -21,6 +23,7 @@ mod simulator;
 mod stack;
 mod step_error;
 mod stop;
+mod take_back;
 mod tell;
 mod tools;
 mod verify;
@@ -29,15 +32,17 @@ pub use adopted::{Adopted, Told};
 pub use assemble::{AssembleError, Assembled, Sources, assemble, lines};
 pub use deploying::{ImagesUntold, commands, images};
 pub use execute::{Ended, execute};
+pub use look::{Found, look};
 pub use question::{Programs, program_env, question};
 pub use recall::{Standing, recall};
 pub use recovery::{
-    CommandWork, DeployWork, PlannedStep, Recovery, StackWork, StateHome, Work, digest,
+    AtHome, CommandWork, DeployWork, PlannedStep, Recovery, StackWork, StateHome, Work, digest,
 };
 pub use remove::Removal;
 pub use replan::replan;
 pub use run::Run;
 pub use simulator::{Learnt, Simulator, SimulatorError};
 pub use stop::{Heard, Stop};
+pub use take_back::{TakeBack, cutovers, has_done_something};
 pub use tools::Tools;
-pub use verify::{Asked, find_recovery_points, verify};
+pub use verify::{Asked, ask, find_recovery_points, verify};

@@ -26,14 +26,14 @@ use std::{
 
 /// What all stacks of a recovery share.
 pub(super) struct Pointing<'a> {
-    sources: &'a Sources<'a>,
-    known: &'a Known,
-    region: Option<&'a runbook::Region>,
+    pub(super) sources: &'a Sources<'a>,
+    pub(super) known: &'a Known,
+    pub(super) region: Option<&'a runbook::Region>,
     /// Where each stack's own code keeps its state.
-    producers: Vec<(StepId, StateKey)>,
+    pub(super) producers: Vec<(StepId, StateKey)>,
     /// Where each stack's state is kept now, as JSON syntax has a backend.
-    states: BTreeMap<StepId, Value>,
-    globals: Vec<GlobalRule>,
+    pub(super) states: BTreeMap<StepId, Value>,
+    pub(super) globals: Vec<GlobalRule>,
     replace: BTreeMap<String, String>,
 }
 
@@ -99,6 +99,9 @@ impl<'a> Pointing<'a> {
         let Sources { repository, root, region, primary, .. } = *self.sources;
         let module =
             repository.module(&stack.path).ok_or_else(|| AssembleError::Mistakes(vec![]))?;
+        if self.sources.at_home {
+            return self.at_home(id, stack, module).map_err(wrong);
+        }
         let variables = variables(module, self.region, stack);
         let files = self.region.map(|r| r.var_files.as_slice()).unwrap_or_default();
         let files: Vec<&PathBuf> = files.iter().chain(&stack.var_files).collect();
@@ -156,6 +159,7 @@ impl<'a> Pointing<'a> {
             pinned: redirection.pinned.clone(),
             decided: self.globals.iter().map(|global| global.target.clone()).collect(),
             parallelism: stack.parallelism.unwrap_or(redirection.at_once),
+            at_home: None,
         };
         Ok((work, redirection))
     }
@@ -250,7 +254,7 @@ impl<'a> Pointing<'a> {
 }
 
 /// The variables of a stack: its own, and those of the region that it declares.
-fn variables(
+pub(super) fn variables(
     module: &Module,
     region: Option<&runbook::Region>,
     stack: &runbook::Stack,

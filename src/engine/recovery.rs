@@ -1,5 +1,6 @@
 //! All that decides what a run will do, known before it does anything.
 
+use super::take_back::TakeBack;
 use crate::{
     config::{body::Attribute, expression::Expr},
     model::{
@@ -66,6 +67,8 @@ pub enum Work {
     Command(Arc<CommandWork>),
     /// Brings something up on what the stacks made.
     Deploy(Arc<DeployWork>),
+    /// Takes back what a step of a failover did, which moves its traffic home.
+    TakeBack(Arc<TakeBack>),
     /// Nothing, on purpose: why, as a sentence without a full stop.
     LeftOut(String),
 }
@@ -93,6 +96,18 @@ pub struct StackWork {
     pub decided: BTreeSet<String>,
     /// How many resources Terraform works on at once.
     pub parallelism: u16,
+    /// What may be done where it is at home, over its own state; `None` where it is rebuilt from
+    /// nothing.
+    pub at_home: Option<AtHome>,
+}
+
+/// What may be done to a stack that is worked on where it is at home.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AtHome {
+    /// Addresses of resources that were seen to be lost, and may be created again.
+    pub lost: BTreeSet<String>,
+    /// True where nothing real is at stake: whatever a plan would do is done, and told.
+    pub anything: bool,
 }
 
 /// Where the state of a stack is kept.
@@ -149,6 +164,11 @@ pub struct DeployWork {
 }
 
 impl Recovery {
+    /// Returns the word for the side that is worked on: the primary on the way home, else the fallback.
+    pub(super) fn side(&self) -> &'static str {
+        if self.known.fallback.is_some() { "primary" } else { "fallback" }
+    }
+
     /// Returns the steps as the plan of a run shows them.
     pub fn summaries(&self) -> Vec<StepSummary> {
         let summary = |step: &PlannedStep| StepSummary {
@@ -157,7 +177,7 @@ impl Recovery {
             needs: step.needs.clone(),
             parallelism: match &step.work {
                 Work::Stack(stack) => Some(stack.parallelism),
-                Work::Command(_) | Work::Deploy(_) | Work::LeftOut(_) => None,
+                _ => None,
             },
             block: Some(step.block.to_owned()),
         };

@@ -3,7 +3,7 @@
 use super::{
     command::{Trace, take_back},
     deploying::Deploying,
-    recovery::{CommandWork, DeployWork, PlannedStep, Recovery, StackWork, Work},
+    recovery::{CommandWork, DeployWork, PlannedStep, Recovery, StackWork, StateHome, Work},
     run::Run,
     stack::Stack,
     step_error::StepError,
@@ -39,7 +39,7 @@ pub struct Removal<'a> {
 }
 
 impl Removal<'_> {
-    /// Removes what the stacks made whose state drctl keeps, and takes back what was brought up on
+    /// Removes what the stacks made, and takes back what was brought up on
     /// them, each after all that needs it.
     ///
     /// What a stack made that cannot be removed holds up only what it needs itself: without that, it
@@ -56,7 +56,7 @@ impl Removal<'_> {
                 }
                 Work::Deploy(work) => whole &= self.take_back(step, work, run).await,
                 Work::Command(work) => whole &= self.undo(step, work, run).await,
-                Work::LeftOut(_) => {}
+                Work::TakeBack(_) | Work::LeftOut(_) => {}
             }
         }
         whole
@@ -73,7 +73,7 @@ impl Removal<'_> {
             match &step.work {
                 Work::Deploy(work) => whole &= self.take_back(step, work, run).await,
                 Work::Command(work) => whole &= self.undo(step, work, run).await,
-                Work::Stack(_) | Work::LeftOut(_) => {}
+                Work::Stack(_) | Work::TakeBack(_) | Work::LeftOut(_) => {}
             }
         }
         whole
@@ -131,7 +131,7 @@ impl Removal<'_> {
     ) -> bool {
         let step = stack.tell.step().clone();
         let home = self.bring_home(stack).await;
-        if home.is_ok() && !has_resources(stack) {
+        if home.is_ok() && !has_resources(stack).await {
             return true;
         }
         run.say(EventKind::RemovalStarted { step: step.clone() });
@@ -150,7 +150,8 @@ impl Removal<'_> {
 
     /// Gets a stack ready, and its state back from where Terraform had to leave it.
     async fn bring_home(&self, stack: &Stack) -> Result<(), StepError> {
-        if self.afresh && (has_resources(stack) || stack.left_state()) {
+        let declared = matches!(stack.work.state, StateHome::Declared { .. });
+        if self.afresh && (declared || has_resources(stack).await || stack.left_state()) {
             stack.init().await?;
         }
         stack.bring_state_home().await
@@ -189,9 +190,15 @@ impl Removal<'_> {
 }
 
 /// Whether a stack has something to remove; a state that cannot be read may hold anything.
-fn has_resources(stack: &Stack) -> bool {
-    match stack.tools.store.latest(stack.tell.step()) {
+async fn has_resources(stack: &Stack) -> bool {
+    let state = match stack.work.state {
+        StateHome::Own => stack.tools.store.latest(stack.tell.step()).map_err(|_| ()),
+        StateHome::Declared { .. } => stack.pull_state().await.map(Some).map_err(|_| ()),
+    };
+    match state {
         Ok(None) => false,
+        // Where nothing was ever applied there is no state.
+        Ok(Some(state)) if state.trim_ascii().is_empty() => false,
         Ok(Some(state)) => managed(&state).map_or(true, |all| !all.is_empty()),
         Err(_) => true,
     }
@@ -208,7 +215,7 @@ pub(super) fn standing(recovery: &Recovery, tools: &Arc<Tools>) -> Vec<Stack> {
 fn stacks(recovery: &Recovery, tools: &Arc<Tools>, stop: &CancellationToken) -> Vec<Stack> {
     let stack = |step: &PlannedStep| match &step.work {
         Work::Stack(work) => Some(unheard(step, work, tools, stop)),
-        Work::Command(_) | Work::Deploy(_) | Work::LeftOut(_) => None,
+        _ => None,
     };
     in_order(recovery).into_iter().filter_map(stack).collect()
 }

@@ -9,7 +9,10 @@ use super::{
 };
 use crate::{
     model::{event::EventKind, gate::GateAnswer, resource::ResourceAction, run::Lock, step::Phase},
-    retarget::gate::{self, Expected},
+    retarget::{
+        gate::{self, Expected},
+        home,
+    },
     state::StateHead,
     terraform::{
         Action, Invocation, LogFiles, Outputs, Plan, Severity, TerraformError, Timing, UiMessage,
@@ -68,7 +71,11 @@ impl Stack {
         let inputs = self.write_inputs(variables)?;
         let saved = self.tools.scratch.join(format!("{}.tfplan", self.tell.step()));
         self.phase(Phase::Plan, self.plan(inputs, saved.clone())).await?;
-        self.phase(Phase::Gate, self.pass_gate(saved.clone())).await?;
+        let acts = self.phase(Phase::Gate, self.pass_gate(saved.clone())).await?;
+        if !acts && self.work.at_home.is_some() {
+            // A state that nothing is to be done to is not written either.
+            return self.is_up().await;
+        }
         let apply = Action::Apply { plan: saved, parallelism: self.work.parallelism };
         let applied = self.phase(Phase::Apply, self.stream(apply)).await;
         if applied.is_err() && self.work.state == StateHome::Own {
@@ -185,18 +192,28 @@ impl Stack {
         self.stream(plan).await
     }
 
-    async fn pass_gate(&self, saved: PathBuf) -> Result<(), StepError> {
+    /// Returns whether applying the plan would do anything.
+    async fn pass_gate(&self, saved: PathBuf) -> Result<bool, StepError> {
         let printed = self.read(Action::ShowPlan { file: saved }).await?;
         let plan = Plan::read(&printed)?;
         let step = self.tell.step();
         let actions = plan.resource_actions();
         let digest = Some(super::recovery::sha256(&printed));
         self.tell.say(EventKind::PlanMade { step: step.clone(), actions, digest });
-        let mut answer = gate::judge(&plan, &self.expected());
+        let mut answer = match &self.work.at_home {
+            None => gate::judge(&plan, &self.expected()),
+            Some(at_home) => {
+                let lost = (!at_home.anything).then_some(&at_home.lost);
+                home::judge(&plan, lost, &self.tools.accepted)
+            }
+        };
         answer.refusals.extend(gate::judge_backend(&self.work.dir, self.work.state.backend()));
         let refused = !answer.accepted();
         self.tell.say(EventKind::GateAnswered { step: step.clone(), answer: answer.clone() });
-        if refused { Err(StepError::Refused(Box::new(answer))) } else { Ok(()) }
+        if refused {
+            return Err(StepError::Refused(Box::new(answer)));
+        }
+        Ok(home::does_something(&plan))
     }
 
     /// What the gate expects of the plan.
@@ -259,7 +276,7 @@ impl Stack {
     }
 
     /// Plans what is up, and returns the saved plan, which `name` tells from others.
-    async fn plan_again(
+    pub(super) async fn plan_again(
         &self,
         variables: Map<String, Value>,
         name: &str,
@@ -341,7 +358,7 @@ impl Stack {
         Ok(())
     }
 
-    async fn read(&self, action: Action) -> Result<Vec<u8>, StepError> {
+    pub(super) async fn read(&self, action: Action) -> Result<Vec<u8>, StepError> {
         let log = self.tools.log(self.tell.step(), action.command());
         Ok(self.tools.terraform.read(&self.call(action), &log, &self.stop).await?)
     }

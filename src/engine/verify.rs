@@ -15,8 +15,9 @@ use crate::{
     runbook::{Known, Probe, RecoveryPoint, Role, ToldBy, strings},
 };
 use jiff::{SignedDuration, Timestamp};
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::{sync::mpsc, task::spawn_blocking};
+use tokio_util::sync::CancellationToken;
 
 /// When the service is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,26 +53,38 @@ pub async fn verify(
             return verification;
         }
     }
-    let probes: Result<Vec<_>, _> =
-        of_service.map(|probe| question(probe, known, programs)).collect();
-    let verification = match probes {
-        Ok(probes) => {
-            let (tx, mut reports) = mpsc::unbounded_channel();
-            let mut on = move |report: ProbeReport| drop(tx.send(report));
-            let asking = async move {
-                until_up(prober, &probes, recovery.verify_within, &mut on, tools.stop.token()).await
-            };
-            let telling = async {
-                while let Some(report) = reports.recv().await {
-                    run.say(answered(report));
-                }
-            };
-            tokio::join!(asking, telling).0
-        }
-        Err((probe, detail)) => Verification::GaveUp { probe, detail },
-    };
+    let probes: Vec<&Probe> = of_service.collect();
+    let within = recovery.verify_within;
+    let verification =
+        ask(&probes, (known, programs), prober, within, tools.stop.token(), run).await;
     tell(&verification, asked, run);
     verification
+}
+
+/// Asks probes until all have passed often enough in a row, and says what they answer.
+pub async fn ask(
+    probes: &[&Probe],
+    (known, programs): (&Known, Programs<'_>),
+    prober: Arc<dyn Prober>,
+    within: Duration,
+    stop: &CancellationToken,
+    run: &mut Run<'_>,
+) -> Verification {
+    let questions: Result<Vec<_>, _> =
+        probes.iter().map(|probe| question(probe, known, programs)).collect();
+    let questions = match questions {
+        Ok(questions) => questions,
+        Err((probe, detail)) => return Verification::GaveUp { probe, detail },
+    };
+    let (tx, mut reports) = mpsc::unbounded_channel();
+    let mut on = move |report: ProbeReport| drop(tx.send(report));
+    let asking = async move { until_up(prober, &questions, within, &mut on, stop).await };
+    let telling = async {
+        while let Some(report) = reports.recv().await {
+            run.say(answered(report));
+        }
+    };
+    tokio::join!(asking, telling).0
 }
 
 fn tell(verification: &Verification, asked: Asked, run: &mut Run<'_>) {

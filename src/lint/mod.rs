@@ -27,7 +27,7 @@ mod rules;
 pub mod show;
 mod slot;
 mod stable;
-mod stores;
+pub(crate) mod stores;
 mod subject;
 mod suppress;
 mod tie;

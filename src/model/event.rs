@@ -23,6 +23,7 @@
 
 use crate::model::{
     deploy::{ImageAnswer, ObjectState, Traffic},
+    failback::Looked,
     finding::Place,
     gate::GateAnswer,
     prediction::Prediction,
@@ -392,6 +393,31 @@ pub enum EventKind {
         /// What was begun to be made, is in no state, and so may be left: addresses, each after the
         /// name of its stack.
         unknown: Vec<String>,
+    },
+    /// The run is the way home that a failover made necessary; its own region is the primary. Comes
+    /// before any step's event.
+    FailbackOf {
+        /// The failover.
+        failover: RunId,
+        /// The region that is left behind: the fallback of that failover.
+        fallback: String,
+    },
+    /// A stack was looked at before the way home was gone; nothing of it was changed by that.
+    StackLooked {
+        /// Which stack.
+        step: StepId,
+        /// What was found.
+        looked: Looked,
+    },
+    /// What is left behind begins to be torn down: removals from here on are of the fallback.
+    TearDownStarted {
+        /// Its region.
+        region: String,
+    },
+    /// The fallback was torn down, or something of it could not be.
+    TearDownFinished {
+        /// True when nothing of what is known is left.
+        removed: bool,
     },
     /// Written by a newer drctl.
     #[serde(other)]

@@ -175,6 +175,8 @@ pub enum RefusalReason {
     ProviderVersion,
     /// A plan over an earlier run's state would change or take something away, and nobody said yes.
     Unconfirmed,
+    /// A resource would be made that the state of a stack at home never held.
+    Creates,
     /// An action that drctl does not know.
     UnknownAction,
     /// Written by a newer drctl.

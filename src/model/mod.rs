@@ -2,6 +2,7 @@
 
 pub mod deploy;
 pub mod event;
+pub mod failback;
 pub mod finding;
 pub mod gate;
 pub mod outage;

@@ -78,6 +78,8 @@ pub enum RunKind {
     Rehearsal,
     /// A real run into the fallback region that is torn down again, always.
     Drill,
+    /// The way home after a failover: its region is the primary.
+    Failback,
     /// Written by a newer drctl.
     #[serde(other)]
     Unknown,
@@ -90,6 +92,7 @@ impl RunKind {
             Self::Failover => "failover",
             Self::Rehearsal => "rehearsal",
             Self::Drill => "drill",
+            Self::Failback => "failback",
             Self::Unknown => "unknown",
         }
     }
@@ -128,6 +131,8 @@ pub enum OutageSource {
     Probed,
     /// There was none: it was made up for a drill, or made on purpose.
     Simulated,
+    /// There is none: the run is a way home, whose downtime is planned.
+    Planned,
     /// Written by a newer drctl.
     #[serde(other)]
     Unknown,

@@ -147,6 +147,10 @@ impl Board {
             | EventKind::RecoveryPointFound { .. }
             | EventKind::UndoStarted { .. }
             | EventKind::UndoFinished { .. }
+            | EventKind::FailbackOf { .. }
+            | EventKind::StackLooked { .. }
+            | EventKind::TearDownStarted { .. }
+            | EventKind::TearDownFinished { .. }
             | EventKind::SweepStarted { .. }
             | EventKind::SweepFinished { .. }
             | EventKind::Unknown => {}

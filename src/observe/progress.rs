@@ -233,6 +233,10 @@ fn leaves_a_line(kind: &EventKind) -> bool {
         | EventKind::ApplyTakenUp { .. }
         | EventKind::UndoStarted { .. }
         | EventKind::UndoFinished { .. }
+        | EventKind::FailbackOf { .. }
+        | EventKind::StackLooked { .. }
+        | EventKind::TearDownStarted { .. }
+        | EventKind::TearDownFinished { .. }
         | EventKind::FallbackVerified
         | EventKind::ServiceVerified
         | EventKind::VerificationFailed { .. }

@@ -39,6 +39,8 @@ pub(super) struct Narrator {
     column: usize,
     phases: BTreeMap<(StepId, Phase), u64>,
     steps: BTreeMap<StepId, u64>,
+    /// True on the way home.
+    homeward: bool,
 }
 
 impl Narrator {
@@ -92,6 +94,7 @@ impl Narrator {
                         "the outage is simulated, and began {} before",
                         Pretty::ms(outage.before_ms)
                     ),
+                    OutageSource::Planned => "the way home".to_owned(),
                     OutageSource::Unknown => format!(
                         "the outage began {} before, as a newer drctl found out",
                         Pretty::ms(outage.before_ms)
@@ -224,7 +227,28 @@ impl Narrator {
                 ("Moved", on(step), text)
             }
             EventKind::FallbackVerified => {
-                ("Verified", None, "the service passes its probes in the fallback".to_owned())
+                let side = if self.homeward { "primary" } else { "fallback" };
+                ("Verified", None, format!("the service passes its probes in the {side}"))
+            }
+            EventKind::FailbackOf { failover, fallback } => {
+                self.homeward = true;
+                ("Home", None, format!("from {fallback}, into which {failover} failed over"))
+            }
+            EventKind::StackLooked { step, looked } => {
+                let mut text = format!("in the {}: {}", looked.side.word(), looked.words());
+                if let (Some(digest), false) = (&looked.digest, looked.accepted) {
+                    let _ =
+                        write!(text, "; nobody said yes to {}", digest.get(..12).unwrap_or(digest));
+                }
+                ("Looked", on(step), text)
+            }
+            EventKind::TearDownStarted { region } => {
+                ("Removing", None, format!("what the service has in {region}"))
+            }
+            EventKind::TearDownFinished { removed } => {
+                let text =
+                    if *removed { "nothing of what is known is left" } else { "something is left" };
+                ("Torn down", None, text.to_owned())
             }
             EventKind::UndoStarted { drctl, at, steps } => {
                 let steps: Vec<_> = steps.iter().map(ToString::to_string).collect();
@@ -380,6 +404,7 @@ fn run_word(kind: RunKind) -> &'static str {
         RunKind::Failover => "failover",
         RunKind::Rehearsal => "rehearsal",
         RunKind::Drill => "drill",
+        RunKind::Failback => "failback",
         RunKind::Unknown => "run",
     }
 }

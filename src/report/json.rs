@@ -6,9 +6,9 @@ use super::{
     critical::{CriticalPath, Gap, Waited, waits},
     milestones::{Milestone, RunPhase},
     timeline::{
-        Checkout, InFlight, Invented, Needed, Note, Obstructed, PlanFacts, ProbeDown,
-        RecoveryPoint, Removal, ResourceTime, RunFacts, SecondPlan, SimulatedFacts, StepTime,
-        Sweep, TerraformFacts, Timeline,
+        Checkout, FailbackFacts, InFlight, Invented, Needed, Note, Obstructed, PlanFacts,
+        ProbeDown, RecoveryPoint, Removal, ResourceTime, RunFacts, SecondPlan, SimulatedFacts,
+        StepTime, Sweep, TerraformFacts, Timeline,
     },
     verdict::{Doubt, Summary, Verdict, Verdicts},
 };
@@ -98,6 +98,9 @@ pub struct Report {
     pub second_plans: Vec<SecondPlan>,
     /// What was removed again at the end.
     pub removals: Vec<Removal>,
+    /// The way home that the run is, when it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failback: Option<FailbackFacts>,
     /// What was taken back afterwards.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub undone: Vec<Removal>,
@@ -216,6 +219,8 @@ impl Report {
             step: step.clone(),
         });
         let steps = steps.collect();
+        let planned_downtime_ms = timeline.planned_downtime_ms();
+        let failback = timeline.failback.clone();
         Self {
             schema: SCHEMA,
             summary,
@@ -253,6 +258,7 @@ impl Report {
             invented: timeline.invented,
             second_plans: timeline.second_plans,
             removals: timeline.removals,
+            failback: failback.map(|facts| FailbackFacts { planned_downtime_ms, ..facts }),
             undone: timeline.undone,
             terraform: timeline.terraform,
             inventory: timeline.inventory,
@@ -307,6 +313,7 @@ fn caveats(timeline: &Timeline, kept: &Kept) -> Vec<String> {
     if let Some(simulated) = &timeline.simulated {
         let what = match timeline.run.as_ref().map(|run| run.kind) {
             Some(RunKind::Drill) => "a simulated drill",
+            Some(RunKind::Failback) => "a rehearsed way home",
             _ => "a rehearsal",
         };
         all.push(format!("{what}: the cloud was simulated and nothing real was made"));
@@ -318,7 +325,7 @@ fn caveats(timeline: &Timeline, kept: &Kept) -> Vec<String> {
         }
     }
     match timeline.run.as_ref().map(|run| run.outage.known_by) {
-        Some(OutageSource::Declared | OutageSource::Probed) => {}
+        Some(OutageSource::Declared | OutageSource::Probed | OutageSource::Planned) => {}
         Some(OutageSource::Simulated) => {
             all.push("the outage was simulated: its start is not that of a real one".to_owned());
         }
@@ -388,8 +395,8 @@ fn next(timeline: &Timeline, summary: Summary, verdicts: Verdicts) -> Vec<String
 
 /// Whether `drctl resume` can go on with a run.
 fn can_go_on(timeline: &Timeline) -> bool {
-    let is_failover = timeline.run.as_ref().is_some_and(|run| run.kind == RunKind::Failover);
-    is_failover
+    let goes_on = |run: &RunFacts| matches!(run.kind, RunKind::Failover | RunKind::Failback);
+    timeline.run.as_ref().is_some_and(goes_on)
         && timeline.simulated.is_none()
         && timeline.declared_ms.is_some()
         && matches!(

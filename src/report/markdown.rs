@@ -51,6 +51,7 @@ fn verdict(report: &Report, text: &mut String) {
     let kind = match report.run.as_ref().map(|run| run.kind) {
         Some(RunKind::Rehearsal) => "rehearse",
         Some(RunKind::Drill) => "drill",
+        Some(RunKind::Failback) => "failback",
         Some(RunKind::Failover) => "failover",
         Some(RunKind::Unknown) | None => "report",
     };

@@ -118,6 +118,7 @@ impl Report {
             RunKind::Failover => "failover",
             RunKind::Rehearsal => "rehearsal",
             RunKind::Drill => "drill",
+            RunKind::Failback => "failback",
             RunKind::Unknown => "unknown",
         });
         let of = [

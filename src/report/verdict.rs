@@ -20,6 +20,12 @@ impl From<&Timeline> for Summary {
             Some(RunOutcome::Interrupted) => Self::Interrupted,
             // What a newer drctl calls its end is no proof of anything here.
             Some(RunOutcome::Unknown) => Self::Unproven,
+            // Home and verified: without an objective there is nothing to miss.
+            Some(RunOutcome::Recovered)
+                if timeline.planned_downtime_ms().is_some() && rto(timeline) == NO_OBJECTIVE =>
+            {
+                Self::Met
+            }
             Some(RunOutcome::Recovered | RunOutcome::Unverified) => {
                 match Verdicts::from(timeline).overall {
                     Verdict::Met { .. } => Self::Met,
@@ -31,11 +37,18 @@ impl From<&Timeline> for Summary {
     }
 }
 
+const NO_OBJECTIVE: Verdict = Verdict::Unproven { why: Doubt::NoObjective };
+
 fn rto(timeline: &Timeline) -> Verdict {
     let Some(rto_ms) = timeline.plan.as_ref().and_then(|plan| plan.rto_ms) else {
         return Verdict::Unproven { why: Doubt::NoObjective };
     };
-    if let Some(took_ms) = timeline.milestones().recovery_ms() {
+    // On the way home nothing is out but while traffic is moved.
+    let took_ms = match &timeline.failback {
+        Some(_) => timeline.planned_downtime_ms(),
+        None => timeline.milestones().recovery_ms(),
+    };
+    if let Some(took_ms) = took_ms {
         return Verdict::of(took_ms, rto_ms);
     }
     let (why, not_before_ms) = match timeline.outcome {
@@ -46,6 +59,9 @@ fn rto(timeline: &Timeline) -> Verdict {
         Some(_) => (Doubt::NotBack, timeline.out_for_ms()),
         None => (Doubt::NotEnded, timeline.out_for_ms()),
     };
+    if timeline.failback.is_some() {
+        return Verdict::Unproven { why };
+    }
     // Not back by then is too late already, whatever comes next.
     match Verdict::of(not_before_ms, rto_ms) {
         missed @ Verdict::Missed { .. } => missed,

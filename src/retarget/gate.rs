@@ -185,7 +185,7 @@ pub(super) fn refuse(reason: RefusalReason, address: &str, detail: impl Into<Str
     Refusal { reason, address: Some(address.to_owned()), detail: detail.into() }
 }
 
-fn completeness(plan: &Plan, refusals: &mut Vec<Refusal>) {
+pub(super) fn completeness(plan: &Plan, refusals: &mut Vec<Refusal>) {
     // Terraform before 1.8 does not say whether a plan is complete.
     if plan.errored || plan.complete == Some(false) {
         let detail = "Terraform says that the plan is not complete".to_owned();
@@ -217,7 +217,7 @@ fn drift(plan: &Plan, refusals: &mut Vec<Refusal>) {
 }
 
 /// What speaks against one planned change.
-fn action(change: &ResourceChange) -> Option<Refusal> {
+pub(super) fn action(change: &ResourceChange) -> Option<Refusal> {
     let (reason, detail) = match change.action() {
         ResourceAction::Create if change.change.importing => {
             (RefusalReason::Imports, "an existing object would be imported")

@@ -10,6 +10,7 @@
 pub mod gate;
 mod global;
 mod harmless;
+pub mod home;
 mod inventory;
 mod layout;
 mod naming;
@@ -29,6 +30,7 @@ mod tests;
 pub use global::GlobalRule;
 pub use harmless::harmless;
 pub use override_file::{OVERRIDE_FILE, Overrides, add_override};
+pub use provider::environment;
 pub use redirect::{Redirection, Target, redirect};
 pub use remote_state::{RemoteState, StateKey, own_state, placeholder};
 pub use unprotected::unprotected;

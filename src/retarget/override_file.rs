@@ -38,7 +38,7 @@ impl Overrides {
     }
 
     /// Sets the value at the end of a path of blocks, labels and at last an argument.
-    pub(super) fn set(&mut self, dir: &Path, path: &[&str], value: Value) {
+    pub fn set(&mut self, dir: &Path, path: &[&str], value: Value) {
         let mut at = self.0.entry(dir.to_owned()).or_insert_with(|| json!({}));
         for step in path {
             at = &mut at[*step];

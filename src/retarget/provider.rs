@@ -305,7 +305,7 @@ pub(super) fn provider_type(module: &Module, name: &str) -> String {
 /// What the providers of the region's cloud read where their configuration says nothing.
 ///
 /// A saved plan does not hold what a provider took from there, so it is given at plan and at apply.
-pub(super) fn environment(region: &str) -> BTreeMap<String, String> {
+pub fn environment(region: &str) -> BTreeMap<String, String> {
     const AWS: &[&str] = &["AWS_REGION", "AWS_DEFAULT_REGION"];
     const GOOGLE: &[&str] = &["GOOGLE_REGION", "CLOUDSDK_COMPUTE_REGION"];
     use crate::catalogue::Cloud;

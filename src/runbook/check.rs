@@ -70,10 +70,31 @@ pub(super) fn runbook(mut runbook: Runbook, body: &Body, mistakes: &mut Vec<Mist
     for reference in without_stacks.flat_map(Expr::references) {
         no_stack(&reference, mistakes);
     }
+    failback(&runbook, body, &stacks, mistakes);
     if mistakes.is_empty() {
         cycles(&runbook, mistakes);
     }
     runbook
+}
+
+/// The names and the references of the way home.
+fn failback(runbook: &Runbook, body: &Body, stacks: &[String], mistakes: &mut Vec<Mistake>) {
+    let block = body.blocks_of("failback").next();
+    let (Some(failback), Some(block)) = (&runbook.failback, block) else { return };
+    let is_command = |step: &Step| matches!(step.work, Work::Command(_));
+    let steps: Vec<_> = runbook.steps.iter().map(|s| (s.id.clone(), is_command(s))).collect();
+    failback.check(&steps, block, mistakes);
+    for mut reference in failback.exprs().into_iter().flat_map(Expr::references) {
+        match reference.path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            ["fallback", "region"] => continue,
+            ["fallback", "stack", ..] => drop(reference.path.remove(0)),
+            _ => {}
+        }
+        stack_of(&reference, stacks, mistakes);
+    }
+    for reference in failback.variables.iter().flat_map(|variable| variable.expr().references()) {
+        no_stack(&reference, mistakes);
+    }
 }
 
 /// Two things of one kind with one name.

@@ -5,6 +5,7 @@ mod check;
 mod cluster;
 mod deploy;
 mod drill;
+mod failback;
 mod mistake;
 mod probe;
 mod read;
@@ -17,10 +18,11 @@ mod window;
 pub use chaos::{ChaosGroup, Kong, Target, WORK_DAYS};
 pub use deploy::{Deploy, DeployKind, Site, SiteKind};
 pub use drill::Drill;
+pub use failback::Failback;
 pub use mistake::Mistake;
 pub use probe::{Asks, Cloud, Probe, Role};
 pub use settings::{STAND_IN, Settings};
-pub use values::{Known, strings};
+pub use values::{Known, Left, strings};
 pub use watch::{Act, Address, Flap, Notify, NotifyBy, Watch};
 
 use crate::{
@@ -74,6 +76,8 @@ pub struct Runbook {
     pub chaos: Vec<ChaosGroup>,
     /// How a region is made dark.
     pub kong: Option<Kong>,
+    /// The way home; `None` when nothing is said of it.
+    pub failback: Option<Failback>,
 }
 
 /// The service and its promises.
@@ -293,6 +297,7 @@ impl Runbook {
             drill: Drill::default(),
             chaos: vec![],
             kong: None,
+            failback: None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! From the text of `drctl.hcl` to a [`Runbook`], with every mistake on the way.
 
 use super::{
-    ChaosGroup, Command, Deploy, DeployKind, Drill, Global, Kong, Mistake, Notify, Probe,
+    ChaosGroup, Command, Deploy, DeployKind, Drill, Failback, Global, Kong, Mistake, Notify, Probe,
     RecoveryPoint, Region, Runbook, Service, Simulated, Site, SiteKind, Stack, Step, ToldBy, Watch,
     Work, check, reader::Reader,
 };
@@ -36,6 +36,7 @@ const BLOCKS: &[&str] = &[
     "drill",
     "chaos",
     "kong",
+    "failback",
 ];
 
 /// How long the program of a recovery point may take.
@@ -90,6 +91,8 @@ pub(super) fn runbook(path: &Path, text: &[u8], region: &str) -> Result<Runbook,
             .collect(),
         kong: only(file.body(), "kong", &mut mistakes)
             .and_then(|block| Kong::read(block, &mut mistakes)),
+        failback: only(file.body(), "failback", &mut mistakes)
+            .map(|block| Failback::read(block, &mut mistakes)),
     };
     let runbook = check::runbook(runbook, file.body(), &mut mistakes);
     if mistakes.is_empty() {
@@ -228,7 +231,7 @@ fn stack(block: &Block, region: &str, mistakes: &mut Vec<Mistake>) -> Option<Ste
     Some(Step { id: name, needs, place: block.place(), work })
 }
 
-fn command(block: &Block, mistakes: &mut Vec<Mistake>) -> Option<Step> {
+pub(super) fn command(block: &Block, mistakes: &mut Vec<Mistake>) -> Option<Step> {
     let known = ["run", "needs", "env", "limit", "phase", "unverified", "undo"];
     let mut reader = Reader::new(block, &known, &[], mistakes);
     let name = step_name(&mut reader, block)?;
@@ -279,7 +282,7 @@ fn needs(reader: &mut Reader<'_>) -> Vec<StepId> {
     reader.strings("needs").into_iter().map(|(name, _)| StepId::new(name)).collect()
 }
 
-fn recovery_point(block: &Block, mistakes: &mut Vec<Mistake>) -> Option<RecoveryPoint> {
+pub(super) fn recovery_point(block: &Block, mistakes: &mut Vec<Mistake>) -> Option<RecoveryPoint> {
     const WAYS: [&str; 4] = ["run", "file", "time", "behind"];
     let known = [&WAYS[..], &["timeout"]].concat();
     let mut reader = Reader::new(block, &known, &[], mistakes);

@@ -363,6 +363,7 @@ helm "web" {
             _ => None,
         });
         let known = |outputs: Value| Known {
+            fallback: None,
             region: "x".into(),
             primary: None,
             service: "s".into(),

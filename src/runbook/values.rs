@@ -18,16 +18,29 @@ pub struct Known {
     pub service: String,
     /// The outputs of each stack that is up, by the stack's name: `stack.NAME.outputs.OUTPUT`.
     pub outputs: Map<String, Value>,
+    /// On the way home, the region that is left behind and what its stacks put out: `fallback`.
+    pub fallback: Option<Box<Left>>,
+}
+
+/// What the way home leaves behind.
+#[derive(Clone, Debug, Default)]
+pub struct Left {
+    /// The fallback region: `fallback.region`.
+    pub region: String,
+    /// The outputs of each of its stacks: `fallback.stack.NAME.outputs.OUTPUT`.
+    pub outputs: Map<String, Value>,
 }
 
 impl Known {
     fn scope(&self) -> Scope {
-        let stacks: Map<String, Value> = self
-            .outputs
-            .iter()
-            .map(|(name, outputs)| (name.clone(), json!({ "outputs": outputs })))
-            .collect();
-        self.with_stack(Value::Object(stacks))
+        let scope = self.with_stack(stacks(&self.outputs));
+        match &self.fallback {
+            None => scope,
+            Some(left) => {
+                let left = json!({ "region": left.region, "stack": stacks(&left.outputs) });
+                scope.with("fallback", left)
+            }
+        }
     }
 
     fn with_stack(&self, stack: Value) -> Scope {
@@ -87,6 +100,12 @@ impl Known {
         let value = self.value(expr)?;
         text(&value).ok_or_else(|| not(expr, "a string", &value))
     }
+}
+
+/// The outputs of stacks, as expressions see them.
+fn stacks(outputs: &Map<String, Value>) -> Value {
+    let each = outputs.iter();
+    Value::Object(each.map(|(name, all)| (name.clone(), json!({ "outputs": all }))).collect())
 }
 
 fn value(expr: &Expr, scope: &Scope) -> Result<Value, Mistake> {

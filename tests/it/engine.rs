@@ -133,6 +133,7 @@ async fn recover(
         workspace: None,
         own_state: false,
         salt: None,
+        at_home: false,
         units: &BTreeMap::new(),
     })
     .unwrap();

@@ -13,6 +13,7 @@ mod cutover;
 mod drill;
 mod engine;
 mod evidence;
+mod failback;
 mod failover;
 mod forecast;
 mod history;

@@ -56,7 +56,7 @@ impl Declared {
             ));
         }
         let service = runbook.service.name.clone();
-        let known = Known { region, primary, service, outputs: Map::new() };
+        let known = Known { region, primary, service, outputs: Map::new(), fallback: None };
         let seed = match asked.seed {
             Some(seed) => seed,
             None => kept_seed(&home)

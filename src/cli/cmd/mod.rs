@@ -7,6 +7,7 @@ pub(super) mod compare;
 pub(super) mod completions;
 pub(super) mod doctor;
 pub(super) mod drill;
+pub(super) mod failback;
 pub(super) mod failover;
 pub(super) mod forecast;
 pub(super) mod images;

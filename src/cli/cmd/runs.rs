@@ -161,6 +161,8 @@ fn as_text(record: &RunRecord, there: bool) -> String {
         (RunKind::Rehearsal, _) => "rehearsal: ",
         (RunKind::Drill, None) => "drill: ",
         (RunKind::Drill, Some(_)) => "simulated drill: ",
+        (RunKind::Failback, None) => "failback: ",
+        (RunKind::Failback, Some(_)) => "rehearsed failback: ",
         (RunKind::Failover | RunKind::Unknown, _) => "",
     };
     let took = match record.recovery_time_ms {

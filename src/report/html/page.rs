@@ -196,6 +196,7 @@ impl Hero {
         let kind = match run.map(|run| run.kind) {
             Some(RunKind::Rehearsal) => "Rehearsal",
             Some(RunKind::Drill) => "Drill",
+            Some(RunKind::Failback) => "Failback",
             Some(RunKind::Failover) => "Failover",
             Some(RunKind::Unknown) | None => "Run",
         };

@@ -3,12 +3,14 @@
 //! Times are milliseconds on the clock of the run unless a name says otherwise.
 
 mod facts;
+mod failback;
 
 pub use facts::{
     Checkout, InFlight, Invented, LockWait, Needed, Note, ObjectTime, Obstructed, PhaseTime,
     PlanFacts, ProbeDown, RecoveryPoint, Removal, ResourceTime, RunFacts, SecondPlan,
     SimulatedFacts, StepTime, Sweep, TerraformFacts,
 };
+pub use failback::{FailbackFacts, LookedAt};
 
 use super::{
     clock::{Clock, LONGEST},
@@ -69,6 +71,8 @@ pub struct Timeline {
     pub second_plans: Vec<SecondPlan>,
     /// What was removed again.
     pub removals: Vec<Removal>,
+    /// The way home that the run is, when it is one.
+    pub failback: Option<FailbackFacts>,
     /// What was taken back afterwards, by `drctl undo`.
     pub undone: Vec<Removal>,
     /// True while something is taken back.
@@ -296,6 +300,23 @@ impl Timeline {
                     sweep.unknown.clone_from(unknown);
                 }
             }
+            EventKind::FailbackOf { failover, fallback } => {
+                self.failback = Some(FailbackFacts::new(failover.clone(), fallback.clone()));
+            }
+            EventKind::StackLooked { step, looked } => {
+                let (step, looked) = (step.clone(), looked.clone());
+                self.homeward(|failback| failback.look(step, looked));
+            }
+            EventKind::TearDownStarted { .. } => {
+                self.homeward(|failback| failback.removed = Some(false))
+            }
+            EventKind::TearDownFinished { removed } => {
+                let removed = *removed;
+                self.homeward(|failback| {
+                    failback.removed = Some(removed);
+                    failback.torn_down_ms = Some(now);
+                });
+            }
             EventKind::ProbeAnswered { .. } | EventKind::Unknown => {}
         }
         self.last_event_ms = now;
@@ -303,7 +324,28 @@ impl Timeline {
 
     /// Where removals go: those of the run itself, or those that were asked for afterwards.
     fn taken_back(&mut self) -> &mut Vec<Removal> {
-        if self.undoing { &mut self.undone } else { &mut self.removals }
+        match &mut self.failback {
+            Some(failback) if failback.removed.is_some() && !self.undoing => &mut failback.removals,
+            _ if self.undoing => &mut self.undone,
+            _ => &mut self.removals,
+        }
+    }
+
+    /// Takes in something that is of a way home.
+    fn homeward(&mut self, take: impl FnOnce(&mut FailbackFacts)) {
+        if let Some(failback) = &mut self.failback {
+            take(failback);
+        }
+    }
+
+    /// How long the service was down on its way home: from the first step that moves traffic until it
+    /// was verified.
+    pub fn planned_downtime_ms(&self) -> Option<u64> {
+        self.failback.as_ref()?;
+        let verified_ms = self.verified_ms?;
+        let cutovers = self.steps.iter().filter(|step| step.kind == StepKind::Cutover);
+        let began = cutovers.filter_map(|step| Some(step.phases.first()?.began_ms)).min();
+        Some(began.map_or(0, |began_ms| verified_ms.saturating_sub(began_ms)))
     }
 
     /// What was open when the run broke off is over, and what is not done begins anew.
