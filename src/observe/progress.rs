@@ -187,6 +187,7 @@ fn leaves_a_line(kind: &EventKind) -> bool {
         | EventKind::Predicted { .. }
         | EventKind::LockWaited { .. }
         | EventKind::CheckoutReady { .. }
+        | EventKind::StartedPrepared { .. }
         | EventKind::RunPlanned { .. }
         | EventKind::Declared { .. }
         | EventKind::Noted { .. }
