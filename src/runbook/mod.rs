@@ -6,6 +6,7 @@ mod cluster;
 mod deploy;
 mod drill;
 mod mistake;
+mod prepare;
 mod probe;
 mod read;
 mod reader;
@@ -18,6 +19,7 @@ pub use chaos::{ChaosGroup, Kong, Target, WORK_DAYS};
 pub use deploy::{Deploy, DeployKind, Site, SiteKind};
 pub use drill::Drill;
 pub use mistake::Mistake;
+pub use prepare::{Prepare, is_platform};
 pub use probe::{Asks, Cloud, Probe, Role};
 pub use settings::{STAND_IN, Settings};
 pub use values::{Known, strings};
@@ -70,6 +72,8 @@ pub struct Runbook {
     pub notify: Vec<Notify>,
     /// What bounds a drill.
     pub drill: Drill,
+    /// What bounds what is prepared before an outage.
+    pub prepare: Prepare,
     /// What may be killed at random.
     pub chaos: Vec<ChaosGroup>,
     /// How a region is made dark.
@@ -294,6 +298,7 @@ impl Runbook {
             watch: Watch::default(),
             notify: vec![],
             drill: Drill::default(),
+            prepare: Prepare::default(),
             chaos: vec![],
             kong: None,
         }
