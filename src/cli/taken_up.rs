@@ -79,6 +79,8 @@ pub(super) fn tools(
         again: false,
         accepted: Vec::new(),
         scratch: folder.scratch(),
+        beforehand: Default::default(),
+        plugin_dir: None,
         run: folder.id().clone(),
         deploy: folder.deploy(),
         logs: folder.logs(),

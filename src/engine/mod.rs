@@ -4,6 +4,7 @@
 //! [`verify`](verify())ed. Everything that happens goes through it into the one stream.
 
 mod assemble;
+mod beforehand;
 mod command;
 mod deploying;
 mod execute;
@@ -25,6 +26,7 @@ mod tools;
 mod verify;
 
 pub use assemble::{AssembleError, Assembled, Sources, assemble, lines};
+pub use beforehand::{Beforehand, Done, Planned, SavedPlan, declared_states, do_beforehand};
 pub use deploying::{ImagesUntold, commands, images};
 pub use execute::{Ended, execute};
 pub use question::{Programs, program_env, question};
@@ -36,6 +38,7 @@ pub use remove::Removal;
 pub use replan::replan;
 pub use run::Run;
 pub use simulator::{Learnt, Simulator, SimulatorError};
+pub use stack::forget_the_primary;
 pub use stop::Stop;
 pub use tools::Tools;
 pub use verify::{Asked, find_recovery_points, verify};
