@@ -4,7 +4,7 @@ use super::{
     drill,
     error::{CliError, OrExit},
     exit::Exit,
-    for_real,
+    for_real, prepare,
     prepared::Prepared,
     recover::Attempt,
     rehearsal::{Rehearsal, StateKeys, module_registry, state_keys},
@@ -29,7 +29,7 @@ use crate::{
 use anyhow::Context;
 use serde_json::Value;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     env, fs,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
@@ -52,7 +52,7 @@ impl Attempt<'_> {
         prepared: Prepared,
         done: Option<&BTreeSet<StepId>>,
     ) -> Result<RunOutcome, CliError> {
-        let Prepared { assembled, detected, limit, .. } = prepared;
+        let Prepared { assembled, detected, limit, bundle, .. } = prepared;
         let simulated = self.way.simulated();
         for dir in [self.folder.scratch(), self.folder.logs()] {
             if done.is_none() || !dir.is_dir() {
@@ -83,8 +83,15 @@ impl Attempt<'_> {
             None => None,
             Some(simulated) => Some(self.simulate(simulated, &mut recovery, keys).await?),
         };
+        let beforehand = match &bundle {
+            Some(taken) => taken.lay_out(&recovery, self.folder)?,
+            None if done.is_some() => prepare::again(self.folder, &recovery)?,
+            None => BTreeMap::new(),
+        };
         let region = &recovery.known.region;
         let tools = Arc::new(Tools {
+            beforehand,
+            plugin_dir: bundle.as_ref().map(|taken| taken.providers()),
             again: matches!(self.way, Way::Failover { again: true, .. }),
             accepted: match self.way {
                 Way::Failover { accepted, .. } => accepted.clone(),

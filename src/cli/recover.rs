@@ -13,6 +13,7 @@ use super::{
     foreseen::foresee,
     home::{Home, RunFolder},
     kept,
+    prepare::{Start, start},
     prepared::{Keeping, Prepared, origin, prepare},
     record::Record,
     ui::Ui,
@@ -196,8 +197,16 @@ impl Attempt<'_> {
         let simulated = self.way.simulated();
         let keeping = self.way.keeping(self.folder.id());
         let work = self.folder.work();
-        let mut prepared =
-            prepare(self.asked, keeping, self.home, &work, self.stop, self.ui).await?;
+        let mut prepared = match self.way {
+            Way::Failover { prepared, again, .. } => {
+                let (prepared, again) = (*prepared, *again);
+                let Self { asked, home, stop, ui, .. } = *self;
+                start(Start { asked, prepared, again, home, work: &work, stop, ui }).await?
+            }
+            Way::Rehearsal(_) | Way::Drill(_) => {
+                prepare(self.asked, keeping, self.home, &work, self.stop, self.ui).await?
+            }
+        };
         if simulated.is_some() && prepared.rpo.take().is_some() {
             prepared
                 .notes
@@ -227,6 +236,7 @@ impl Attempt<'_> {
         }
         let none = match simulated {
             Some(simulated) => foresee(&mut prepared, None, Some(simulated)).await,
+            None if prepared.forecast.is_some() => None,
             None => foresee(&mut prepared, Some(self.home), None).await,
         };
         let foreseen = none.is_none();

@@ -8,6 +8,7 @@ use super::{
     home::{Home, RunFolder},
     kept, outlived,
     output::Output,
+    prepare,
     prepared::{Keeping, Prepared},
     record::Record,
     recover::Attempt,
@@ -85,6 +86,7 @@ impl Resumption {
             expected: self.yes.then(|| before.digest.clone()),
             again: true,
             accepted: self.accepted,
+            prepared: prepare::Prepared::Ignore,
             noticed: None,
         };
         let (began_at, way) = (before.began_at, &way);
