@@ -13,8 +13,8 @@ use super::{
     foreseen::foresee,
     home::{Home, RunFolder},
     kept,
-    prepare::{Start, start},
-    prepared::{Keeping, Prepared, origin, prepare},
+    prepare::{self, Start, start},
+    prepared::{self, Prepared, origin},
     record::Record,
     ui::Ui,
     way::Way,
@@ -35,23 +35,33 @@ use jiff::Timestamp;
 use std::{fs, io};
 use tokio::{task::spawn_blocking, time::Instant};
 
-/// Shows what would be done, and does nothing.
+/// Shows what would be done, and does nothing: in a failover that starts `from` what was prepared, or in a
+/// drill.
 pub(super) async fn show(
     asked: &Asked,
-    drills: bool,
+    from: Option<prepare::Prepared>,
     home: &Home,
     ui: &Ui,
 ) -> Result<Exit, CliError> {
     let scratch =
         tempfile::tempdir().context("failed to make a temporary folder").or_exit(Exit::Failed)?;
     let work = scratch.path().join("work");
-    let keeping = if drills { drill::KEEPING_OF_NONE } else { Keeping::default() };
-    let mut prepared = prepare(asked, keeping, home, &work, &Stop::default(), ui).await?;
-    if drills {
-        drill::adapt(&mut prepared);
+    let stop = &Stop::default();
+    let mut prepared = match from {
+        Some(prepared) => {
+            start(Start { asked, prepared, again: false, home, work: &work, stop, ui }).await?
+        }
+        None => {
+            let keeping = drill::KEEPING_OF_NONE;
+            let mut prepared = prepared::prepare(asked, keeping, home, &work, stop, ui).await?;
+            drill::adapt(&mut prepared);
+            prepared
+        }
+    };
+    if prepared.forecast.is_none() {
+        let none = foresee(&mut prepared, Some(home), None).await;
+        prepared.notes.extend(none);
     }
-    let none = foresee(&mut prepared, Some(home), None).await;
-    prepared.notes.extend(none);
     ui.answer(&match asked.which.json {
         true => format!("{:#}\n", prepared.json()),
         false => prepared.text(),
@@ -204,7 +214,7 @@ impl Attempt<'_> {
                 start(Start { asked, prepared, again, home, work: &work, stop, ui }).await?
             }
             Way::Rehearsal(_) | Way::Drill(_) => {
-                prepare(self.asked, keeping, self.home, &work, self.stop, self.ui).await?
+                prepared::prepare(self.asked, keeping, self.home, &work, self.stop, self.ui).await?
             }
         };
         if simulated.is_some() && prepared.rpo.take().is_some() {

@@ -120,7 +120,7 @@ impl Failover {
         self.asked.check_outputs()?;
         let home = Home::find()?;
         if self.dry_run {
-            return recover::show(&self.asked, false, &home, ui).await;
+            return recover::show(&self.asked, Some(self.prepared), &home, ui).await;
         }
         let attempt = Attempt {
             asked: &self.asked,

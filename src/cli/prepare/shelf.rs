@@ -89,6 +89,33 @@ impl Shelf {
         Err(CliError::new(Exit::Failed, error).hint("Make it anew: `drctl prepare`"))
     }
 
+    /// Returns the newest whole bundle for a question, held. One that was made for a branch or a tag is
+    /// as good for the commit that it holds.
+    ///
+    /// # Errors
+    ///
+    /// There is one, and it cannot be read.
+    pub(super) fn find(home: &Home, which: &Which) -> Result<Option<Held>, CliError> {
+        if let Some(held) = Self::of(home, which)?.held()? {
+            return Ok(Some(held));
+        }
+        let full = |id: &&String| id.len() == 40 && id.bytes().all(|b| b.is_ascii_hexdigit());
+        let Some(commit) = which.reference.as_ref().filter(full) else { return Ok(None) };
+        let asked = Asked::of(which, &origin(&which.repo)?.to_string());
+        for dir in entries(&home.prepared()).unwrap_or_default() {
+            let shelf = Self { name: name(&dir), dir };
+            // What cannot be read is of another question, for all that is known.
+            let Ok(Some(held)) = shelf.held() else { continue };
+            let reference = held.bundle.asked.reference.clone();
+            if held.bundle.commit == *commit
+                && held.bundle.asked == (Asked { reference, ..asked.clone() })
+            {
+                return Ok(Some(held));
+            }
+        }
+        Ok(None)
+    }
+
     /// Begins a bundle, and removes what was left of one that was never finished.
     ///
     /// # Errors

@@ -15,15 +15,16 @@ use crate::{
         ui::Ui,
     },
     engine::{Beforehand, Recovery, Run, SavedPlan, Stop, Work, forget_the_primary},
-    model::{event::EventKind, step::StepId},
+    model::{event::EventKind, step::StepId, time::Pretty},
     source::{Checkout, FetchedFrom},
     terraform::Detected,
 };
 use anyhow::{Context, anyhow};
 use jiff::Timestamp;
+use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs, io,
+    fmt, fs, io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -70,7 +71,7 @@ pub(in crate::cli) async fn start(start: Start<'_>) -> Result<prepared::Prepared
     let which = &start.asked.which;
     let found = match start.prepared {
         Prepared::Ignore => Ok(None),
-        Prepared::Auto | Prepared::Only => Shelf::of(start.home, which)?.held(),
+        Prepared::Auto | Prepared::Only => Shelf::find(start.home, which),
     };
     match (found, start.prepared) {
         (Ok(Some(held)), _) => start.from(held).await,
@@ -197,17 +198,41 @@ fn short(commit: &str) -> &str {
     commit.get(..12).unwrap_or(commit)
 }
 
+impl fmt::Display for Taken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bundle = &self.held.bundle;
+        let age = Pretty::ms(bundle.age_ms(Timestamp::now()));
+        let (ready, planned) = (bundle.ready().count(), self.planned().count());
+        write!(f, "{age} ago: {ready} stack(s) initialised, {planned} planned")
+    }
+}
+
 impl Taken {
+    fn planned(&self) -> impl Iterator<Item = &StepId> {
+        let ready = self.held.bundle.ready();
+        ready.filter(|(_, stack)| self.plans && stack.plan.is_some()).map(|(id, _)| id)
+    }
+
+    /// Returns it as JSON.
+    pub(in crate::cli) fn json(&self) -> Value {
+        let bundle = &self.held.bundle;
+        json!({
+            "bundle": self.held.name,
+            "made_at": bundle.made_at,
+            "ready": bundle.ready().map(|(id, _)| id).collect::<Vec<_>>(),
+            "planned": self.planned().collect::<Vec<_>>(),
+        })
+    }
+
     /// Tells the run what it starts from.
     pub(in crate::cli) fn say(&self, run: &mut Run<'_>) {
         let bundle = &self.held.bundle;
-        let planned = bundle.ready().filter(|(_, stack)| self.plans && stack.plan.is_some());
         run.say(EventKind::StartedPrepared {
             bundle: self.held.name.clone(),
             made_at: bundle.made_at,
             age_ms: bundle.age_ms(Timestamp::now()),
             ready: bundle.ready().map(|(id, _)| id.clone()).collect(),
-            planned: planned.map(|(id, _)| id.clone()).collect(),
+            planned: self.planned().cloned().collect(),
         });
     }
 
