@@ -6,6 +6,7 @@ use super::{
     exit::Exit,
     for_real,
     home::RunFolder,
+    prepare,
     prepared::Prepared,
     recover::Attempt,
     rehearsal::{Rehearsal, StateKeys, module_registry, state_keys},
@@ -56,7 +57,7 @@ impl Attempt<'_> {
         prepared: Prepared,
         left: Option<Left>,
     ) -> Result<RunOutcome, CliError> {
-        let Prepared { assembled, detected, limit, .. } = prepared;
+        let Prepared { assembled, detected, limit, bundle, .. } = prepared;
         let simulated = self.way.simulated();
         for dir in [self.folder.scratch(), self.folder.logs()] {
             if left.is_none() || !dir.is_dir() {
@@ -81,19 +82,21 @@ impl Attempt<'_> {
         }
         let grace = self.asked.grace.or(prepared.grace).unwrap_or(GRACE);
         self.stop.set_grace(grace);
-        let terraform = TerraformBinary {
-            path: detected.path,
-            release: detected.release,
-            grace: Some(grace),
-            now: self.stop.now().clone(),
-        };
+        let terraform = TerraformBinary::found(detected, grace, self.stop.now());
         let mut recovery = with_state(assembled, &server)?;
         let rehearsal = match simulated {
             None => None,
             Some(simulated) => Some(self.simulate(simulated, &mut recovery, keys).await?),
         };
+        let beforehand = match &bundle {
+            Some(taken) => taken.lay_out(&recovery, self.folder)?,
+            None if left.is_some() => prepare::again(self.folder, &recovery)?,
+            None => BTreeMap::new(),
+        };
         let region = &recovery.known.region;
         let tools = Arc::new(Tools {
+            beforehand,
+            plugin_dir: bundle.as_ref().map(|taken| taken.providers()),
             again: matches!(self.way, Way::Failover { again: true, .. }),
             accepted: match self.way {
                 Way::Failover { accepted, .. } => accepted.clone(),

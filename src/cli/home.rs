@@ -54,6 +54,11 @@ impl Home {
         self.root.join("mirrors")
     }
 
+    /// Returns where what was prepared before an outage is.
+    pub(super) fn prepared(&self) -> PathBuf {
+        self.root.join("prepared")
+    }
+
     /// Returns where what watches remember is.
     pub(super) fn watches(&self) -> PathBuf {
         self.root.join("watch")
@@ -243,6 +248,11 @@ impl RunFolder {
     /// Returns where it is written down what a failover was asked.
     pub(super) fn asked(&self) -> PathBuf {
         self.root.join("asked.json")
+    }
+
+    /// Returns where it is written down for which stacks no `init` is needed.
+    pub(super) fn prepared(&self) -> PathBuf {
+        self.root.join("prepared.json")
     }
 
     /// Returns where steps remember what stood before them.

@@ -30,6 +30,7 @@ mod kong;
 mod outlived;
 mod outlook;
 mod output;
+mod prepare;
 mod prepared;
 mod question;
 mod record;
@@ -80,6 +81,7 @@ Examples:
   drctl forecast                                 see how long that would take
   drctl plan --region ap-northeast-2             see how each stack would be moved, and what cannot be
   drctl images --region ap-northeast-2           see whether its images are there, and copy them
+  drctl prepare --region ap-northeast-2          do beforehand what can be done beforehand
   drctl probe                                    see whether the service is up
   drctl failover --region ap-northeast-2 --dry-run
                                                  see what would be done
@@ -101,6 +103,7 @@ enum Command {
     Failover(Box<cmd::failover::Failover>),
     Plan(Box<cmd::plan::Plan>),
     Images(Box<cmd::images::Images>),
+    Prepare(Box<cmd::prepare::Prepare>),
     Probe(cmd::probe::ProbeCommand),
     Validate(Box<cmd::validate::Validate>),
     Forecast(Box<cmd::forecast::ForecastCommand>),
@@ -140,6 +143,7 @@ pub fn main() -> Exit {
         Command::Failover(command) => command.run(&ui),
         Command::Plan(command) => command.run(&ui),
         Command::Images(command) => command.run(&ui),
+        Command::Prepare(command) => command.run(&ui),
         Command::Probe(command) => command.run(&ui),
         Command::Validate(command) => command.run(&ui),
         Command::Forecast(command) => command.run(&ui),

@@ -7,6 +7,7 @@ use super::{
     exit::Exit,
     home::Home,
     judge::FmtJudge,
+    prepare::Taken,
     ui::Ui,
 };
 use crate::{
@@ -52,6 +53,8 @@ pub(super) struct Prepared {
     pub(super) forecast: Option<Prediction>,
     /// When it is ended, whatever it has come to.
     pub(super) limit: Option<Limit>,
+    /// What was prepared before the outage, where the run starts from that.
+    pub(super) bundle: Option<Taken>,
 }
 
 /// How what is made is kept apart from what others make.
@@ -96,7 +99,11 @@ pub(super) async fn prepare(
     stop: &Stop,
     ui: &Ui,
 ) -> Result<Prepared, CliError> {
-    let mut prepared = look(&asked.which, keeping, home, work, stop, ui).await?;
+    with_objectives(look(&asked.which, keeping, home, work, stop, ui).await?, asked)
+}
+
+/// Sets the objectives that were asked for over those of the runbook; there must be one.
+pub(super) fn with_objectives(mut prepared: Prepared, asked: &Asked) -> Result<Prepared, CliError> {
     prepared.rto = asked.rto.or(prepared.rto);
     prepared.rpo = asked.rpo.or(prepared.rpo);
     if prepared.rto.is_some() {
@@ -129,17 +136,33 @@ pub(super) async fn fetch(
     stop: &Stop,
     ui: &Ui,
 ) -> Result<(Checkout, Detected), CliError> {
-    let path = terraform::find(which.terraform.as_deref()).map_err(from_terraform)?;
-    let cache = home.cache();
     // Neither needs the other, and each costs a tenth of a second.
     let (checkout, detected) =
-        tokio::join!(fetch_alone(which, home, work, stop, ui), terraform::detect(&path, &cache));
-    Ok((checkout?, detected.map_err(from_terraform)?))
+        tokio::join!(fetch_alone(which, home, work, stop, ui), detect(which, home));
+    Ok((checkout?, detected?))
+}
+
+/// Finds Terraform.
+pub(super) async fn detect(which: &Which, home: &Home) -> Result<Detected, CliError> {
+    let path = terraform::find(which.terraform.as_deref()).map_err(from_terraform)?;
+    terraform::detect(&path, &home.cache()).await.map_err(from_terraform)
 }
 
 /// Checks the repository out into `work`, where Terraform is not needed.
 pub(super) async fn fetch_alone(
     which: &Which,
+    home: &Home,
+    work: &Path,
+    stop: &Stop,
+    ui: &Ui,
+) -> Result<Checkout, CliError> {
+    fetch_within(which, PATIENCE, home, work, stop, ui).await
+}
+
+/// The same, with an origin that may be silent for as long as `patience`.
+pub(super) async fn fetch_within(
+    which: &Which,
+    patience: Duration,
     home: &Home,
     work: &Path,
     stop: &Stop,
@@ -151,7 +174,7 @@ pub(super) async fn fetch_alone(
         dest: work.to_owned(),
         mirrors: home.mirrors(),
         offline: which.offline,
-        patience: PATIENCE,
+        patience,
     };
     check_out(request, stop, ui).await
 }
@@ -236,6 +259,7 @@ pub(super) async fn decide(
         runbook,
         forecast: None,
         limit: None,
+        bundle: None,
     })
 }
 
@@ -485,6 +509,9 @@ impl Prepared {
             product: self.detected.release.product.to_string(),
             version: self.detected.release.version.to_string(),
         });
+        if let Some(taken) = &self.bundle {
+            taken.say(run);
+        }
         for (step, redirection) in &self.assembled.redirections {
             let needs = redirection.dependencies.clone();
             run.say(EventKind::Inventoried { step: step.clone(), needs });

@@ -14,7 +14,8 @@ use super::{
     foreseen::foresee,
     home::{Home, RunFolder},
     kept,
-    prepared::{Keeping, Prepared, origin, prepare},
+    prepare::{self, Start, start},
+    prepared::{self, Prepared, origin},
     record::Record,
     stop::Manner,
     taken_up::old_work,
@@ -38,23 +39,33 @@ use jiff::Timestamp;
 use std::{fs, io};
 use tokio::{task::spawn_blocking, time::Instant};
 
-/// Shows what would be done, and does nothing.
+/// Shows what would be done, and does nothing: in a failover that starts `from` what was prepared, or in a
+/// drill.
 pub(super) async fn show(
     asked: &Asked,
-    drills: bool,
+    from: Option<prepare::Prepared>,
     home: &Home,
     ui: &Ui,
 ) -> Result<Exit, CliError> {
     let scratch =
         tempfile::tempdir().context("failed to make a temporary folder").or_exit(Exit::Failed)?;
     let work = scratch.path().join("work");
-    let keeping = if drills { drill::KEEPING_OF_NONE } else { Keeping::default() };
-    let mut prepared = prepare(asked, keeping, home, &work, &Stop::default(), ui).await?;
-    if drills {
-        drill::adapt(&mut prepared);
+    let stop = &Stop::default();
+    let mut prepared = match from {
+        Some(prepared) => {
+            start(Start { asked, prepared, again: false, home, work: &work, stop, ui }).await?
+        }
+        None => {
+            let keeping = drill::KEEPING_OF_NONE;
+            let mut prepared = prepared::prepare(asked, keeping, home, &work, stop, ui).await?;
+            drill::adapt(&mut prepared);
+            prepared
+        }
+    };
+    if prepared.forecast.is_none() {
+        let none = foresee(&mut prepared, Some(home), None).await;
+        prepared.notes.extend(none);
     }
-    let none = foresee(&mut prepared, Some(home), None).await;
-    prepared.notes.extend(none);
     ui.answer(&match asked.which.json {
         true => format!("{:#}\n", prepared.json()),
         false => prepared.text(),
@@ -212,8 +223,16 @@ impl Attempt<'_> {
         let simulated = self.way.simulated();
         let keeping = self.way.keeping(self.folder.id());
         let work = self.folder.work();
-        let mut prepared =
-            prepare(self.asked, keeping, self.home, &work, self.stop, self.ui).await?;
+        let mut prepared = match self.way {
+            Way::Failover { prepared, again, .. } => {
+                let (prepared, again) = (*prepared, *again);
+                let Self { asked, home, stop, ui, .. } = *self;
+                start(Start { asked, prepared, again, home, work: &work, stop, ui }).await?
+            }
+            Way::Rehearsal(_) | Way::Drill(_) => {
+                prepared::prepare(self.asked, keeping, self.home, &work, self.stop, self.ui).await?
+            }
+        };
         if simulated.is_some() && prepared.rpo.take().is_some() {
             prepared
                 .notes
@@ -243,6 +262,7 @@ impl Attempt<'_> {
         }
         let none = match simulated {
             Some(simulated) => foresee(&mut prepared, None, Some(simulated)).await,
+            None if prepared.forecast.is_some() => None,
             None => foresee(&mut prepared, Some(self.home), None).await,
         };
         let foreseen = none.is_none();

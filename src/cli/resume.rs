@@ -11,6 +11,7 @@ use super::{
     home::{Home, RunFolder},
     kept, outlived,
     output::Output,
+    prepare,
     prepared::{Keeping, Prepared},
     record::Record,
     recover::Attempt,
@@ -93,6 +94,7 @@ impl Resumption {
             expected: self.yes.then(|| before.digest.clone()),
             again: true,
             accepted: self.accepted,
+            prepared: prepare::Prepared::Ignore,
             noticed: None,
         };
         let (began_at, way) = (before.began_at, &way);

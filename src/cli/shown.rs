@@ -22,6 +22,9 @@ impl Prepared {
         shown["digest"] = json!(self.assembled.digest);
         shown["terraform"] = json!(self.detected.release.to_string());
         shown["notes"] = json!(self.notes);
+        if let Some(taken) = &self.bundle {
+            shown["prepared"] = taken.json();
+        }
         if let Some(forecast) = &self.forecast {
             shown["forecast"] = json!(forecast);
         }
@@ -99,6 +102,9 @@ impl Prepared {
             objective(self.rpo)
         );
         let _ = writeln!(text, "  runs        {}", self.detected.release);
+        if let Some(taken) = &self.bundle {
+            let _ = writeln!(text, "  prepared    {taken}");
+        }
         if let Some(forecast) = &self.forecast {
             let _ = writeln!(text, "  forecast    {forecast}");
             if let Some(held) = forecast.behind_caches() {

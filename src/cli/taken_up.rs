@@ -59,12 +59,7 @@ impl TakenUp {
         write_overrides(&prepared.assembled, &server)?;
         let Prepared { assembled, detected, .. } = prepared;
         let recovery = with_state(assembled, &server)?;
-        let terraform = TerraformBinary {
-            path: detected.path,
-            release: detected.release,
-            grace: Some(grace),
-            now: stop.now().clone(),
-        };
+        let terraform = TerraformBinary::found(detected, grace, stop.now());
         let region = &recovery.known.region;
         let tools = tools(folder, terraform, (server, store), region, stop);
         Ok(Self { recovery, tools: Arc::new(tools) })
@@ -89,6 +84,8 @@ pub(super) fn tools(
         again: false,
         accepted: Vec::new(),
         scratch: folder.scratch(),
+        beforehand: Default::default(),
+        plugin_dir: None,
         run: folder.id().clone(),
         deploy: folder.deploy(),
         logs: folder.logs(),

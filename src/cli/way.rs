@@ -2,6 +2,7 @@
 
 use super::{
     drill::{self, Terms},
+    prepare,
     prepared::Keeping,
 };
 use crate::{
@@ -24,6 +25,8 @@ pub(super) enum Way {
         again: bool,
         /// Digests of changes to that which somebody said yes to.
         accepted: Vec<String>,
+        /// Whether it starts from what was prepared.
+        prepared: prepare::Prepared,
         /// What `drctl watch` knows, when it is that which recovers.
         noticed: Option<Noticed>,
     },

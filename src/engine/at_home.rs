@@ -7,7 +7,7 @@ use super::{
 use crate::{
     config::module::Module,
     model::{finding::Place, redirect::Obstacle, step::StepId},
-    retarget::{Redirection, environment},
+    retarget::{Redirection, at_once, environment},
     runbook::{self, Mistake},
 };
 use serde_json::json;
@@ -77,7 +77,7 @@ impl Pointing<'_> {
             primary: None,
             pinned: Default::default(),
             decided: Default::default(),
-            parallelism: stack.parallelism,
+            parallelism: stack.parallelism.unwrap_or(at_once(module, sources.repository)),
             at_home: Some(AtHome::default()),
         };
         Ok((work, redirection))

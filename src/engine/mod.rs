@@ -6,6 +6,7 @@
 mod adopted;
 mod assemble;
 mod at_home;
+mod beforehand;
 mod command;
 mod deploying;
 mod execute;
@@ -30,6 +31,7 @@ mod verify;
 
 pub use adopted::{Adopted, Told};
 pub use assemble::{AssembleError, Assembled, Sources, assemble, lines};
+pub use beforehand::{Beforehand, Done, Planned, SavedPlan, declared_states, do_beforehand};
 pub use deploying::{ImagesUntold, commands, images};
 pub use execute::{Ended, execute};
 pub use look::{Found, look};
@@ -42,6 +44,7 @@ pub use remove::Removal;
 pub use replan::replan;
 pub use run::Run;
 pub use simulator::{Learnt, Simulator, SimulatorError};
+pub use stack::forget_the_primary;
 pub use stop::{Heard, Stop};
 pub use take_back::{TakeBack, cutovers, has_done_something};
 pub use tools::Tools;

@@ -8,7 +8,13 @@ use super::{
     tools::Tools,
 };
 use crate::{
-    model::{event::EventKind, gate::GateAnswer, resource::ResourceAction, run::Lock, step::Phase},
+    model::{
+        event::EventKind,
+        gate::{GateAnswer, Refusal},
+        resource::ResourceAction,
+        run::Lock,
+        step::Phase,
+    },
     retarget::{
         gate::{self, Expected},
         home,
@@ -50,6 +56,9 @@ pub(super) struct Stack {
 impl Stack {
     /// Does what can be done before the stack's needs are met: `terraform init`.
     pub(super) async fn prepare(&self) -> Result<(), StepError> {
+        if self.is_ready() {
+            return self.phase(Phase::Init, self.take_ready()).await;
+        }
         let asked = Instant::now();
         let alone = self.tools.init_turn().await;
         let took_ms = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -68,21 +77,16 @@ impl Stack {
         if self.tools.again && self.left_state() {
             self.bring_state_home().await?;
         }
-        let inputs = self.write_inputs(variables)?;
-        let saved = self.tools.scratch.join(format!("{}.tfplan", self.tell.step()));
-        self.phase(Phase::Plan, self.plan(inputs, saved.clone())).await?;
-        let acts = self.phase(Phase::Gate, self.pass_gate(saved.clone())).await?;
-        if !acts && self.work.at_home.is_some() {
-            // A state that nothing is to be done to is not written either.
-            return self.is_up().await;
+        if !self.apply_saved_plan().await? {
+            let inputs = self.write_inputs(variables)?;
+            let saved = self.tools.scratch.join(format!("{}.tfplan", self.tell.step()));
+            self.plan_whatever_was_ready(inputs, &saved).await?;
+            let acts = self.phase(Phase::Gate, self.pass_gate(saved.clone())).await?;
+            // At home, a state that nothing is to be done to is not written either.
+            if acts || self.work.at_home.is_none() {
+                self.applied(saved, &mut false).await?;
+            }
         }
-        let apply = Action::Apply { plan: saved, parallelism: self.work.parallelism };
-        let applied = self.phase(Phase::Apply, self.stream(apply)).await;
-        if applied.is_err() && self.work.state == StateHome::Own {
-            // What was made until then was gated by something, too.
-            self.needs(self.tools.store.latest(self.tell.step())?.as_deref());
-        }
-        applied?;
         self.is_up().await
     }
 
@@ -100,8 +104,25 @@ impl Stack {
         Ok(outputs)
     }
 
-    /// Initialises the stack.
+    /// Applies a saved plan, and says in `begun` whether it came to any resource.
+    pub(super) async fn applied(&self, plan: PathBuf, begun: &mut bool) -> Result<(), StepError> {
+        let apply = Action::Apply { plan, parallelism: self.work.parallelism };
+        let log = self.tools.log(self.tell.step(), apply.command());
+        let applied = self.phase(Phase::Apply, self.stream_told(apply, &log, begun)).await;
+        if applied.is_err() && self.work.state == StateHome::Own {
+            // What was made until then was gated by something, too.
+            self.needs(self.tools.store.latest(self.tell.step())?.as_deref());
+        }
+        applied
+    }
+
+    /// Initialises the stack, unless that was done before the run.
     pub(super) async fn init(&self) -> Result<(), StepError> {
+        if self.is_ready() { Ok(()) } else { self.init_anew().await }
+    }
+
+    /// Initialises the stack.
+    pub(super) async fn init_anew(&self) -> Result<(), StepError> {
         self.forget_the_primary()?;
         if let Some(simulator) = &self.tools.simulator {
             // Which providers there are is only known once the modules are there.
@@ -109,9 +130,14 @@ impl Stack {
             let env = simulator.ready(self.tell.step(), &self.work.dir).await?;
             self.tools.simulate(self.tell.step(), env);
         }
-        let lock = self.work.dir.join(LOCK_FILE);
+        let lock = self.lock_file();
         let committed = std::fs::read(&lock).ok();
-        self.stream(Action::Init { reconfigure: true, backend: true, plugin_dir: None }).await?;
+        self.stream(Action::Init {
+            reconfigure: true,
+            backend: true,
+            plugin_dir: self.tools.plugin_dir.clone(),
+        })
+        .await?;
         if self.tools.simulator.is_none() {
             let chosen = std::fs::read(&lock).ok();
             self.providers(chosen.as_deref());
@@ -123,13 +149,8 @@ impl Stack {
     /// Removes what was committed by accident and leads back to the primary, from the work copy:
     /// what an earlier `init` left, and a local state, which `init` would offer to migrate.
     fn forget_the_primary(&self) -> Result<(), StepError> {
-        for name in [".terraform", "terraform.tfstate.d"] {
-            removed(self.work.dir.join(name), |path| std::fs::remove_dir_all(path))?;
-        }
-        for name in ["terraform.tfstate", "terraform.tfstate.backup"] {
-            removed(self.work.dir.join(name), |path| std::fs::remove_file(path))?;
-        }
-        Ok(())
+        let path = self.work.dir.clone();
+        forget_the_primary(&path).map_err(|source| StepError::Write { path, source })
     }
 
     /// Holds the versions of the providers against the lock file of the repository.
@@ -170,7 +191,11 @@ impl Stack {
         result
     }
 
-    async fn plan(&self, var_files: Vec<PathBuf>, out: PathBuf) -> Result<(), StepError> {
+    pub(super) async fn plan(
+        &self,
+        var_files: Vec<PathBuf>,
+        out: PathBuf,
+    ) -> Result<(), StepError> {
         let parallelism = self.work.parallelism;
         let plan = Action::Plan { out, var_files, parallelism, refresh: true, destroy: false };
         for _ in 0..MAX_REPAIRS {
@@ -194,12 +219,25 @@ impl Stack {
 
     /// Returns whether applying the plan would do anything.
     async fn pass_gate(&self, saved: PathBuf) -> Result<bool, StepError> {
+        let (plan, printed, answer) = self.judged(saved).await?;
+        let step = self.tell.step();
+        let (actions, digest) = (plan.resource_actions(), Some(super::recovery::sha256(&printed)));
+        self.tell.say(EventKind::PlanMade { step: step.clone(), actions, digest });
+        let refused = !answer.accepted();
+        self.tell.say(EventKind::GateAnswered { step: step.clone(), answer: answer.clone() });
+        if refused {
+            return Err(StepError::Refused(Box::new(answer)));
+        }
+        Ok(home::does_something(&plan))
+    }
+
+    /// Returns a saved plan, as it is printed, too, and what the gate says of it.
+    pub(super) async fn judged(
+        &self,
+        saved: PathBuf,
+    ) -> Result<(Plan, Vec<u8>, GateAnswer), StepError> {
         let printed = self.read(Action::ShowPlan { file: saved }).await?;
         let plan = Plan::read(&printed)?;
-        let step = self.tell.step();
-        let actions = plan.resource_actions();
-        let digest = Some(super::recovery::sha256(&printed));
-        self.tell.say(EventKind::PlanMade { step: step.clone(), actions, digest });
         let mut answer = match &self.work.at_home {
             None => gate::judge(&plan, &self.expected()),
             Some(at_home) => {
@@ -207,13 +245,18 @@ impl Stack {
                 home::judge(&plan, lost, &self.tools.accepted)
             }
         };
-        answer.refusals.extend(gate::judge_backend(&self.work.dir, self.work.state.backend()));
-        let refused = !answer.accepted();
-        self.tell.say(EventKind::GateAnswered { step: step.clone(), answer: answer.clone() });
-        if refused {
-            return Err(StepError::Refused(Box::new(answer)));
-        }
-        Ok(home::does_something(&plan))
+        answer.refusals.extend(self.judged_backend());
+        Ok((plan, printed, answer))
+    }
+
+    /// Returns why the state would be kept where it must not be, if it would.
+    pub(super) fn judged_backend(&self) -> Option<Refusal> {
+        gate::judge_backend(&self.work.dir, self.work.state.backend())
+    }
+
+    /// Returns where Terraform writes down which versions of providers it takes.
+    pub(super) fn lock_file(&self) -> PathBuf {
+        self.work.dir.join(LOCK_FILE)
     }
 
     /// What the gate expects of the plan.
@@ -333,7 +376,7 @@ impl Stack {
     }
 
     /// Tells which versions of providers were chosen.
-    fn providers(&self, lock: Option<&[u8]>) {
+    pub(super) fn providers(&self, lock: Option<&[u8]>) {
         let versions = gate::locked_versions(lock.unwrap_or_default());
         if !versions.is_empty() {
             self.tell.say(EventKind::ProvidersChosen { step: self.tell.step().clone(), versions });
@@ -347,9 +390,22 @@ impl Stack {
     }
 
     async fn stream_to(&self, action: Action, log: &LogFiles) -> Result<(), StepError> {
+        self.stream_told(action, log, &mut false).await
+    }
+
+    /// The same, and says in `begun` whether it came to any resource.
+    async fn stream_told(
+        &self,
+        action: Action,
+        log: &LogFiles,
+        begun: &mut bool,
+    ) -> Result<(), StepError> {
         let call = self.call(action);
         let mut said = Telling::new(self.tell.clone());
-        let mut on = |message: UiMessage| said.tell(&message);
+        let mut on = |message: UiMessage| {
+            *begun |= matches!(message, UiMessage::ApplyStart { .. });
+            said.tell(&message);
+        };
         let ran = self.tools.terraform.run(&call, log, &mut on, &self.stop).await;
         if let Some(lost) = ran.as_ref().err().and_then(cut_off) {
             self.tell.note(lost);
@@ -371,7 +427,10 @@ impl Stack {
     }
 
     /// Returns the files of the stack's variables, of which the last wins.
-    fn write_inputs(&self, variables: Map<String, Value>) -> Result<Vec<PathBuf>, StepError> {
+    pub(super) fn write_inputs(
+        &self,
+        variables: Map<String, Value>,
+    ) -> Result<Vec<PathBuf>, StepError> {
         let regional = self.write_variables("region", self.work.regional.clone())?;
         let own = self.write_variables("own", variables)?;
         Ok([regional].into_iter().chain(self.work.var_files.iter().cloned()).chain([own]).collect())
@@ -384,6 +443,26 @@ impl Stack {
             .map_err(|source| StepError::Write { path: path.clone(), source })?;
         Ok(path)
     }
+}
+
+/// Removes from the folder of a stack what leads back to the primary: what an earlier `init` left, and
+/// a local state.
+///
+/// # Errors
+///
+/// Something of it cannot be removed.
+pub fn forget_the_primary(dir: &Path) -> io::Result<()> {
+    let gone = |removed: io::Result<()>| match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    };
+    for name in [".terraform", "terraform.tfstate.d"] {
+        gone(std::fs::remove_dir_all(dir.join(name)))?;
+    }
+    for name in ["terraform.tfstate", "terraform.tfstate.backup"] {
+        gone(std::fs::remove_file(dir.join(name)))?;
+    }
+    Ok(())
 }
 
 /// Removes what need not be there.

@@ -37,6 +37,15 @@ pub(super) enum StepError {
         #[source]
         source: io::Error,
     },
+    /// A file that was made before the run could not be read.
+    #[error("failed to read `{}`", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
     /// The gate said no.
     #[error("the gate refused the plan")]
     Refused(Box<GateAnswer>),
@@ -89,7 +98,7 @@ impl StepError {
             Self::Write { .. } => {
                 Some("Make room on the disk, or set `DRCTL_HOME` to a folder on another".into())
             }
-            Self::Refused(_) | Self::Interrupted | Self::Forgotten => None,
+            Self::Read { .. } | Self::Refused(_) | Self::Interrupted | Self::Forgotten => None,
         }
         .into_iter()
         .collect()

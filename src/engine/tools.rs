@@ -1,6 +1,6 @@
 //! What every task of a run may use.
 
-use super::{simulator::Simulator, stop::Stop};
+use super::{beforehand::Beforehand, simulator::Simulator, stop::Stop};
 use crate::{
     model::{run::RunId, step::StepId},
     state::{StateServer, StateStore, Trouble},
@@ -34,6 +34,10 @@ pub struct Tools {
     pub accepted: Vec<String>,
     /// Where saved plans and inputs go; 0700.
     pub scratch: PathBuf,
+    /// What was done for stacks before the run.
+    pub beforehand: BTreeMap<StepId, Beforehand>,
+    /// Where `init` takes providers from, and from nowhere else, when that is decided.
+    pub plugin_dir: Option<PathBuf>,
     /// The run's name.
     pub run: RunId,
     /// Where steps remember what stood before them; 0700, and made when one does.

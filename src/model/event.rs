@@ -92,6 +92,19 @@ pub enum EventKind {
         /// long ago that was last brought up to date, in milliseconds.
         mirror_age_ms: Option<u64>,
     },
+    /// The run starts from what was prepared before the outage. Comes before any step's event.
+    StartedPrepared {
+        /// The name of the bundle, a folder of drctl's own.
+        bundle: String,
+        /// When it was made, by the wall clock.
+        made_at: Timestamp,
+        /// How long ago that was, in milliseconds.
+        age_ms: u64,
+        /// The stacks that need no `init`.
+        ready: Vec<StepId>,
+        /// Those of them whose saved plan is applied.
+        planned: Vec<StepId>,
+    },
     /// What will be done is known; nothing has been done yet.
     RunPlanned {
         /// The service's name.

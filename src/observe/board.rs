@@ -123,6 +123,7 @@ impl Board {
                 self.probes.clear();
             }
             EventKind::CheckoutReady { .. }
+            | EventKind::StartedPrepared { .. }
             | EventKind::Simulated { .. }
             | EventKind::Obstructed { .. }
             | EventKind::TerraformFound { .. }

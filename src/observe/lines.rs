@@ -61,58 +61,59 @@ mod tests {
         [    49.3s]   Started  failover 20260314-025907-4f1c of https://git.example.com/shop.git into ap-northeast-2; the outage began 4m00.0s before, as a newer drctl found out
         [  1m01.7s]   Fetched  commit 4f1c2d3e4f5a (main)
         [  1m14.0s]   Fetched  commit 4f1c2d3e4f5a from a mirror of 2h00m00s ago: the origin could not be reached
-        [  1m26.4s]   Planned  shop: 3 steps, away from ap-northeast-1, RTO 30m00.0s, RPO 5m00.0s, digest 9f86d081884c
-        [  1m38.7s]  Declared  by the operator, who typed the service's name
-        [  1m51.1s]  Declared  by the digest of this very plan
-        [  2m03.4s]  Declared  by somebody who approved what `drctl watch` asked
-        [  2m15.7s]  Declared  by the policy of the runbook
-        [  2m28.1s]  Declared  by nobody: it is a drill, and torn down again
-        [  2m40.4s]  Declared  in a way that only a newer drctl knows
-        [  2m52.8s]     Began  data     init
-        [  3m05.1s]     Ended  data     init (12.3s)
-        [  3m17.5s]     Began  data     plan
-        [  3m29.8s]    Failed  data     plan (12.3s)
-        [  3m42.2s]      Plan  data     12 to create, 3 to read, 1 unchanged
-        [  3m54.5s]      Plan  network  nothing to do
-        [  4m06.9s]  Accepted  data     the plan may be applied
-        [  4m19.2s]   Refused  data     1 reason: `aws_vpc.main`: would be deleted
-        [  4m31.5s]   Refused  data     5 reasons: the plan is not complete; the plan is not complete; the plan is not complete; and 2 more
-        [  4m43.9s]  Creating  data     aws_db_instance.main
-        [  4m56.2s]   Created  data     aws_db_instance.main (3m41.0s)
-        [  5m08.6s]    Failed  data     create aws_db_instance.replica (3.0s)
-        [  5m20.9s]   Outputs  data     endpoint, arn
-        [  5m33.3s]   Outputs  data     none
-        [  5m45.6s]      Note  data     tried again after a timeout
-        [  5m58.0s]      Note  no probe in the runbook
-        [  6m10.3s]      Done  data     up (3m17.5s)
-        [  6m22.6s]    Failed  data     `terraform apply` failed: quota exceeded
-        [  6m35.0s]   Refused  data     its plan was refused; nothing was changed
-        [  6m47.3s]   Skipped  cutover  needs data, which did not end well
-        [  6m59.7s]   Stopped  network  the run was stopped
-        [  7m12.0s]        Up  front    2 of 3 in a row: 200 in 45ms
-        [  7m24.4s]      Down  front    503 Service Unavailable
-        [  7m36.7s]  Verified  every probe passed as often in a row as it must
-        [  7m49.1s]      Down  front    did not pass in the time it was given; the last answer: connection refused
-        [  8m01.4s]      Data  orders   can be restored to 2m10.0s before the outage
-        [  8m13.8s]      Data  carts    can be restored to 10.0s after the outage began: nothing is lost
-        [  8m26.1s]      Data  invoices  recovery point unknown: `./bin/latest` exited with 1
-        [  8m38.4s]      Data  ledger   recovery point unknown: no reason was given
-        [  8m50.8s]  Stopping  SIGINT received: nothing new is begun, what runs may end
-        [  9m03.1s] Simulated  cloud, 60 times faster, seed 7; down: ap-northeast-1
-        [  9m15.5s]   Made up  data     aws_db_instance.endpoint, read at data/main.tf:3:11
-        [  9m27.8s] Replanned  data     a second plan finds nothing to do
-        [  9m40.2s] Replanned  data     a second plan would update aws_db_instance.orders
-        [  9m52.5s] Replanned  data     the second plan failed: a lock is held
-        [ 10m04.9s]  Removing  data     what it made
-        [ 10m17.2s]   Removed  data     all of it (12.3s)
-        [ 10m29.5s]    Failed  data     to remove it: it is in use
-        [ 10m41.9s]  Finished  the service is back
-        [ 10m54.2s]  Finished  every step is done; without a probe, nobody knows whether the service is back
-        [ 11m06.6s]  Finished  the service is not back
-        [ 11m18.9s]  Finished  a plan was refused; the service is not back
-        [ 11m31.3s]  Finished  stopped before the service was back
-        [ 11m43.6s]  Finished  in a way that only a newer drctl knows
-        [ 11m56.0s]   Unknown  something that only a newer drctl can show
+        [  1m26.4s]  Prepared  6h00m00s ago (2026-03-13 20:59:07 UTC): 2 stacks initialised, 1 planned
+        [  1m38.7s]   Planned  shop: 3 steps, away from ap-northeast-1, RTO 30m00.0s, RPO 5m00.0s, digest 9f86d081884c
+        [  1m51.1s]  Declared  by the operator, who typed the service's name
+        [  2m03.4s]  Declared  by the digest of this very plan
+        [  2m15.7s]  Declared  by somebody who approved what `drctl watch` asked
+        [  2m28.1s]  Declared  by the policy of the runbook
+        [  2m40.4s]  Declared  by nobody: it is a drill, and torn down again
+        [  2m52.8s]  Declared  in a way that only a newer drctl knows
+        [  3m05.1s]     Began  data     init
+        [  3m17.5s]     Ended  data     init (12.3s)
+        [  3m29.8s]     Began  data     plan
+        [  3m42.2s]    Failed  data     plan (12.3s)
+        [  3m54.5s]      Plan  data     12 to create, 3 to read, 1 unchanged
+        [  4m06.9s]      Plan  network  nothing to do
+        [  4m19.2s]  Accepted  data     the plan may be applied
+        [  4m31.5s]   Refused  data     1 reason: `aws_vpc.main`: would be deleted
+        [  4m43.9s]   Refused  data     5 reasons: the plan is not complete; the plan is not complete; the plan is not complete; and 2 more
+        [  4m56.2s]  Creating  data     aws_db_instance.main
+        [  5m08.6s]   Created  data     aws_db_instance.main (3m41.0s)
+        [  5m20.9s]    Failed  data     create aws_db_instance.replica (3.0s)
+        [  5m33.3s]   Outputs  data     endpoint, arn
+        [  5m45.6s]   Outputs  data     none
+        [  5m58.0s]      Note  data     tried again after a timeout
+        [  6m10.3s]      Note  no probe in the runbook
+        [  6m22.6s]      Done  data     up (3m17.5s)
+        [  6m35.0s]    Failed  data     `terraform apply` failed: quota exceeded
+        [  6m47.3s]   Refused  data     its plan was refused; nothing was changed
+        [  6m59.7s]   Skipped  cutover  needs data, which did not end well
+        [  7m12.0s]   Stopped  network  the run was stopped
+        [  7m24.4s]        Up  front    2 of 3 in a row: 200 in 45ms
+        [  7m36.7s]      Down  front    503 Service Unavailable
+        [  7m49.1s]  Verified  every probe passed as often in a row as it must
+        [  8m01.4s]      Down  front    did not pass in the time it was given; the last answer: connection refused
+        [  8m13.8s]      Data  orders   can be restored to 2m10.0s before the outage
+        [  8m26.1s]      Data  carts    can be restored to 10.0s after the outage began: nothing is lost
+        [  8m38.4s]      Data  invoices  recovery point unknown: `./bin/latest` exited with 1
+        [  8m50.8s]      Data  ledger   recovery point unknown: no reason was given
+        [  9m03.1s]  Stopping  SIGINT received: nothing new is begun, what runs may end
+        [  9m15.5s] Simulated  cloud, 60 times faster, seed 7; down: ap-northeast-1
+        [  9m27.8s]   Made up  data     aws_db_instance.endpoint, read at data/main.tf:3:11
+        [  9m40.2s] Replanned  data     a second plan finds nothing to do
+        [  9m52.5s] Replanned  data     a second plan would update aws_db_instance.orders
+        [ 10m04.9s] Replanned  data     the second plan failed: a lock is held
+        [ 10m17.2s]  Removing  data     what it made
+        [ 10m29.5s]   Removed  data     all of it (12.3s)
+        [ 10m41.9s]    Failed  data     to remove it: it is in use
+        [ 10m54.2s]  Finished  the service is back
+        [ 11m06.6s]  Finished  every step is done; without a probe, nobody knows whether the service is back
+        [ 11m18.9s]  Finished  the service is not back
+        [ 11m31.3s]  Finished  a plan was refused; the service is not back
+        [ 11m43.6s]  Finished  stopped before the service was back
+        [ 11m56.0s]  Finished  in a way that only a newer drctl knows
+        [ 12m08.3s]   Unknown  something that only a newer drctl can show
         ");
     }
 

@@ -224,6 +224,7 @@ fn leaves_a_line(kind: &EventKind) -> bool {
         | EventKind::Predicted { .. }
         | EventKind::LockWaited { .. }
         | EventKind::CheckoutReady { .. }
+        | EventKind::StartedPrepared { .. }
         | EventKind::RunPlanned { .. }
         | EventKind::Declared { .. }
         | EventKind::Noted { .. }

@@ -99,6 +99,13 @@ pub(super) fn every_variant() -> Vec<Event> {
             reference: None,
             mirror_age_ms: Some(7_200_000),
         },
+        EventKind::StartedPrepared {
+            bundle: "shop--ap-northeast-2-4f1c2d3e".into(),
+            made_at: "2026-03-13T20:59:07Z".parse().unwrap_or_default(),
+            age_ms: 21_600_000,
+            ready: vec![StepId::new("network"), StepId::new("data")],
+            planned: vec![StepId::new("network")],
+        },
         planned(&[
             ("network", StepKind::Stack),
             ("data", StepKind::Stack),

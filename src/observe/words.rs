@@ -117,6 +117,16 @@ impl Narrator {
                 }
                 ("Fetched", None, text)
             }
+            EventKind::StartedPrepared { bundle: _, made_at, age_ms, ready, planned } => {
+                let text = format!(
+                    "{} ago ({}): {} initialised, {} planned",
+                    Pretty::ms(*age_ms),
+                    made_at.strftime("%Y-%m-%d %H:%M:%S UTC"),
+                    count(ready.len(), "stack"),
+                    planned.len()
+                );
+                ("Prepared", None, text)
+            }
             EventKind::RunPlanned { service, primary, rto_ms, rpo_ms, digest, steps, .. } => {
                 self.column = steps
                     .iter()

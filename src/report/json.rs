@@ -7,8 +7,8 @@ use super::{
     milestones::{Milestone, RunPhase},
     timeline::{
         Checkout, FailbackFacts, InFlight, Invented, Needed, Note, Obstructed, PlanFacts,
-        ProbeDown, RecoveryPoint, Removal, ResourceTime, RunFacts, SecondPlan, SimulatedFacts,
-        StepTime, Sweep, TerraformFacts, Timeline,
+        PreparedFacts, ProbeDown, RecoveryPoint, Removal, ResourceTime, RunFacts, SecondPlan,
+        SimulatedFacts, StepTime, Sweep, TerraformFacts, Timeline,
     },
     verdict::{Doubt, Summary, Verdict, Verdicts},
 };
@@ -48,6 +48,9 @@ pub struct Report {
     pub run: Option<RunFacts>,
     /// What was checked out.
     pub checkout: Option<Checkout>,
+    /// What the run started from that was prepared before the outage, when it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prepared: Option<PreparedFacts>,
     /// What was going to be done.
     pub plan: Option<PlanFacts>,
     /// How the run ended; `None` when its end was not seen.
@@ -242,6 +245,7 @@ impl Report {
             outcome: timeline.outcome,
             run: timeline.run,
             checkout: timeline.checkout,
+            prepared: timeline.prepared,
             plan: timeline.plan,
             critical_path,
             forecast: timeline.prediction.map(|prediction| Expected {

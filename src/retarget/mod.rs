@@ -31,6 +31,6 @@ pub use global::GlobalRule;
 pub use harmless::harmless;
 pub use override_file::{OVERRIDE_FILE, Overrides, add_override};
 pub use provider::environment;
-pub use redirect::{Redirection, Target, redirect};
+pub use redirect::{Redirection, Target, at_once, redirect};
 pub use remote_state::{RemoteState, StateKey, own_state, placeholder};
 pub use unprotected::unprotected;

@@ -102,6 +102,12 @@ pub struct Redirection {
     pub at_once: u16,
 }
 
+/// Returns how many resources at once the providers of a stack bear.
+pub fn at_once(root: &Module, repository: &Repository) -> u16 {
+    let known = Knowledge::new(root, BTreeMap::new(), DEFAULT_WORKSPACE);
+    throttles::at_once(managed(&modules(&reach(known, repository))))
+}
+
 /// The types of what Terraform makes in modules.
 fn managed<'r>(modules: &[&'r Module]) -> impl Iterator<Item = &'r str> {
     let resources = modules.iter().flat_map(|module| &module.resources);

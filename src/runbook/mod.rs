@@ -7,6 +7,7 @@ mod deploy;
 mod drill;
 mod failback;
 mod mistake;
+mod prepare;
 mod probe;
 mod read;
 mod reader;
@@ -20,6 +21,7 @@ pub use deploy::{Deploy, DeployKind, Site, SiteKind};
 pub use drill::Drill;
 pub use failback::Failback;
 pub use mistake::Mistake;
+pub use prepare::{Prepare, is_platform};
 pub use probe::{Asks, Cloud, Probe, Role};
 pub use settings::{STAND_IN, Settings};
 pub use values::{Known, Left, strings};
@@ -72,6 +74,8 @@ pub struct Runbook {
     pub notify: Vec<Notify>,
     /// What bounds a drill.
     pub drill: Drill,
+    /// What bounds what is prepared before an outage.
+    pub prepare: Prepare,
     /// What may be killed at random.
     pub chaos: Vec<ChaosGroup>,
     /// How a region is made dark.
@@ -295,6 +299,7 @@ impl Runbook {
             watch: Watch::default(),
             notify: vec![],
             drill: Drill::default(),
+            prepare: Prepare::default(),
             chaos: vec![],
             kong: None,
             failback: None,

@@ -1,9 +1,9 @@
 //! From the text of `drctl.hcl` to a [`Runbook`], with every mistake on the way.
 
 use super::{
-    ChaosGroup, Command, Deploy, DeployKind, Drill, Failback, Global, Kong, Mistake, Notify, Probe,
-    RecoveryPoint, Region, Runbook, Service, Simulated, Site, SiteKind, Stack, Step, ToldBy, Watch,
-    Work, check, reader::Reader,
+    ChaosGroup, Command, Deploy, DeployKind, Drill, Failback, Global, Kong, Mistake, Notify,
+    Prepare, Probe, RecoveryPoint, Region, Runbook, Service, Simulated, Site, SiteKind, Stack,
+    Step, ToldBy, Watch, Work, check, reader::Reader,
 };
 use crate::{
     config::{
@@ -34,6 +34,7 @@ const BLOCKS: &[&str] = &[
     "watch",
     "notify",
     "drill",
+    "prepare",
     "chaos",
     "kong",
     "failback",
@@ -83,6 +84,9 @@ pub(super) fn runbook(path: &Path, text: &[u8], region: &str) -> Result<Runbook,
             .collect(),
         drill: only(file.body(), "drill", &mut mistakes)
             .map(|block| Drill::read(block, &mut mistakes))
+            .unwrap_or_default(),
+        prepare: only(file.body(), "prepare", &mut mistakes)
+            .map(|block| Prepare::read(block, &mut mistakes))
             .unwrap_or_default(),
         chaos: file
             .body()

@@ -43,6 +43,13 @@ pub enum Action {
     },
     /// `terraform get`: only the modules.
     Get,
+    /// `terraform providers mirror`: the providers for other platforms, packed, from their registries.
+    MirrorProviders {
+        /// Where they go.
+        dir: PathBuf,
+        /// The platforms, such as `linux_arm64`.
+        platforms: Vec<String>,
+    },
     /// `terraform validate`; prints a [`crate::terraform::Validation`].
     Validate,
     /// `terraform test`: every test file of the module. From Terraform 1.6.
@@ -104,6 +111,7 @@ impl Action {
             Self::Version => "version",
             Self::Init { .. } => "init",
             Self::Get => "get",
+            Self::MirrorProviders { .. } => "providers",
             Self::Validate => "validate",
             Self::Test => "test",
             Self::Plan { .. } => "plan",
@@ -126,6 +134,7 @@ impl Action {
             | Self::Fmt { .. } => true,
             Self::Init { .. }
             | Self::Get
+            | Self::MirrorProviders { .. }
             | Self::Test
             | Self::Plan { .. }
             | Self::Apply { .. }
@@ -185,6 +194,13 @@ impl Invocation {
             }
             Action::Get => {
                 args.push("-no-color").push("-update=false");
+            }
+            Action::MirrorProviders { dir, platforms } => {
+                args.push("mirror");
+                for platform in platforms {
+                    args.push(format!("-platform={platform}"));
+                }
+                args.path("", dir);
             }
             Action::Validate | Action::Test => {
                 args.push("-json").push("-no-color");

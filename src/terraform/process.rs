@@ -5,7 +5,7 @@
 //! outlives the drctl that started it, and finishes.
 
 use crate::terraform::{
-    Cause, Diagnostic, Finished, InFlight, Invocation, LogFiles, Release, Terraform,
+    Cause, Detected, Diagnostic, Finished, InFlight, Invocation, LogFiles, Release, Terraform,
     TerraformError, UiMessage,
     cause::recognise,
     create_private,
@@ -59,6 +59,15 @@ pub struct TerraformBinary {
     /// Cancelled when it is no longer waited for, which a person decides who knows what is lost: it is
     /// interrupted a second time, on which it leaves at once.
     pub now: CancellationToken,
+}
+
+impl TerraformBinary {
+    /// Takes what was found, with how long it may take to stop; `now` says that it is no longer waited
+    /// for.
+    pub fn found(detected: Detected, grace: Duration, now: &CancellationToken) -> Self {
+        let Detected { path, release } = detected;
+        Self { path, release, grace: Some(grace), now: now.clone() }
+    }
 }
 
 #[async_trait]

@@ -160,6 +160,8 @@ async fn go(
         fs::create_dir(dir.join(name)).unwrap();
     }
     let tools = Arc::new(Tools {
+        beforehand: Default::default(),
+        plugin_dir: None,
         terraform: Arc::new(terraform),
         server: StateServer::start(Arc::clone(&store), id.clone()).await.unwrap(),
         store,

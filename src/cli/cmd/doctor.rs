@@ -34,7 +34,7 @@ const ROOM: u64 = 1 << 30;
 /// How one thing stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum State {
+pub(in crate::cli) enum State {
     Ok,
     Note,
     Missing,
@@ -42,10 +42,10 @@ enum State {
 
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
-struct Check {
-    name: &'static str,
-    state: State,
-    found: String,
+pub(in crate::cli) struct Check {
+    pub(in crate::cli) name: &'static str,
+    pub(in crate::cli) state: State,
+    pub(in crate::cli) found: String,
     todo: Option<String>,
 }
 
@@ -104,7 +104,7 @@ fn plugins() -> Check {
     }
 }
 
-fn home_folder(home: &Home) -> Check {
+pub(in crate::cli) fn home_folder(home: &Home) -> Check {
     let root = home.root();
     let probe = root.join(".writable");
     let written = fs::create_dir_all(root)
@@ -120,7 +120,7 @@ fn home_folder(home: &Home) -> Check {
     }
 }
 
-fn room(home: &Home) -> Check {
+pub(in crate::cli) fn room(home: &Home) -> Check {
     let existing = home.root().ancestors().find(|dir| dir.is_dir()).unwrap_or(Path::new("/"));
     match nix::sys::statvfs::statvfs(existing) {
         Ok(disk) => {
@@ -140,7 +140,7 @@ fn room(home: &Home) -> Check {
     }
 }
 
-fn credentials() -> Check {
+pub(in crate::cli) fn credentials() -> Check {
     let ways: Vec<&str> = [
         ("SSH_AUTH_SOCK", "ssh agent"),
         ("DRCTL_GIT_TOKEN", "DRCTL_GIT_TOKEN"),
@@ -174,11 +174,10 @@ fn runbook_here() -> Vec<Check> {
     match Runbook::read(path, &text, "REGION") {
         Ok(runbook) => {
             let found = format!("`{}`, {} step(s)", runbook.service.name, runbook.steps.len());
-            let programs = programs(&runbook).into_iter().map(|(program, steps)| {
-                let steps: Vec<_> = steps.iter().map(|step| format!("`{step}`")).collect();
-                taken(program, &steps.join(", "))
-            });
-            [Check::new("runbook", State::Ok, found)].into_iter().chain(programs).collect()
+            [Check::new("runbook", State::Ok, found)]
+                .into_iter()
+                .chain(programs(&runbook))
+                .collect()
         }
         Err(mistakes) => {
             let found = format!("{} mistake(s), the first: {}", mistakes.len(), mistakes[0]);
@@ -190,8 +189,16 @@ fn runbook_here() -> Vec<Check> {
     }
 }
 
+/// Whether the programs that steps take are there.
+pub(in crate::cli) fn programs(runbook: &Runbook) -> impl Iterator<Item = Check> {
+    steps_of_programs(runbook).into_iter().map(|(program, steps)| {
+        let steps: Vec<_> = steps.iter().map(|step| format!("`{step}`")).collect();
+        taken(program, &steps.join(", "))
+    })
+}
+
 /// The programs that steps take, each with its steps.
-fn programs(runbook: &Runbook) -> BTreeMap<&'static str, Vec<&StepId>> {
+fn steps_of_programs(runbook: &Runbook) -> BTreeMap<&'static str, Vec<&StepId>> {
     let mut all: BTreeMap<&str, Vec<&StepId>> = BTreeMap::new();
     for step in &runbook.steps {
         let Work::Deploy(deploy) = &step.work else { continue };

@@ -182,7 +182,7 @@ impl Hold {
         self.asked.check_outputs()?;
         let home = Home::find()?;
         if self.dry_run {
-            return recover::show(&self.asked, true, &home, ui).await;
+            return recover::show(&self.asked, None, &home, ui).await;
         }
         let simulated = match self.simulated {
             true => Some(self.simulating.read()?),

@@ -6,6 +6,7 @@ use crate::{
         error::CliError,
         exit::Exit,
         home::{Home, RunFolder},
+        prepare::Prepared,
         recover::{self, Attempt},
         runtime::block_on,
         stop,
@@ -33,7 +34,9 @@ Examples:
       --region ap-northeast-2 --rto 30m --yes --expect-plan 4f1c2b3a5d6e
       Without a person at a terminal: goes on if what would be done is what was looked at
   drctl failover --region ap-northeast-2 --write html=report.html --write json=report.json
-      With the report in files, too; the formats are those of `drctl report`")]
+      With the report in files, too; the formats are those of `drctl report`
+  drctl failover --region ap-northeast-2 --prepared only --offline
+      From nothing but what `drctl prepare` prepared: no origin and no registry is asked")]
 pub(crate) struct Failover {
     #[command(flatten)]
     asked: Asked,
@@ -58,6 +61,10 @@ pub(crate) struct Failover {
     /// Say yes to what the gate showed that a plan would change or take away (12 digits at least)
     #[arg(long, value_name = "DIGEST", requires = "again")]
     accept_changes: Vec<String>,
+
+    /// Whether to start from what `drctl prepare` prepared with the same flags
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
+    prepared: Prepared,
 
     #[command(flatten)]
     noticed: ByWatch,
@@ -113,7 +120,7 @@ impl Failover {
         self.asked.check_outputs()?;
         let home = Home::find()?;
         if self.dry_run {
-            return recover::show(&self.asked, false, &home, ui).await;
+            return recover::show(&self.asked, Some(self.prepared), &home, ui).await;
         }
         let attempt = Attempt {
             asked: &self.asked,
@@ -122,6 +129,7 @@ impl Failover {
                 expected: self.expect_plan,
                 again: self.again,
                 accepted: self.accept_changes,
+                prepared: self.prepared,
                 noticed: self.noticed.noticed(),
             },
             folder: &self.noticed.folder(&home, began_at)?,

@@ -110,7 +110,7 @@ impl Images {
 }
 
 /// Returns every image of the steps, and the steps whose images only stacks can tell.
-async fn wanted(
+pub(in crate::cli) async fn wanted(
     prepared: &Prepared,
     scratch: &Path,
     stop: &Stop,
@@ -144,7 +144,7 @@ async fn wanted(
 }
 
 /// Copies an image, and shows how far that is.
-async fn copy_shown(image: &Image, ui: &Ui) -> Result<String, CliError> {
+pub(in crate::cli) async fn copy_shown(image: &Image, ui: &Ui) -> Result<String, CliError> {
     let copied = Arc::new(Copied::default());
     let mut meter = ui.meter();
     let copying = copy(&image.written, &image.name, &copied);

@@ -13,6 +13,7 @@ pub(super) mod forecast;
 pub(super) mod images;
 pub(super) mod kong;
 pub(super) mod plan;
+pub(super) mod prepare;
 pub(super) mod probe;
 pub(super) mod rehearse;
 pub(super) mod report;

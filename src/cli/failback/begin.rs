@@ -212,11 +212,7 @@ impl WayHome<'_> {
         let server = server.await.map_err(from_state)?;
         write_overrides(&prepared.assembled, &server)?;
         let detected = prepared.detected.clone();
-        let terraform = TerraformBinary {
-            path: detected.path,
-            release: detected.release,
-            grace: Some(self.grace(prepared)),
-        };
+        let terraform = TerraformBinary::found(detected, self.grace(prepared), self.stop.now());
         let recovery = prepared.assembled.recovery.clone();
         let mut tools =
             tools(self.folder, terraform, (server, store), &recovery.known.region, self.stop);

@@ -15,7 +15,10 @@ use crate::{
     probe::{Prober, RealProber, Verification},
 };
 use jiff::Timestamp;
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// What becomes of the fallback once the service is verified at home.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -54,7 +57,7 @@ impl Journey<'_> {
         let moved_before: BTreeSet<StepId> =
             self.cutovers().filter(|id| done.contains(*id)).cloned().collect();
         let prober: Arc<dyn Prober> = Arc::new(RealProber::default());
-        let standing = Standing { done, known: known.clone() };
+        let standing = Standing { done, known: known.clone(), adopted: BTreeMap::new() };
         let (most, asks) = (usize::from(self.max_parallel), Arc::clone(&prober));
         let (ended, known) =
             engine::execute(recovery, Arc::clone(tools), most, asks, standing, run).await;

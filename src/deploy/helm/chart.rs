@@ -63,6 +63,10 @@ impl Chart {
     pub(super) async fn fetched(&self, helm: &Helm<'_>) -> Result<String, DeployError> {
         let scratch = helm.job.scratch.join("chart");
         if let Some(pull) = self.pull(&scratch) {
+            // It was put there before the run, or by an earlier process of it.
+            if let Ok(packed) = only_file(&scratch) {
+                return Ok(packed.display().to_string());
+            }
             let failed = |source| DeployError::Log { path: scratch.clone(), source };
             fs::create_dir_all(&scratch).map_err(failed)?;
             helm.run("pull", helm.plain(pull), FETCH, helm.job.stop).await?;

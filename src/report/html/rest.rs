@@ -332,6 +332,7 @@ impl Fact {
             mirror.map(|ms| format!("brought up to date {} before", Pretty::ms(ms))),
             false,
         );
+        add("Prepared", report.prepared.as_ref().map(ToString::to_string), false);
         add("Plan digest", report.plan.as_ref().map(|plan| plan.digest.clone()), true);
         let terraform = report.terraform.as_ref();
         add("Terraform", terraform.map(|t| format!("{} {}", t.product, t.version)), false);

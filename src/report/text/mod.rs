@@ -348,6 +348,9 @@ impl Report {
             }
             page.field("commit", &text);
         }
+        if let Some(prepared) = &self.prepared {
+            page.field("prepared", &prepared.to_string());
+        }
         if let Some(plan) = &self.plan {
             page.field("plan digest", &plan.digest);
         }

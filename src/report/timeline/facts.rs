@@ -10,10 +10,11 @@ use crate::model::{
     resource::ResourceAction,
     run::{Lock, Outage, RunId, RunKind},
     step::{Phase, StepId, StepKind, StepOutcome},
+    time::Pretty,
 };
 use jiff::Timestamp;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 /// A Terraform.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
@@ -22,6 +23,33 @@ pub struct TerraformFacts {
     pub product: String,
     /// Its version, such as `1.11.4`.
     pub version: String,
+}
+
+/// What was prepared before the outage.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct PreparedFacts {
+    /// The name of the bundle.
+    pub bundle: String,
+    /// When it was made, by the wall clock.
+    pub made_at: Timestamp,
+    /// How old it was, in milliseconds.
+    pub age_ms: u64,
+    /// The stacks that needed no `init`.
+    pub ready: Vec<StepId>,
+    /// Those of them whose saved plan was to be applied.
+    pub planned: Vec<StepId>,
+}
+
+impl fmt::Display for PreparedFacts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} before: {} stack(s) initialised, {} planned",
+            Pretty::ms(self.age_ms),
+            self.ready.len(),
+            self.planned.len()
+        )
+    }
 }
 
 /// Something that a stack could not do without.

@@ -7,8 +7,8 @@ mod failback;
 
 pub use facts::{
     Checkout, InFlight, Invented, LockWait, Needed, Note, ObjectTime, Obstructed, PhaseTime,
-    PlanFacts, ProbeDown, RecoveryPoint, Removal, ResourceTime, RunFacts, SecondPlan,
-    SimulatedFacts, StepTime, Sweep, TerraformFacts,
+    PlanFacts, PreparedFacts, ProbeDown, RecoveryPoint, Removal, ResourceTime, RunFacts,
+    SecondPlan, SimulatedFacts, StepTime, Sweep, TerraformFacts,
 };
 pub use failback::{FailbackFacts, LookedAt};
 
@@ -37,6 +37,8 @@ pub struct Timeline {
     pub run: Option<RunFacts>,
     /// The commit, and how it was come by.
     pub checkout: Option<Checkout>,
+    /// What it started from that was prepared before the outage.
+    pub prepared: Option<PreparedFacts>,
     /// When the repository was there.
     pub checkout_ready_ms: Option<u64>,
     /// What was going to be done.
@@ -139,6 +141,15 @@ impl Timeline {
                     commit: commit.clone(),
                     reference: reference.clone(),
                     mirror_age_ms: *mirror_age_ms,
+                });
+            }
+            EventKind::StartedPrepared { bundle, made_at, age_ms, ready, planned } => {
+                self.prepared = Some(PreparedFacts {
+                    bundle: bundle.clone(),
+                    made_at: *made_at,
+                    age_ms: (*age_ms).min(LONGEST),
+                    ready: ready.clone(),
+                    planned: planned.clone(),
                 });
             }
             EventKind::RunPlanned {
