@@ -83,6 +83,7 @@ pub(super) fn tools(
         region: region.to_owned(),
         again: false,
         accepted: Vec::new(),
+        decisions: Default::default(),
         scratch: folder.scratch(),
         beforehand: Default::default(),
         plugin_dir: None,

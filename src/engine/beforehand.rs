@@ -1,6 +1,7 @@
 //! What can be done for stacks before an outage, and what a run makes of it when there is one.
 
 use super::{
+    orphans::Orphans,
     recovery::{Recovery, StateHome, Work, sha256},
     remove::unheard,
     stack::Stack,
@@ -166,7 +167,7 @@ impl Stack {
         let inputs = self.write_inputs(known.values(variables).map_err(StepError::Value)?)?;
         let file = self.tools.scratch.join(format!("{}.tfplan", self.tell.step()));
         self.plan(inputs, file.clone()).await?;
-        let (plan, printed, answer) = self.judged(file.clone()).await?;
+        let (plan, printed, answer) = self.judged(file.clone(), &Orphans::default()).await?;
         let frozen = frozen(&plan);
         if !needs.is_empty() && !frozen.is_empty() {
             let needs: Vec<&str> = needs.iter().map(StepId::as_str).collect();
@@ -201,17 +202,19 @@ impl Stack {
     /// Plans; where `init` was done before the run and that does not hold, after another one.
     pub(super) async fn plan_whatever_was_ready(
         &self,
+        orphans: &mut Orphans,
         inputs: Vec<PathBuf>,
         saved: &Path,
     ) -> Result<(), StepError> {
-        let plan = || self.phase(Phase::Plan, self.plan(inputs.clone(), saved.to_owned()));
-        match plan().await {
+        let planning = self.plan_with(orphans, inputs.clone(), saved.to_owned());
+        match self.phase(Phase::Plan, planning).await {
             Err(StepError::Terraform(TerraformError::Failed { .. }))
                 if self.is_ready() && !self.stop.is_cancelled() =>
             {
                 self.tell.note("what was prepared may be why it could not be planned, so it is initialised anew");
                 self.phase(Phase::Init, self.init_anew()).await?;
-                plan().await
+                let planning = self.plan_with(orphans, inputs, saved.to_owned());
+                self.phase(Phase::Plan, planning).await
             }
             planned => planned,
         }

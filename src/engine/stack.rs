@@ -2,6 +2,8 @@
 
 use super::{
     adopted::Told,
+    decisions::Decisions,
+    orphans::Orphans,
     recovery::{StackWork, StateHome},
     step_error::{StepError, cut_off},
     tell::Teller,
@@ -77,11 +79,15 @@ impl Stack {
         if self.tools.again && self.left_state() {
             self.bring_state_home().await?;
         }
-        if !self.apply_saved_plan().await? {
+        let mut orphans = self.left_behind().await?;
+        // What was planned before the run knows nothing of what the run has begun since.
+        let untouched =
+            orphans.is_empty() && !self.tools.decisions.unsynced.contains(self.tell.step());
+        if !untouched || !self.apply_saved_plan().await? {
             let inputs = self.write_inputs(variables)?;
             let saved = self.tools.scratch.join(format!("{}.tfplan", self.tell.step()));
-            self.plan_whatever_was_ready(inputs, &saved).await?;
-            let acts = self.phase(Phase::Gate, self.pass_gate(saved.clone())).await?;
+            self.plan_whatever_was_ready(&mut orphans, inputs, &saved).await?;
+            let acts = self.phase(Phase::Gate, self.pass_gate(saved.clone(), orphans)).await?;
             // At home, a state that nothing is to be done to is not written either.
             if acts || self.work.at_home.is_none() {
                 self.applied(saved, &mut false).await?;
@@ -218,11 +224,12 @@ impl Stack {
     }
 
     /// Returns whether applying the plan would do anything.
-    async fn pass_gate(&self, saved: PathBuf) -> Result<bool, StepError> {
-        let (plan, printed, answer) = self.judged(saved).await?;
+    async fn pass_gate(&self, saved: PathBuf, orphans: Orphans) -> Result<bool, StepError> {
+        let (plan, printed, mut answer) = self.judged(saved, &orphans).await?;
         let step = self.tell.step();
         let (actions, digest) = (plan.resource_actions(), Some(super::recovery::sha256(&printed)));
         self.tell.say(EventKind::PlanMade { step: step.clone(), actions, digest });
+        self.judge_orphans(orphans, &plan, &mut answer);
         let refused = !answer.accepted();
         self.tell.say(EventKind::GateAnswered { step: step.clone(), answer: answer.clone() });
         if refused {
@@ -235,11 +242,14 @@ impl Stack {
     pub(super) async fn judged(
         &self,
         saved: PathBuf,
+        orphans: &Orphans,
     ) -> Result<(Plan, Vec<u8>, GateAnswer), StepError> {
         let printed = self.read(Action::ShowPlan { file: saved }).await?;
         let plan = Plan::read(&printed)?;
+        let (imported, replaced) = (orphans.imported(), self.replaced());
+        let own = gate::Own { imported: &imported, replaced: &replaced };
         let mut answer = match &self.work.at_home {
-            None => gate::judge(&plan, &self.expected()),
+            None => gate::judge(&plan, &self.expected(own)),
             Some(at_home) => {
                 let lost = (!at_home.anything).then_some(&at_home.lost);
                 home::judge(&plan, lost, &self.tools.accepted)
@@ -260,7 +270,7 @@ impl Stack {
     }
 
     /// What the gate expects of the plan.
-    fn expected(&self) -> Expected<'_> {
+    fn expected<'a>(&'a self, own: gate::Own<'a>) -> Expected<'a> {
         // What an earlier run left is in a declared backend; what an earlier process of this run
         // left, also in a state of drctl's own.
         let goes_on = self.tools.again;
@@ -270,7 +280,14 @@ impl Stack {
             pinned: &self.work.pinned,
             decided: &self.work.decided,
             later: goes_on.then_some(self.tools.accepted.as_slice()),
+            own,
         }
+    }
+
+    /// The resources that were broken off while they were made, and that somebody said to make anew.
+    fn replaced(&self) -> BTreeSet<String> {
+        let given = Decisions::of(&self.tools.decisions.replace, self.tell.step());
+        given.map(|(address, _)| address.to_owned()).collect()
     }
 
     /// Plans the stack once more and returns what would still be done to its resources.
@@ -335,10 +352,16 @@ impl Stack {
     }
 
     /// Runs a command of which only the end is told.
-    async fn quietly(&self, action: Action) -> Result<(), StepError> {
-        let log = self.tools.log(self.tell.step(), action.command());
+    pub(super) async fn quietly(&self, action: Action) -> Result<(), StepError> {
         let call = self.call(action);
-        self.tools.terraform.run(&call, &log, &mut |_| {}, &self.stop).await?;
+        let once = async || {
+            let log = self.tools.log(self.tell.step(), call.action.command());
+            self.tools.terraform.run(&call, &log, &mut |_| {}, &self.stop).await
+        };
+        match once().await {
+            Err(error) if self.release_dead_lock(&error).await? => once().await?,
+            other => other?,
+        };
         Ok(())
     }
 
@@ -419,7 +442,7 @@ impl Stack {
         Ok(self.tools.terraform.read(&self.call(action), &log, &self.stop).await?)
     }
 
-    fn call(&self, action: Action) -> Invocation {
+    pub(super) fn call(&self, action: Action) -> Invocation {
         let mut call = Invocation::new(&self.work.dir, action);
         call.env = self.work.env.clone();
         call.env.extend(self.tools.simulated(self.tell.step()));

@@ -37,7 +37,7 @@ pub(super) enum StepError {
         #[source]
         source: io::Error,
     },
-    /// A file that was made before the run could not be read.
+    /// A file of the run could not be read.
     #[error("failed to read `{}`", path.display())]
     Read {
         /// Which.
@@ -98,7 +98,10 @@ impl StepError {
             Self::Write { .. } => {
                 Some("Make room on the disk, or set `DRCTL_HOME` to a folder on another".into())
             }
-            Self::Read { .. } | Self::Refused(_) | Self::Interrupted | Self::Forgotten => None,
+            Self::Read { path, .. } => {
+                Some(format!("Check who may read it: `ls -l {}`", path.display()))
+            }
+            Self::Refused(_) | Self::Interrupted | Self::Forgotten => None,
         }
         .into_iter()
         .collect()

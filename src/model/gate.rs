@@ -177,6 +177,10 @@ pub enum RefusalReason {
     Unconfirmed,
     /// A resource would be made that the state of a stack at home never held.
     Creates,
+    /// A resource was broken off while it was made, and would be deleted and made anew.
+    Tainted,
+    /// A resource that was begun to be made, and that no state knows of, would be made again.
+    MayExist,
     /// An action that drctl does not know.
     UnknownAction,
     /// Written by a newer drctl.

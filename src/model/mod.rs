@@ -5,6 +5,7 @@ pub mod event;
 pub mod failback;
 pub mod finding;
 pub mod gate;
+pub mod orphan;
 pub mod outage;
 pub mod percentage;
 pub mod prediction;
