@@ -193,6 +193,7 @@ fn leaves_a_line(kind: &EventKind) -> bool {
         | EventKind::StepFinished { .. }
         | EventKind::TrafficMoved { .. }
         | EventKind::RunResumed { .. }
+        | EventKind::ApplyTakenUp { .. }
         | EventKind::UndoStarted { .. }
         | EventKind::UndoFinished { .. }
         | EventKind::FallbackVerified

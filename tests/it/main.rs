@@ -1,6 +1,7 @@
 //! One test binary: it links once, and its modules share their helpers.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
+mod adopted;
 mod bad_input;
 mod chaos;
 #[path = "../cloud/mod.rs"]
