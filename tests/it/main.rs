@@ -14,6 +14,7 @@ mod drill;
 mod engine;
 mod evidence;
 mod failover;
+mod fault;
 mod forecast;
 mod history;
 mod images;
