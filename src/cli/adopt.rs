@@ -34,6 +34,11 @@ pub(super) fn broken_off(
     told(events).into_iter().filter_map(adopted).collect()
 }
 
+/// Returns the stacks whose applies they are, whether or not there is a log of them.
+pub(super) fn open(events: &[Event]) -> impl Iterator<Item = StepId> {
+    told(events).into_keys()
+}
+
 /// Returns the process groups of those that run.
 pub(super) fn groups(adopted: &BTreeMap<StepId, Adopted>) -> BTreeSet<i32> {
     adopted.values().filter_map(|adopted| adopted.apply.group).collect()

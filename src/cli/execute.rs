@@ -14,8 +14,8 @@ use super::{
 };
 use crate::{
     engine::{
-        self, Adopted, Asked, Assembled, Ended, Recovery, Removal, Run, Simulator, Standing,
-        StateHome, Tools, Work, find_recovery_points,
+        self, Adopted, Asked, Assembled, Decisions, Ended, Recovery, Removal, Run, Simulator,
+        Standing, StateHome, Tools, Work, find_recovery_points,
     },
     model::{
         run::{RunId, RunOutcome},
@@ -64,7 +64,9 @@ impl Attempt<'_> {
             }
         }
         let (store, server, left) = match left {
-            Some(Left { store, server, done, adopted }) => (store, server, Some((done, adopted))),
+            Some(Left { store, server, done, adopted, decisions }) => {
+                (store, server, Some((done, adopted, decisions)))
+            }
             None => {
                 let (store, server) = serve(self.folder).await?;
                 (store, server, None)
@@ -94,6 +96,7 @@ impl Attempt<'_> {
                 Way::Failover { accepted, .. } => accepted.clone(),
                 Way::Rehearsal(_) | Way::Drill(_) => Vec::new(),
             },
+            decisions: left.as_ref().map(|(.., decided)| decided.clone()).unwrap_or_default(),
             simulator: rehearsal.clone().map(|rehearsal| rehearsal as Arc<dyn Simulator>),
             ..tools(self.folder, terraform, (server, store), region, self.stop)
         });
@@ -107,7 +110,7 @@ impl Attempt<'_> {
         let max_parallel = usize::from(self.asked.max_parallel);
         let standing = match left {
             None => Standing::nothing(&recovery),
-            Some((done, adopted)) => {
+            Some((done, adopted, _)) => {
                 Standing { adopted, ..recalled(&recovery, &tools, done).await? }
             }
         };
@@ -245,6 +248,8 @@ pub(super) struct Left {
     pub(super) done: BTreeSet<StepId>,
     /// The applies that it began, and of which it told no end.
     pub(super) adopted: BTreeMap<StepId, Adopted>,
+    /// What somebody decided about the rest.
+    pub(super) decisions: Decisions,
 }
 
 /// Opens the states of a run, and serves them.

@@ -25,6 +25,7 @@ mod judge;
 mod kept;
 mod kept_cloud;
 mod kong;
+mod left_over;
 mod outlived;
 mod outlook;
 mod output;

@@ -8,7 +8,7 @@ use super::{
     execute::{Left, release_locks, serve},
     exit::Exit,
     home::{Home, RunFolder},
-    kept, outlived,
+    kept, left_over, outlived,
     output::Output,
     prepared::{Keeping, Prepared},
     record::Record,
@@ -18,7 +18,7 @@ use super::{
     way::Way,
 };
 use crate::{
-    engine::{Adopted, Run, Stop},
+    engine::{Adopted, Decisions, Run, Stop},
     model::{
         event::{Event, EventKind},
         run::{RunKind, RunOutcome},
@@ -26,6 +26,7 @@ use crate::{
     },
     observe::journal::{self, JournalWriter},
     report::show::Format,
+    state,
 };
 use anyhow::anyhow;
 use jiff::{SignedDuration, Timestamp};
@@ -39,6 +40,8 @@ pub(super) struct Resumption {
     pub(super) accepted: Vec<String>,
     /// The terraform to run, over that of the run.
     pub(super) terraform: Option<String>,
+    /// What somebody decided about what the run left.
+    pub(super) decisions: Decisions,
     /// True to end what outlived the process before, and not to follow it to its end.
     pub(super) end: bool,
     /// True to ask no server for the repository.
@@ -65,7 +68,26 @@ impl Resumption {
     ///
     /// There is nothing to go on with, or it goes on in another process; and as a failover has them.
     pub(super) async fn resume(
-        self,
+        mut self,
+        folder: &RunFolder,
+        home: &Home,
+        stop: &Stop,
+        ui: &Ui,
+    ) -> Result<Exit, CliError> {
+        loop {
+            let exit = self.once(folder, home, stop, ui).await?;
+            let may_ask = ui.is_interactive() && !self.yes && !stop.token().is_cancelled();
+            if exit != Exit::Refused || !may_ask {
+                return Ok(exit);
+            }
+            if !left_over::ask(folder, ui, &mut self.decisions).await? {
+                return Ok(exit);
+            }
+        }
+    }
+
+    async fn once(
+        &self,
         folder: &RunFolder,
         home: &Home,
         stop: &Stop,
@@ -83,18 +105,18 @@ impl Resumption {
             max_parallel: self.max_parallel,
             grace: Some(self.grace.unwrap_or(Duration::from_millis(record.grace_ms))),
             keep_work: false,
-            write: self.write,
+            write: self.write.clone(),
         };
         let way = Way::Failover {
             expected: self.yes.then(|| before.digest.clone()),
             again: true,
-            accepted: self.accepted,
+            accepted: self.accepted.clone(),
             noticed: None,
         };
         let (began_at, way) = (before.began_at, &way);
         let attempt =
             Attempt { asked: &asked, began_at, way, folder, home, stop, ui, quiet: false };
-        attempt.go_on(&before, self.end, Duration::from_millis(record.grace_ms)).await
+        attempt.go_on(&before, self, Duration::from_millis(record.grace_ms)).await
     }
 }
 
@@ -162,8 +184,13 @@ fn nothing(folder: &RunFolder) -> CliError {
 
 impl Attempt<'_> {
     /// Runs what is left of a run, prints the report, and writes it to the files that were asked for.
-    async fn go_on(&self, before: &Before, end: bool, grace: Duration) -> Result<Exit, CliError> {
-        if let Err(error) = self.run_rest(before, end, grace).await {
+    async fn go_on(
+        &self,
+        before: &Before,
+        how: &Resumption,
+        grace: Duration,
+    ) -> Result<Exit, CliError> {
+        if let Err(error) = self.run_rest(before, how, grace).await {
             report::write_all(self.folder, &self.asked.write, self.ui);
             return Err(error);
         }
@@ -173,14 +200,14 @@ impl Attempt<'_> {
     async fn run_rest(
         &self,
         before: &Before,
-        end: bool,
+        how: &Resumption,
         grace: Duration,
     ) -> Result<RunOutcome, CliError> {
         let (journal, events) = JournalWriter::append(&self.folder.journal()).map_err(|error| {
             CliError::new(Exit::Failed, error)
                 .hint("Look whether a drctl still works on the run: `drctl runs`, `ps`")
         })?;
-        let left = self.examine(before, &events, end, grace).await?;
+        let left = self.examine(before, &events, how, grace).await?;
         let prepared = self.confirm_rest(before, left.adopted.values().any(Adopted::runs)).await?;
         let mut sink = self.shown_beside(journal)?;
         let since = Timestamp::now().duration_since(self.began_at).as_millis();
@@ -205,14 +232,14 @@ impl Attempt<'_> {
         &self,
         before: &Before,
         events: &[Event],
-        end: bool,
+        how: &Resumption,
         grace: Duration,
     ) -> Result<Left, CliError> {
         let (store, server) = serve(self.folder).await?;
         let mut adopted = adopt::broken_off(events, self.folder, grace);
-        let spared = if end { BTreeSet::new() } else { adopt::groups(&adopted) };
+        let spared = if how.end { BTreeSet::new() } else { adopt::groups(&adopted) };
         outlived::end_all_but(&spared, self.folder, grace, self.stop, self.ui).await?;
-        if end {
+        if how.end {
             adopted = adopt::broken_off(events, self.folder, grace);
         }
         let runs = adopted.iter().filter(|(_, adopted)| adopted.runs());
@@ -221,7 +248,12 @@ impl Attempt<'_> {
             self.ui.say(&format!("The apply of `{step}` still runs: it is followed to its end\n"));
         }
         release_locks(&store, self.folder.id(), &at_work)?;
-        Ok(Left { store, server, done: before.done.clone(), adopted })
+        let mut decisions =
+            Decisions { resumed_at: Some(Timestamp::now()), ..how.decisions.clone() };
+        if server.before == Some(state::Before::Rebooted) {
+            decisions.unsynced.extend(adopt::open(events));
+        }
+        Ok(Left { store, server, done: before.done.clone(), adopted, decisions })
     }
 
     /// Checks the same commit out again, with what Terraform had to leave in the old work copy, and

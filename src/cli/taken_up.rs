@@ -84,6 +84,7 @@ pub(super) fn tools(
         region: region.to_owned(),
         again: false,
         accepted: Vec::new(),
+        decisions: Default::default(),
         scratch: folder.scratch(),
         run: folder.id().clone(),
         deploy: folder.deploy(),

@@ -6,10 +6,13 @@
 mod adopted;
 mod assemble;
 mod command;
+mod decisions;
 mod deploying;
 mod execute;
 mod files;
 mod ledger;
+mod locks;
+mod orphans;
 mod point;
 mod question;
 mod recall;
@@ -27,6 +30,7 @@ mod verify;
 
 pub use adopted::{Adopted, Told};
 pub use assemble::{AssembleError, Assembled, Sources, assemble, lines};
+pub use decisions::Decisions;
 pub use deploying::{ImagesUntold, commands, images};
 pub use execute::{Ended, execute};
 pub use question::{Programs, program_env, question};

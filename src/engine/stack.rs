@@ -2,6 +2,8 @@
 
 use super::{
     adopted::Told,
+    decisions::Decisions,
+    orphans::Orphans,
     recovery::{StackWork, StateHome},
     step_error::StepError,
     tell::Teller,
@@ -67,8 +69,10 @@ impl Stack {
         }
         let inputs = self.write_inputs(variables)?;
         let saved = self.tools.scratch.join(format!("{}.tfplan", self.tell.step()));
-        self.phase(Phase::Plan, self.plan(inputs, saved.clone())).await?;
-        self.phase(Phase::Gate, self.pass_gate(saved.clone())).await?;
+        let mut orphans = self.left_behind().await?;
+        let planning = self.plan_with(&mut orphans, inputs, saved.clone());
+        self.phase(Phase::Plan, planning).await?;
+        self.phase(Phase::Gate, self.pass_gate(saved.clone(), orphans)).await?;
         let apply = Action::Apply { plan: saved, parallelism: self.work.parallelism };
         let applied = self.phase(Phase::Apply, self.stream(apply)).await;
         if applied.is_err() && self.work.state == StateHome::Own {
@@ -163,7 +167,11 @@ impl Stack {
         result
     }
 
-    async fn plan(&self, var_files: Vec<PathBuf>, out: PathBuf) -> Result<(), StepError> {
+    pub(super) async fn plan(
+        &self,
+        var_files: Vec<PathBuf>,
+        out: PathBuf,
+    ) -> Result<(), StepError> {
         let parallelism = self.work.parallelism;
         let plan = Action::Plan { out, var_files, parallelism, refresh: true, destroy: false };
         for _ in 0..MAX_REPAIRS {
@@ -185,22 +193,25 @@ impl Stack {
         self.stream(plan).await
     }
 
-    async fn pass_gate(&self, saved: PathBuf) -> Result<(), StepError> {
+    async fn pass_gate(&self, saved: PathBuf, orphans: Orphans) -> Result<(), StepError> {
         let printed = self.read(Action::ShowPlan { file: saved }).await?;
         let plan = Plan::read(&printed)?;
         let step = self.tell.step();
         let actions = plan.resource_actions();
         let digest = Some(super::recovery::sha256(&printed));
         self.tell.say(EventKind::PlanMade { step: step.clone(), actions, digest });
-        let mut answer = gate::judge(&plan, &self.expected());
+        let (imported, replaced) = (orphans.imported(), self.replaced());
+        let own = gate::Own { imported: &imported, replaced: &replaced };
+        let mut answer = gate::judge(&plan, &self.expected(own));
         answer.refusals.extend(gate::judge_backend(&self.work.dir, self.work.state.backend()));
+        self.judge_orphans(orphans, &plan, &mut answer);
         let refused = !answer.accepted();
         self.tell.say(EventKind::GateAnswered { step: step.clone(), answer: answer.clone() });
         if refused { Err(StepError::Refused(Box::new(answer))) } else { Ok(()) }
     }
 
     /// What the gate expects of the plan.
-    fn expected(&self) -> Expected<'_> {
+    fn expected<'a>(&'a self, own: gate::Own<'a>) -> Expected<'a> {
         // What an earlier run left is in a declared backend; what an earlier process of this run
         // left, also in a state of drctl's own.
         let goes_on = self.tools.again;
@@ -210,7 +221,14 @@ impl Stack {
             pinned: &self.work.pinned,
             decided: &self.work.decided,
             later: goes_on.then_some(self.tools.accepted.as_slice()),
+            own,
         }
+    }
+
+    /// The resources that were broken off while they were made, and that somebody said to make anew.
+    fn replaced(&self) -> BTreeSet<String> {
+        let given = Decisions::of(&self.tools.decisions.replace, self.tell.step());
+        given.map(|(address, _)| address.to_owned()).collect()
     }
 
     /// Plans the stack once more and returns what would still be done to its resources.
@@ -275,10 +293,16 @@ impl Stack {
     }
 
     /// Runs a command of which only the end is told.
-    async fn quietly(&self, action: Action) -> Result<(), StepError> {
-        let log = self.tools.log(self.tell.step(), action.command());
+    pub(super) async fn quietly(&self, action: Action) -> Result<(), StepError> {
         let call = self.call(action);
-        self.tools.terraform.run(&call, &log, &mut |_| {}, &self.stop).await?;
+        let once = async || {
+            let log = self.tools.log(self.tell.step(), call.action.command());
+            self.tools.terraform.run(&call, &log, &mut |_| {}, &self.stop).await
+        };
+        match once().await {
+            Err(error) if self.release_dead_lock(&error).await? => once().await?,
+            other => other?,
+        };
         Ok(())
     }
 
@@ -342,7 +366,7 @@ impl Stack {
         Ok(self.tools.terraform.read(&self.call(action), &log, &self.stop).await?)
     }
 
-    fn call(&self, action: Action) -> Invocation {
+    pub(super) fn call(&self, action: Action) -> Invocation {
         let mut call = Invocation::new(&self.work.dir, action);
         call.env = self.work.env.clone();
         call.env.extend(self.tools.simulated(self.tell.step()));

@@ -37,6 +37,15 @@ pub(super) enum StepError {
         #[source]
         source: io::Error,
     },
+    /// A file of the run could not be read.
+    #[error("failed to read `{}`", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
     /// The gate said no.
     #[error("the gate refused the plan")]
     Refused(Box<GateAnswer>),
@@ -77,6 +86,9 @@ impl StepError {
             Self::Value(mistake) => mistake.hint.clone(),
             Self::Write { .. } => {
                 Some("Make room on the disk, or set `DRCTL_HOME` to a folder on another".into())
+            }
+            Self::Read { path, .. } => {
+                Some(format!("Check who may read it: `ls -l {}`", path.display()))
             }
             Self::Refused(_) | Self::Interrupted | Self::Forgotten => None,
         }

@@ -1,6 +1,6 @@
 //! What every task of a run may use.
 
-use super::{simulator::Simulator, stop::Stop};
+use super::{decisions::Decisions, simulator::Simulator, stop::Stop};
 use crate::{
     model::{run::RunId, step::StepId},
     state::{StateServer, StateStore, Trouble},
@@ -32,6 +32,8 @@ pub struct Tools {
     pub again: bool,
     /// Digests of changes to what an earlier run made that somebody said yes to.
     pub accepted: Vec<String>,
+    /// What somebody decided about what an earlier process of the run left.
+    pub decisions: Decisions,
     /// Where saved plans and inputs go; 0700.
     pub scratch: PathBuf,
     /// The run's name.

@@ -25,6 +25,7 @@ use crate::model::{
     deploy::{ImageAnswer, ObjectState, Traffic},
     finding::Place,
     gate::GateAnswer,
+    orphan::Orphan,
     prediction::Prediction,
     redirect::{Dependency, Obstacle},
     resource::ResourceAction,
@@ -341,6 +342,14 @@ pub enum EventKind {
         at: Timestamp,
         /// The steps that are done, and stay so.
         done: Vec<StepId>,
+    },
+    /// Something was made, or may have been, that no state knows of: Terraform was killed before it
+    /// could write that down.
+    OrphansFound {
+        /// In which stack.
+        step: StepId,
+        /// What, and what becomes of it.
+        orphans: Vec<Orphan>,
     },
     /// An apply that an earlier process of the run began is taken up: its output is read on from where
     /// that process stopped, and its end is waited for. Its good end is that of the phase.

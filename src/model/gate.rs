@@ -175,6 +175,10 @@ pub enum RefusalReason {
     ProviderVersion,
     /// A plan over an earlier run's state would change or take something away, and nobody said yes.
     Unconfirmed,
+    /// A resource was broken off while it was made, and would be deleted and made anew.
+    Tainted,
+    /// A resource that was begun to be made, and that no state knows of, would be made again.
+    MayExist,
     /// An action that drctl does not know.
     UnknownAction,
     /// Written by a newer drctl.

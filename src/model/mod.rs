@@ -4,6 +4,7 @@ pub mod deploy;
 pub mod event;
 pub mod finding;
 pub mod gate;
+pub mod orphan;
 pub mod outage;
 pub mod percentage;
 pub mod prediction;

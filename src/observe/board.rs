@@ -137,6 +137,7 @@ impl Board {
             | EventKind::RemovalFinished { .. }
             | EventKind::Declared { .. }
             | EventKind::GateAnswered { .. }
+            | EventKind::OrphansFound { .. }
             | EventKind::OutputsReady { .. }
             | EventKind::Noted { .. }
             | EventKind::ImagesAsked { .. }

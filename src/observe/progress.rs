@@ -194,6 +194,7 @@ fn leaves_a_line(kind: &EventKind) -> bool {
         | EventKind::TrafficMoved { .. }
         | EventKind::RunResumed { .. }
         | EventKind::ApplyTakenUp { .. }
+        | EventKind::OrphansFound { .. }
         | EventKind::UndoStarted { .. }
         | EventKind::UndoFinished { .. }
         | EventKind::FallbackVerified

@@ -5,6 +5,7 @@ use crate::model::{
     deploy::ObjectProgress,
     event::{Event, EventKind},
     gate::GateAnswer,
+    orphan::Orphan,
     redirect::{Dependency, DependencyStatus},
     resource::ResourceAction,
     run::{DeclaredBy, Lock, OutageSource, RunKind, RunOutcome},
@@ -238,6 +239,10 @@ impl Narrator {
             EventKind::RunResumed { drctl, at, done } => {
                 let text = format!("by drctl {drctl} at {at}: {} of its steps done", done.len());
                 ("Resumed", None, text)
+            }
+            EventKind::OrphansFound { step, orphans } => {
+                let all: Vec<_> = orphans.iter().map(Orphan::sentence).collect();
+                ("Orphaned", on(step), format!("in no state: {}", all.join("; ")))
             }
             EventKind::ApplyTakenUp { step, runs, waits_for } => {
                 let waits_for: Vec<_> =

@@ -5,6 +5,7 @@
 use super::{
     critical::{CriticalPath, Gap, Waited, waits},
     milestones::{Milestone, RunPhase},
+    orphans,
     timeline::{
         Checkout, InFlight, Invented, Needed, Note, Obstructed, PlanFacts, ProbeDown,
         RecoveryPoint, Removal, ResourceTime, RunFacts, SecondPlan, SimulatedFacts, StepTime,
@@ -338,6 +339,7 @@ fn caveats(timeline: &Timeline, kept: &Kept) -> Vec<String> {
         1 => all.push("the run broke off and was resumed".to_owned()),
         times => all.push(format!("the run broke off and was resumed {times} times")),
     }
+    all.extend(orphans::caveats(&timeline.steps));
     if kept.torn {
         all.push("the journal's last line was written only in part and was left out".to_owned());
     }
@@ -354,6 +356,7 @@ fn next(timeline: &Timeline, summary: Summary, verdicts: Verdicts) -> Vec<String
             "Look in the cloud for {what} in flight: Terraform may not know how {they} ended"
         ));
     }
+    all.extend(orphans::next(&timeline.steps));
     if let (Some(RunOutcome::NotRemoved), Some(run), None) =
         (timeline.outcome, &timeline.run, &timeline.sweep)
     {

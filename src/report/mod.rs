@@ -32,6 +32,7 @@ mod junit;
 mod layout;
 mod markdown;
 mod metrics;
+mod orphans;
 mod record;
 mod spans;
 mod words;

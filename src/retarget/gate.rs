@@ -37,6 +37,17 @@ pub struct Expected<'a> {
     pub decided: &'a BTreeSet<String>,
     /// Digests of changes that somebody said yes to; `None` when the state must be empty.
     pub later: Option<&'a [String]>,
+    /// What the run itself made before it broke off.
+    pub own: Own<'a>,
+}
+
+/// What a run itself made before it broke off, by addresses.
+#[derive(Clone, Copy, Debug)]
+pub struct Own<'a> {
+    /// What it takes into the state.
+    pub imported: &'a BTreeSet<String>,
+    /// What was broken off while it was made, and somebody said to make anew.
+    pub replaced: &'a BTreeSet<String>,
 }
 
 impl Expected<'_> {
@@ -98,8 +109,18 @@ fn later(plan: &Plan, accepted: &[String], expected: &Expected<'_>, answer: &mut
         !matches!(action, ResourceAction::Create | ResourceAction::Read | ResourceAction::NoOp)
             || change.change.importing
     };
-    let mut changes: Vec<Refusal> =
-        plan.resource_changes.iter().filter(keeps).filter_map(action).collect();
+    // What the run made itself, and wrote into no state: what it is changed in is what it was not yet.
+    let taken_in = |change: &&ResourceChange| {
+        expected.own.imported.contains(&change.address)
+            && change.change.importing
+            && matches!(change.action(), ResourceAction::Import | ResourceAction::Update)
+    };
+    let decided = |change: &&ResourceChange| {
+        is_tainted(change) && expected.own.replaced.contains(&change.address)
+    };
+    let asked = plan.resource_changes.iter().filter(keeps);
+    let asked = asked.filter(|change| !taken_in(change) && !decided(change));
+    let mut changes: Vec<Refusal> = asked.filter_map(action).collect();
     // What no yes can make good.
     let never = |refusal: &Refusal| {
         matches!(
@@ -118,6 +139,7 @@ fn later(plan: &Plan, accepted: &[String], expected: &Expected<'_>, answer: &mut
         .iter()
         .any(|given| given.len() >= MIN_DIGEST && digest.starts_with(given.as_str()));
     if !yes {
+        answer.refusals.extend(changes.iter().filter_map(keep_or_replace));
         answer.refusals.push(Refusal {
             reason: RefusalReason::Unconfirmed,
             address: None,
@@ -129,6 +151,16 @@ fn later(plan: &Plan, accepted: &[String], expected: &Expected<'_>, answer: &mut
         });
     }
     answer.changes = Some(Changes { changes, digest, accepted: yes });
+}
+
+/// Asks what is to become of something that was broken off while it was made.
+fn keep_or_replace(change: &Refusal) -> Option<Refusal> {
+    let address = change.address.as_ref().filter(|_| change.reason == RefusalReason::Tainted)?;
+    let detail = format!(
+        "{}; keep it as it is with `drctl resume --untaint '{address}'`, or have that done with `drctl resume --replace-tainted '{address}'`",
+        change.detail
+    );
+    Some(refuse(RefusalReason::Tainted, address, detail))
 }
 
 /// Checks the provider versions that `init` chose against the lock file that the repository has.
@@ -216,6 +248,11 @@ fn drift(plan: &Plan, refusals: &mut Vec<Refusal>) {
     }
 }
 
+/// Whether a resource would be made anew only since its making was broken off.
+fn is_tainted(change: &ResourceChange) -> bool {
+    change.action_reason.as_deref() == Some("replace_because_tainted")
+}
+
 /// What speaks against one planned change.
 fn action(change: &ResourceChange) -> Option<Refusal> {
     let (reason, detail) = match change.action() {
@@ -231,6 +268,10 @@ fn action(change: &ResourceChange) -> Option<Refusal> {
         }
         ResourceAction::Update => (RefusalReason::Updates, "would be changed in place"),
         ResourceAction::Delete => (RefusalReason::Deletes, "would be deleted"),
+        ResourceAction::Replace if is_tainted(change) => (
+            RefusalReason::Tainted,
+            "was broken off while it was made: it would be deleted and made anew",
+        ),
         ResourceAction::Replace => (RefusalReason::Replaces, "would be replaced"),
         ResourceAction::Import => (RefusalReason::Imports, "an existing object would be imported"),
         ResourceAction::Move => (RefusalReason::Moves, "would be renamed in the state"),
@@ -272,6 +313,7 @@ mod tests {
                 pinned: &[("aws.edge".to_owned(), "us-east-1".to_owned())].into(),
                 decided: &BTreeSet::new(),
                 later,
+                own: Own { imported: &BTreeSet::new(), replaced: &BTreeSet::new() },
             },
         )
     }

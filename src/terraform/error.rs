@@ -201,6 +201,14 @@ impl TerraformError {
         }
     }
 
+    /// Returns the error that says why it failed, when Terraform gave one.
+    pub fn diagnostic(&self) -> Option<&Diagnostic> {
+        match self {
+            Self::Failed { diagnostic, .. } => diagnostic.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Returns who holds the lock, when the state is locked.
     pub fn lock_holder(&self) -> Option<LockHolder> {
         match self {
@@ -294,8 +302,11 @@ impl TerraformError {
                 let id = holder.id.unwrap_or_else(|| "ID".to_owned());
                 return Some(match holder.who {
                     Some(who) => format!(
-                        "Ask {who} to finish; only when nobody works on it any more, \
-                         run `terraform force-unlock {id}`"
+                        "Ask {who}{} to finish; only when nobody works on it any more, \
+                         run `terraform force-unlock {id}`",
+                        holder
+                            .created
+                            .map_or(String::new(), |at| format!(", who holds it since {at},"))
                     ),
                     None => format!(
                         "Find out who works on it; only when nobody does, \
@@ -500,7 +511,7 @@ mod tests {
         `terraform apply` could not read the state
           hint: Look at the state with `terraform state pull`, or restore an older version of it
         `terraform apply` found the state locked
-          hint: Ask ops@ci-7 to finish; only when nobody works on it any more, run `terraform force-unlock 27d0`
+          hint: Ask ops@ci-7, who holds it since 2026-01-02, to finish; only when nobody works on it any more, run `terraform force-unlock 27d0`
         `terraform apply` found a stack that is not initialised
           hint: Run `terraform init` in the stack
         `terraform apply` lost a provider

@@ -82,6 +82,16 @@ pub enum Action {
         /// The state.
         file: PathBuf,
     },
+    /// `terraform untaint`: what was broken off while it was made is kept as it is.
+    Untaint {
+        /// The address of the resource instance.
+        address: String,
+    },
+    /// `terraform force-unlock`: the lock of a holder that is dead is taken away.
+    ForceUnlock {
+        /// The name of the lock.
+        id: String,
+    },
     /// `terraform destroy` of everything, unseen. A plan with `destroy` and its
     /// apply let the plan be looked at first.
     Destroy {
@@ -110,6 +120,8 @@ impl Action {
             Self::ShowPlan { .. } | Self::ShowState => "show",
             Self::Apply { .. } => "apply",
             Self::StatePull | Self::StatePush { .. } => "state",
+            Self::Untaint { .. } => "untaint",
+            Self::ForceUnlock { .. } => "force-unlock",
             Self::Destroy { .. } => "destroy",
             Self::Fmt { .. } => "fmt",
         }
@@ -130,6 +142,8 @@ impl Action {
             | Self::Plan { .. }
             | Self::Apply { .. }
             | Self::StatePush { .. }
+            | Self::Untaint { .. }
+            | Self::ForceUnlock { .. }
             | Self::Destroy { .. } => false,
         }
     }
@@ -207,6 +221,12 @@ impl Invocation {
             }
             Action::StatePush { file } => {
                 args.push("push").locking(self.lock_timeout).path("", file);
+            }
+            Action::Untaint { address } => {
+                args.locking(self.lock_timeout).push(address);
+            }
+            Action::ForceUnlock { id } => {
+                args.push("-force").push(id);
             }
             Action::Apply { plan, parallelism } => {
                 args.streaming().locking(self.lock_timeout);
@@ -328,12 +348,14 @@ mod tests {
             Action::Apply { plan: "/run/p".into(), parallelism: 64 },
             Action::StatePull,
             Action::StatePush { file: "errored.tfstate".into() },
+            Action::Untaint { address: "a.b[\"x\"]".into() },
+            Action::ForceUnlock { id: "27d0".into() },
             Action::Destroy { var_files: vec!["a.tfvars".into()], parallelism: 10 },
             Action::Fmt { text: "a=1".into() },
         ];
         let lines: Vec<_> =
             actions.into_iter().map(|action| line(action, "Terraform v1.11.4")).collect();
-        insta::assert_snapshot!(lines.join("\n"), @r"
+        insta::assert_snapshot!(lines.join("\n"), @r#"
         version
         init -json -no-color -input=false -backend=true -reconfigure -upgrade=false -lock=true -lock-timeout=30s -plugin-dir=/plugins
         init -json -no-color -input=false -backend=false -upgrade=false -lock=true -lock-timeout=30s
@@ -346,9 +368,11 @@ mod tests {
         apply -json -no-color -input=false -lock=true -lock-timeout=30s -parallelism=64 /run/p
         state pull
         state push -lock=true -lock-timeout=30s errored.tfstate
+        untaint -lock=true -lock-timeout=30s a.b["x"]
+        force-unlock -force 27d0
         destroy -json -no-color -input=false -lock=true -lock-timeout=30s -auto-approve -parallelism=10 -refresh=true -var-file=a.tfvars
         fmt -no-color -
-        ");
+        "#);
     }
 
     #[test]

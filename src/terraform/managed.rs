@@ -5,12 +5,23 @@ use crate::terraform::{
     state_file::{Resource, StateFile},
 };
 
-/// Returns the address of every instance of a managed resource in a state of version 4, in its order.
+/// An instance of a managed resource, as a state holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Its address.
+    pub address: String,
+    /// Its attribute `id`, when that is a text.
+    pub id: Option<String>,
+    /// True when its making was broken off, so that the next plan makes it anew.
+    pub tainted: bool,
+}
+
+/// Returns every instance of a managed resource in a state of version 4, in its order.
 ///
 /// # Errors
 ///
 /// [`TerraformError::BadState`] when it is no state.
-pub fn managed(state: &[u8]) -> Result<Vec<String>, TerraformError> {
+pub fn held(state: &[u8]) -> Result<Vec<Held>, TerraformError> {
     let StateFile { resources } = StateFile::read(state)?;
     let mut all = Vec::new();
     for Resource { module, kind, name, instances, mode } in resources {
@@ -20,10 +31,23 @@ pub fn managed(state: &[u8]) -> Result<Vec<String>, TerraformError> {
         let module = module.map(|module| format!("{module}.")).unwrap_or_default();
         all.extend(instances.into_iter().map(|instance| {
             let key = instance.index_key.map(|key| format!("[{key}]")).unwrap_or_default();
-            format!("{module}{kind}.{name}{key}")
+            Held {
+                address: format!("{module}{kind}.{name}{key}"),
+                id: instance.attributes.and_then(|attributes| attributes.id),
+                tainted: instance.status == "tainted",
+            }
         }));
     }
     Ok(all)
+}
+
+/// Returns the address of every instance of a managed resource in a state of version 4, in its order.
+///
+/// # Errors
+///
+/// [`TerraformError::BadState`] when it is no state.
+pub fn managed(state: &[u8]) -> Result<Vec<String>, TerraformError> {
+    Ok(held(state)?.into_iter().map(|held| held.address).collect())
 }
 
 #[cfg(test)]
@@ -42,5 +66,16 @@ mod tests {
         let nat = [r#"module.a["x"].aws_eip.nat[0]"#, r#"module.a["x"].aws_eip.nat["b.c"]"#];
         assert_eq!(all, [&["aws_vpc.main"], &nat[..]].concat());
         assert!(managed(b"hunter2").is_err());
+    }
+
+    #[test]
+    fn what_was_broken_off_is_tainted() {
+        let state = br#"{"version":4,"resources":[
+            {"mode":"managed","type":"aws_vpc","name":"main","instances":[
+             {"status":"tainted","attributes":{"id":"vpc-1","tags":null}}]},
+            {"mode":"managed","type":"aws_eip","name":"odd","instances":[{"attributes":{"id":7}}]}]}"#;
+        let held = held(state).unwrap();
+        assert_eq!((held[0].id.as_deref(), held[0].tainted), (Some("vpc-1"), true));
+        assert_eq!((held[1].id.as_deref(), held[1].tainted), (None, false));
     }
 }

@@ -29,9 +29,27 @@ pub(super) struct Resource {
 pub(super) struct Instance {
     #[serde(default)]
     pub(super) index_key: Option<Value>,
+    /// `tainted`, or not there.
+    #[serde(default)]
+    pub(super) status: String,
+    #[serde(default)]
+    pub(super) attributes: Option<Attributes>,
     /// All that it needed, also indirectly.
     #[serde(default)]
     pub(super) dependencies: Vec<String>,
+}
+
+/// What of an object's values is looked at.
+#[derive(Default, Deserialize)]
+pub(super) struct Attributes {
+    #[serde(default, deserialize_with = "text")]
+    pub(super) id: Option<String>,
+}
+
+/// Reads a text; anything else is none.
+fn text<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let value = Value::deserialize(from)?;
+    Ok(value.as_str().map(str::to_owned))
 }
 
 impl StateFile {

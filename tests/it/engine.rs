@@ -166,6 +166,7 @@ async fn go(
         region: "ap-northeast-2".into(),
         again: false,
         accepted: Vec::new(),
+        decisions: Default::default(),
         scratch: dir.join("scratch"),
         run: id.clone(),
         deploy: dir.join("deploy"),

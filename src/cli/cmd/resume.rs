@@ -2,9 +2,10 @@
 
 use crate::{
     cli::{
-        error::CliError, exit::Exit, home::Home, output::Output, resume::Resumption,
+        asked::pair, error::CliError, exit::Exit, home::Home, output::Output, resume::Resumption,
         runtime::block_on, stop, ui::Ui,
     },
+    engine::Decisions,
     model::time::parse_duration,
     report::show::Format,
 };
@@ -16,6 +17,11 @@ use std::{str::FromStr, time::Duration};
 /// Steps that are done are not run again; all others are, from their beginning: a
 /// stack is planned over what of it is there already, and a change or a removal of
 /// that is refused until somebody says yes to it. The recovery time goes on.
+///
+/// An apply that outlived drctl is followed to its end. What was made and is in no
+/// state is imported by its id; what may have been made is not made again until
+/// somebody says so, and neither is replaced what was broken off while it was made:
+/// at a terminal drctl asks. A resource is named by its address, or STACK:ADDRESS.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -23,6 +29,10 @@ Examples:
       The newest run: asks for the service's name, then goes on
   drctl resume 20260314-025907-4f1c --yes
       That one, without a person at a terminal: what is done is what was confirmed then
+  drctl resume --untaint aws_db_instance.main --import 'data:aws_vpc.main=vpc-0a1b2c'
+      Keeps a database that was killed over, and takes in a network that somebody found
+  drctl resume --yes --end
+      Ends what outlived drctl and plans it again
   drctl resume --accept-changes 4f1c2b3a5d6e
       Goes on though a plan replaces what a broken apply left, which was looked at")]
 pub(crate) struct Resume {
@@ -37,6 +47,22 @@ pub(crate) struct Resume {
     /// Say yes to what the gate showed that a plan would change or take away (12 digits at least)
     #[arg(long, value_name = "DIGEST")]
     accept_changes: Vec<String>,
+
+    /// Make again what was being made when the run broke off, is in no state, and may exist
+    #[arg(long)]
+    accept_orphans: bool,
+
+    /// Take what was made into the state, by the id that it has in the cloud
+    #[arg(long, value_name = "ADDRESS=ID", value_parser = |text: &str| pair(text, "ADDRESS=ID"))]
+    import: Vec<(String, String)>,
+
+    /// Keep what was broken off while it was made: it is whole (`terraform untaint`)
+    #[arg(long, value_name = "ADDRESS")]
+    untaint: Vec<String>,
+
+    /// Delete what was broken off while it was made, and make it anew
+    #[arg(long, value_name = "ADDRESS")]
+    replace_tainted: Vec<String>,
 
     /// Interrupt an apply that outlived drctl, and plan it again, instead of following it to its end
     #[arg(long)]
@@ -74,6 +100,13 @@ impl Resume {
         let resumption = Resumption {
             yes: self.yes,
             accepted: self.accept_changes,
+            decisions: Decisions {
+                accept_orphans: self.accept_orphans,
+                imports: self.import.into_iter().collect(),
+                untaint: self.untaint.into_iter().collect(),
+                replace: self.replace_tainted.into_iter().collect(),
+                ..Decisions::default()
+            },
             end: self.end,
             terraform: self.terraform,
             offline: self.offline,

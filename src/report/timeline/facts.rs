@@ -6,6 +6,7 @@ use crate::model::{
     deploy::{ImageAnswer, ObjectProgress, Traffic},
     finding::Place,
     gate::{Changes, Placed, Refusal, Remnant},
+    orphan::Orphan,
     redirect::{Dependency, Obstacle},
     resource::ResourceAction,
     run::{Lock, Outage, RunId, RunKind},
@@ -212,6 +213,9 @@ pub struct StepTime {
     /// What registries said of its images.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<ImageAnswer>,
+    /// What it made, or may have made, and no state knew of.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub orphans: Vec<Orphan>,
     /// Where it made a name lead.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub traffic: Option<Traffic>,

@@ -284,6 +284,9 @@ impl Timeline {
                 self.recovery_points.insert(store.clone(), point);
             }
             EventKind::RunResumed { done, .. } => self.resume(now, done),
+            EventKind::OrphansFound { step, orphans } => {
+                self.step(step).orphans.clone_from(orphans);
+            }
             EventKind::ApplyTakenUp { step, .. } => self.take_up(step),
             EventKind::InterruptReceived { signal } => self.interrupted_by = Some(signal.clone()),
             EventKind::RunFinished { outcome } => self.outcome = Some(*outcome),
@@ -450,6 +453,7 @@ impl StepTime {
             images: Vec::new(),
             traffic: None,
             dependencies: BTreeMap::new(),
+            orphans: Vec::new(),
         }
     }
 
