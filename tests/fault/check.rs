@@ -115,7 +115,7 @@ impl Undisturbed {
         }
         let states = scene.states(case);
         self.compare(&states, &mut verdict);
-        self.count(scene, case, &states, &mut verdict);
+        self.count(scene, case, &mut verdict);
         judge_journal(case, true, &mut verdict);
         if scene.primary()? != *primary {
             verdict.add(Broken::Primary, "its states or its objects changed");
@@ -147,17 +147,8 @@ impl Undisturbed {
     }
 
     /// Counts the objects of each address, and holds them against the states.
-    fn count(
-        &self,
-        scene: &Scene,
-        case: &Case,
-        states: &BTreeMap<String, Value>,
-        verdict: &mut Verdict,
-    ) {
-        let known: BTreeSet<(String, String)> = states
-            .iter()
-            .flat_map(|(stack, state)| ids(state).into_keys().map(|id| (stack.clone(), id)))
-            .collect();
+    fn count(&self, scene: &Scene, case: &Case, verdict: &mut Verdict) {
+        let known = scene.known(case);
         let made = scene.made();
         let stands: BTreeSet<_> = made.iter().map(|t| (t.stack.clone(), t.id.clone())).collect();
         for (stack, id) in known.difference(&stands) {
@@ -216,7 +207,7 @@ pub(crate) fn judge_journal(case: &Case, ended: bool, verdict: &mut Verdict) {
 
 /// Whether somebody was told of an object, by its id, or by its address as one that was left.
 fn is_reported(said: &str, thing: &Thing) -> bool {
-    const WORDS: [&str; 3] = ["orphan", "no state", "not in the state"];
+    const WORDS: [&str; 2] = ["in no state", "may exist"];
     said.contains(&thing.id)
         || said.lines().any(|line| {
             line.contains(&thing.address) && WORDS.iter().any(|word| line.contains(word))
@@ -224,7 +215,7 @@ fn is_reported(said: &str, thing: &Thing) -> bool {
 }
 
 /// Returns the id of each resource instance of a state, with its address.
-fn ids(state: &Value) -> BTreeMap<String, String> {
+pub(crate) fn ids(state: &Value) -> BTreeMap<String, String> {
     let mut ids = BTreeMap::new();
     for (address, instance) in instances(state) {
         if let Some(id) = instance["attributes"]["id"].as_str() {

@@ -2,6 +2,7 @@
 
 use crate::{
     check::{Broken, Undisturbed, Verdict, judge_journal},
+    person::Person,
     scene::{Case, Ended, Running, Scene},
     strike::{Strike, Struck},
 };
@@ -24,8 +25,10 @@ pub(crate) struct Course {
     pub(crate) resumptions: u32,
     /// How often there was nothing to resume, and the failover was begun again.
     pub(crate) begun_again: u32,
-    /// How often a yes was asked for a change of what a broken apply had left.
+    /// How often the gate refused to touch what was left until a person had answered.
     pub(crate) asked: u32,
+    /// How many objects that no state knew were named, and found, and taken in by a person.
+    pub(crate) found: usize,
     pub(crate) verdict: Verdict,
     /// How often the command had been run when it was first known to be done.
     cut: Option<usize>,
@@ -64,7 +67,7 @@ impl Course {
         ended: Ended,
         strikes: &mut dyn Iterator<Item = Strike>,
     ) -> io::Result<Ended> {
-        let (mut ended, mut accepted, mut alone) = (ended, Vec::new(), 0);
+        let (mut ended, mut person, mut alone) = (ended, Person::default(), 0);
         loop {
             judge_journal(case, false, &mut self.verdict);
             if self.cut.is_none() && case.lines().iter().any(is_cut) {
@@ -74,7 +77,12 @@ impl Course {
                 self.verdict.add(Broken::Stuck, "drctl did not end");
                 return Ok(ended);
             }
-            let next = self.next(&ended, &mut accepted);
+            if ended.code() == Some(4) {
+                self.asked += 1;
+                person.answer(scene, case, &ended.text());
+                self.found = person.imported.len();
+            }
+            let next = next(&ended);
             if matches!(next, Next::Over) {
                 return Ok(ended);
             }
@@ -90,7 +98,7 @@ impl Course {
                 scene.failover(case)?
             } else {
                 self.resumptions += 1;
-                scene.resume(case, &accepted)?
+                scene.resume(case, &person.flags())?
             };
             ended = self.attend(case, running, strike);
         }
@@ -110,30 +118,6 @@ impl Course {
         let struck = strike.and_then(|strike| strike.at(case, &mut running, before));
         self.struck.extend(struck);
         running.wait(case)
-    }
-
-    fn next(&mut self, ended: &Ended, accepted: &mut Vec<String>) -> Next {
-        let text = ended.text();
-        match ended.code() {
-            Some(code) if WELL.contains(&code) => return Next::Over,
-            Some(4) => {
-                let digest = text.split("--accept-changes ").nth(1).and_then(|rest| rest.get(..12));
-                if let Some(digest) = digest {
-                    self.asked += 1;
-                    accepted.push(digest.to_owned());
-                }
-            }
-            _ => {}
-        }
-        let came_to_its_end = text.contains("came to its end");
-        let nothing = ["Begin it anew", "there is no run", "is empty", "ended before anything"];
-        match () {
-            () if came_to_its_end => Next::Over,
-            () if ended.code() == Some(2) && nothing.iter().any(|words| text.contains(words)) => {
-                Next::Begin
-            }
-            () => Next::Resume,
-        }
     }
 
     /// Judges how it ended.
@@ -162,6 +146,18 @@ impl Course {
         self.verdict.broken.extend(judged.broken);
         self.verdict.reported = judged.reported;
         Ok(())
+    }
+}
+
+/// What is to be done after a drctl that ended like this.
+fn next(ended: &Ended) -> Next {
+    let text = ended.text();
+    let nothing = ["Begin it anew", "there is no run", "is empty", "ended before anything"];
+    match ended.code() {
+        Some(code) if WELL.contains(&code) => Next::Over,
+        _ if text.contains("came to its end") => Next::Over,
+        Some(2) if nothing.iter().any(|words| text.contains(words)) => Next::Begin,
+        _ => Next::Resume,
     }
 }
 

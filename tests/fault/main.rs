@@ -17,6 +17,7 @@ mod disk;
 #[path = "../it/support/events.rs"]
 mod events;
 mod matrix;
+mod person;
 mod processes;
 mod scene;
 mod single;

@@ -67,7 +67,7 @@ impl Tally {
             let row = self.rows.entry(first.moment).or_default();
             row.cases += 1;
             row.resumptions += course.resumptions;
-            row.reported += course.verdict.reported;
+            row.reported += course.found + course.verdict.reported;
             for (broken, _) in &course.verdict.broken {
                 *row.broken.entry(*broken).or_default() += 1;
             }
@@ -177,8 +177,15 @@ fn tell(name: &str, course: &Course, kills: u32, dir: &Path) {
         course.struck.iter().map(|s| format!("{} at `{}`", s.victim, s.moment)).collect();
     let mut text = format!("{kills:>4} {name}: {}", struck.join(", "));
     let _ = write!(text, "; {} resumed", course.resumptions);
-    if course.verdict.reported > 0 {
-        let _ = write!(text, ", {} orphan(s) named", course.verdict.reported);
+    if course.asked > 0 {
+        let _ = write!(text, ", asked {} time(s)", course.asked);
+    }
+    if course.found + course.verdict.reported > 0 {
+        let _ = write!(
+            text,
+            ", {} orphan(s) named and taken in, {} named and left",
+            course.found, course.verdict.reported
+        );
     }
     for (broken, what) in &course.verdict.broken {
         let _ = write!(
@@ -221,7 +228,7 @@ impl fmt::Display for Tally {
         row_of(f, "all", &total)?;
         writeln!(
             f,
-            "\n{} kills in {} cases, {} resumptions; {} times there was nothing to resume and the failover was begun again; {} times a change of what a broken apply had left was asked for; {:.0} s",
+            "\n{} kills in {} cases, {} resumptions; {} times there was nothing to resume and the failover was begun again; {} times a person was asked about what a broken apply had left; {:.0} s",
             self.kills(),
             self.cases,
             total.resumptions,

@@ -2,12 +2,13 @@
 
 use crate::{
     backend::Backend,
+    check,
     cloud::{SimCloud, Thing, Weather},
     processes,
 };
 use serde_json::Value;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     io,
     os::unix::fs::PermissionsExt,
@@ -210,11 +211,9 @@ impl Scene {
         self.spawn(case, &args)
     }
 
-    /// Starts a resumption that says yes to `accepted`.
-    pub(crate) fn resume(&self, case: &mut Case, accepted: &[String]) -> io::Result<Running> {
-        let mut args = vec!["resume", "--yes", "--grace", "60s"];
-        args.extend(accepted.iter().flat_map(|digest| ["--accept-changes", digest]));
-        self.spawn(case, &args)
+    /// Starts a resumption with what a person answered.
+    pub(crate) fn resume(&self, case: &mut Case, answers: &[&str]) -> io::Result<Running> {
+        self.spawn(case, &[&["resume", "--yes", "--grace", "60s"], answers].concat())
     }
 
     pub(crate) fn spawn(&self, case: &mut Case, args: &[&str]) -> io::Result<Running> {
@@ -261,6 +260,16 @@ impl Scene {
             Some(((*stack).to_owned(), serde_json::from_slice(&text).ok()?))
         };
         STACKS.iter().filter_map(read).collect()
+    }
+
+    /// Returns the stack and the id of everything that the states hold.
+    pub(crate) fn known(&self, case: &Case) -> BTreeSet<(String, String)> {
+        let states = self.states(case);
+        let ids = |(stack, state): (&String, &Value)| {
+            let stack = stack.clone();
+            check::ids(state).into_keys().map(move |id| (stack.clone(), id))
+        };
+        states.iter().flat_map(ids).collect()
     }
 
     /// Returns the locks that are held.

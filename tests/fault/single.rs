@@ -139,10 +139,11 @@ impl Bed {
         verdict.broken.append(&mut course.verdict.broken);
         let mut said = format!("{} resumption(s)", course.resumptions + course.begun_again);
         if course.asked > 0 {
-            said += &format!(", {} change(s) asked for", course.asked);
+            said += &format!(", asked {} time(s)", course.asked);
         }
-        if course.verdict.reported > 0 {
-            said += &format!(", {} orphan(s) reported", course.verdict.reported);
+        let orphans = course.found + course.verdict.reported;
+        if orphans > 0 {
+            said += &format!(", {orphans} orphan(s) reported");
         }
         Ok(said)
     }
