@@ -28,11 +28,16 @@ use serde_json::{Map, Value};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
+    time::Duration,
 };
 use tokio::{
     sync::mpsc,
     task::{Id, JoinError, JoinSet},
+    time::{MissedTickBehavior, interval},
 };
+
+/// How often it is looked whether a state could not be taken in.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// How the steps of a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +114,8 @@ impl Execution<'_, '_> {
     async fn go_on(&mut self, heard: &mut mpsc::UnboundedReceiver<Word>) {
         let stop = self.tools.stop.clone();
         let mut stopping = false;
+        let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             match self.ledger.next() {
                 Next::Begin(task) => self.begin(task),
@@ -131,6 +138,7 @@ impl Execution<'_, '_> {
                         }
                         self.end(joined);
                     }
+                    _ = look.tick() => self.tell_troubles(),
                 },
                 Next::Release => self.release().await,
                 Next::Done => break,
@@ -165,6 +173,16 @@ impl Execution<'_, '_> {
             let outcome = StepOutcome::Withheld { why: why.clone() };
             self.ledger.end_step(&step, outcome.clone());
             self.run.say(EventKind::StepFinished { step, outcome });
+        }
+    }
+
+    /// Tells at once what Terraform waits for without a word: somebody may make room.
+    fn tell_troubles(&mut self) {
+        for trouble in self.tools.new_troubles() {
+            let hint = trouble.hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+            let message =
+                format!("Terraform waits to save its state: {}{hint}", trouble.cause.join(": "));
+            self.run.say(EventKind::Noted { step: Some(trouble.stack), message });
         }
     }
 

@@ -114,3 +114,19 @@ impl<'a> Run<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_never_falls_though_the_wall_clock_was_set_back() {
+        let last = Event { seq: 7, elapsed_ms: 90_000, kind: EventKind::Unknown };
+        for (since_ms, least) in [(0, 90_000), (60_000, 90_000), (600_000, 600_000)] {
+            let mut sink: Vec<Event> = Vec::new();
+            Run::go_on(&last, since_ms, &mut sink).note("on");
+            assert_eq!(sink[0].seq, 8);
+            assert!(sink[0].elapsed_ms >= least, "{since_ms}: {:?}", sink[0]);
+        }
+    }
+}

@@ -324,7 +324,7 @@ impl Stack {
         }
         let file = self.work.dir.join(ERRORED_STATE);
         // A first state may have no lineage yet, and gets one when it is pushed.
-        let is_home = match (self.tools.store.head(self.tell.step())?, StateHead::of_file(&file)) {
+        let is_home = match (self.head().await?, StateHead::of_file(&file)) {
             (None, _) => false,
             (Some(_), Err(_)) => true,
             (Some(kept), Ok(left)) => kept.lineage == left.lineage && kept.serial >= left.serial,
@@ -333,6 +333,19 @@ impl Stack {
             self.quietly(Action::StatePush { file: file.clone() }).await?;
         }
         removed(file, |path| std::fs::rename(path, path.with_extension("tfstate.home")))
+    }
+
+    /// Returns serial and lineage of the state that is kept; of none when there is none yet.
+    async fn head(&self) -> Result<Option<StateHead>, StepError> {
+        if !self.work.state.is_declared() {
+            return Ok(self.tools.store.head(self.tell.step())?);
+        }
+        let pulled = self.tools.scratch.join(format!("{}.pulled.tfstate", self.tell.step()));
+        super::files::write_private(&pulled, &self.pull_state().await?)
+            .map_err(|source| StepError::Write { path: pulled.clone(), source })?;
+        let head = StateHead::of_file(&pulled).ok();
+        removed(pulled, |path| std::fs::remove_file(path))?;
+        Ok(head)
     }
 
     /// Plans what is up, and returns the saved plan, which `name` tells from others.

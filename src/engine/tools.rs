@@ -68,6 +68,16 @@ impl Tools {
         troubles.extract_if(.., |trouble| trouble.stack == *step).collect()
     }
 
+    /// Returns what the state service refused since this was last called, and Terraform waits for.
+    pub(super) fn new_troubles(&self) -> Vec<Trouble> {
+        let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut new = self.server.take_troubles();
+        new.retain(|trouble| !troubles.contains(trouble));
+        troubles.extend(new.iter().cloned());
+        new.retain(|trouble| trouble.is_asked_again);
+        new
+    }
+
     /// Returns new names for the output of one command.
     pub(super) fn log(&self, step: &StepId, command: &str) -> LogFiles {
         let number = self.next_log.fetch_add(1, Ordering::Relaxed);

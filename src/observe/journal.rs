@@ -212,8 +212,28 @@ impl JournalReader {
         self.chain.link()
     }
 
+    /// Reads all the rest, and tells whether none of it was ever synced: then a machine that lost its
+    /// power may have written any part of it, and nothing was done on its strength.
+    fn ends_unsynced(&mut self) -> bool {
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let mut limited = self.lines.by_ref().take(LONGEST_LINE);
+            match limited.read_until(b'\n', &mut line) {
+                Ok(0) => return true,
+                Ok(_) => {}
+                Err(_) => return false,
+            }
+            let event: Result<Event, _> = serde_json::from_slice(&line);
+            if event.is_ok_and(|event| must_be_durable(&event.kind)) {
+                return false;
+            }
+        }
+    }
+
     fn step(&mut self) -> Result<Option<Event>, JournalError> {
-        let (path, line) = (|| self.path.clone(), self.count + 1);
+        let (name, line) = (self.path.clone(), self.count + 1);
+        let path = || name.clone();
         self.buffer.clear();
         let mut limited = self.lines.by_ref().take(LONGEST_LINE);
         let read = limited
@@ -240,6 +260,10 @@ impl JournalReader {
                 } else {
                     Ok(None)
                 };
+            }
+            Err(_) if self.count > 0 && self.ends_unsynced() => {
+                self.torn = true;
+                return Ok(None);
             }
             Err(source) => return Err(JournalError::Line { path: path(), line, source }),
         };
@@ -433,6 +457,31 @@ mod tests {
             let journal = read(&path).unwrap();
             assert_eq!((journal.events.len(), journal.torn), (2, true), "cut by {cut}");
         }
+    }
+
+    #[test]
+    fn a_power_loss_may_spoil_what_was_not_synced_and_nothing_else() {
+        let seen = |seq| {
+            let kind = EventKind::ResourceStarted {
+                step: StepId::new("data"),
+                address: "a.b".into(),
+                action: crate::model::resource::ResourceAction::Create,
+            };
+            let line = json_line(&Event { seq, elapsed_ms: seq * 10, kind }).unwrap();
+            String::from_utf8(line).unwrap()
+        };
+        let zeros = "\0".repeat(40) + "\n";
+        let (_dir, path) = written(&(lines(2) + &seen(2) + &zeros + &seen(4)));
+        let journal = read(&path).unwrap();
+        assert_eq!((journal.events.len(), journal.torn), (3, true));
+        let (mut writer, events) = JournalWriter::append(&path).unwrap();
+        assert_eq!(events.len(), 3);
+        writer.take(&noted(3)).unwrap();
+        assert_eq!(read(&path).unwrap().events.last(), Some(&noted(3)));
+
+        let synced = String::from_utf8(json_line(&noted(4)).unwrap()).unwrap();
+        let (_dir, path) = written(&(lines(2) + &seen(2) + &zeros + &synced));
+        assert!(matches!(read(&path), Err(JournalError::Line { line: 4, .. })));
     }
 
     #[test]

@@ -142,7 +142,12 @@ impl Served {
     }
 
     fn note(&self, stack: &StepId, denied: &StateError) {
-        let trouble = Trouble { stack: stack.clone(), cause: chain(denied), hint: denied.hint() };
+        let trouble = Trouble {
+            stack: stack.clone(),
+            cause: chain(denied),
+            hint: denied.hint(),
+            is_asked_again: status(denied).is_server_error(),
+        };
         tracing::warn!(%stack, cause = ?trouble.cause, "a request for a state was denied");
         let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
         // Terraform tries again, and fails again.

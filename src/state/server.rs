@@ -39,6 +39,8 @@ pub struct Trouble {
     pub cause: Vec<String>,
     /// What to do about it.
     pub hint: Option<String>,
+    /// True when Terraform asks again, for minutes, since another answer may come: as on a full disk.
+    pub is_asked_again: bool,
 }
 
 /// What became of a server that came to no end of its own.

@@ -18,7 +18,7 @@ use drctl::{
         simulate::{Settings, Simulation, World},
         wire::reattach::{Providers, VARIABLE},
     },
-    sim::{Cloud, Filter, Operation, Scenario},
+    sim::{Call, Cloud, Filter, ObjectKey, Operation, Scenario},
 };
 use serde_json::Value;
 use std::{
@@ -208,6 +208,28 @@ impl SimCloud {
     pub(crate) fn crash(&self) {
         let _in = self.runtime.enter();
         self.serving().take();
+    }
+
+    /// Takes away all that stands in a region, as if it had never been.
+    pub(crate) fn remove_all(&self, region: &str) {
+        self.world.with_cloud(|cloud, now_ms| {
+            let filter = Filter { region: Some(region.to_owned()), ..Filter::default() };
+            let stands: Vec<_> = cloud.objects(&filter).cloned().collect();
+            for object in stands {
+                let ObjectKey { provider, account, place, kind, id } = object.key;
+                let by = object.made_by;
+                let call = Call { provider, account, place, control_plane: None, kind, by };
+                // What is gone by itself is gone.
+                let _ = cloud.delete(now_ms, &call, &id);
+            }
+        });
+    }
+
+    /// Serves the providers when they do not answer.
+    pub(crate) fn answer_if_crashed(&self) {
+        if self.serving().is_none() {
+            self.answer();
+        }
     }
 
     /// Serves the providers, again after a [`SimCloud::crash`]: all that stood there still stands.

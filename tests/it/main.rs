@@ -15,6 +15,7 @@ mod engine;
 mod evidence;
 mod failback;
 mod failover;
+mod fault;
 mod forecast;
 mod history;
 mod images;

@@ -22,6 +22,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    process::Child,
     sync::Arc,
     thread::sleep,
     time::Duration,
@@ -103,14 +104,25 @@ impl Shop {
 
     /// Fails over, and kills drctl and then Terraform once it is `time`.
     fn kill_when(&self, time: impl Fn(&Self) -> bool) {
+        let mut child = self.begin(time);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        self.kill_terraform();
+    }
+
+    /// Fails over, and returns once it is `time`.
+    fn begin(&self, time: impl Fn(&Self) -> bool) -> Child {
         let args = self.failover_args();
         let mut child = self.env.spawn(&args.iter().map(String::as_str).collect::<Vec<_>>());
         while !time(self) {
             sleep(Duration::from_millis(10));
             assert!(child.try_wait().unwrap().is_none(), "it has ended by itself");
         }
-        child.kill().unwrap();
-        child.wait().unwrap();
+        child
+    }
+
+    /// Kills Terraform, and all that it started.
+    fn kill_terraform(&self) {
         let home = self.env.home();
         loop {
             let entries = fs::read_dir("/proc").unwrap().flatten();
@@ -191,6 +203,18 @@ fn what_was_made_and_is_in_no_state_is_imported() {
         serde_json::json!([{"address": "aws_vpc.main", "id": before[0], "fate": "imported"}])
     );
     assert!(output.stdout.contains("that no state knew of were taken into it"), "{output}");
+}
+
+#[test]
+fn what_a_killed_terraform_made_is_imported_though_drctl_lived() {
+    let shop = Shop::new(NETWORK, 100_000.0);
+    let child = shop.begin(|shop| shop.said("provision_start"));
+    shop.kill_terraform();
+    let failed = shop.env.output(child.wait_with_output().unwrap());
+    assert_eq!(failed.code, Some(3), "{failed}");
+    let before = shop.ids("aws_vpc");
+    is_met(&shop.resume(&[]));
+    assert_eq!((shop.ids("aws_vpc"), before.len()), (before, 1));
 }
 
 #[test]
