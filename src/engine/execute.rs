@@ -216,7 +216,9 @@ impl Execution<'_, '_> {
                     done.map(|()| None)
                 })
             }
-            Work::TakeBack(back) => self.tasks.spawn(async move { back.run(tell).await.map(|()| None) }),
+            Work::TakeBack(back) => {
+                self.tasks.spawn(async move { back.run(tell).await.map(|()| None) })
+            }
             // It has ended above.
             Work::LeftOut(_) => return,
         };

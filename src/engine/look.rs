@@ -49,7 +49,9 @@ pub async fn look(
     let mut failed: BTreeMap<StepId, Vec<String>> = BTreeMap::new();
     for (id, outputs) in each(recovery, tools, |stack| async move { stack.come_up().await }).await {
         match outputs {
-            Ok(outputs) => drop(found.outputs.insert(id.to_string(), Value::Object(outputs.plain()))),
+            Ok(outputs) => {
+                drop(found.outputs.insert(id.to_string(), Value::Object(outputs.plain())))
+            }
             Err(error) => drop(failed.insert(id, chain(&error))),
         }
     }

@@ -55,7 +55,8 @@ pub async fn verify(
     }
     let probes: Vec<&Probe> = of_service.collect();
     let within = recovery.verify_within;
-    let verification = ask(&probes, (known, programs), prober, within, tools.stop.token(), run).await;
+    let verification =
+        ask(&probes, (known, programs), prober, within, tools.stop.token(), run).await;
     tell(&verification, asked, run);
     verification
 }

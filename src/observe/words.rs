@@ -124,7 +124,7 @@ impl Narrator {
                     .max()
                     .unwrap_or(0);
                 let mut text = format!("{service}: {}", count(steps.len(), "step"));
-                if let Some(primary) = primary {
+                if let Some(primary) = primary.as_ref().filter(|_| !self.homeward) {
                     let _ = write!(text, ", away from {primary}");
                 }
                 for (name, objective) in [("RTO", rto_ms), ("RPO", rpo_ms)] {
@@ -237,7 +237,8 @@ impl Narrator {
             EventKind::StackLooked { step, looked } => {
                 let mut text = format!("in the {}: {}", looked.side.word(), looked.words());
                 if let (Some(digest), false) = (&looked.digest, looked.accepted) {
-                    let _ = write!(text, "; nobody said yes to {}", digest.get(..12).unwrap_or(digest));
+                    let _ =
+                        write!(text, "; nobody said yes to {}", digest.get(..12).unwrap_or(digest));
                 }
                 ("Looked", on(step), text)
             }
@@ -245,7 +246,8 @@ impl Narrator {
                 ("Removing", None, format!("what the service has in {region}"))
             }
             EventKind::TearDownFinished { removed } => {
-                let text = if *removed { "nothing of what is known is left" } else { "something is left" };
+                let text =
+                    if *removed { "nothing of what is known is left" } else { "something is left" };
                 ("Torn down", None, text.to_owned())
             }
             EventKind::UndoStarted { drctl, at, steps } => {
@@ -358,7 +360,14 @@ impl Narrator {
                 ("Stopping", None, text)
             }
             EventKind::RunFinished { outcome } => {
-                ("Finished", None, run_ending(*outcome).to_owned())
+                let text = match (self.homeward, outcome) {
+                    (true, RunOutcome::Recovered) => "the service is home",
+                    (true, RunOutcome::Failed | RunOutcome::Refused | RunOutcome::Interrupted) => {
+                        "the way home was not gone to its end"
+                    }
+                    (_, outcome) => run_ending(*outcome),
+                };
+                ("Finished", None, text.to_owned())
             }
             EventKind::SweepStarted { drctl, at } => {
                 let at = at.strftime("%Y-%m-%d %H:%M:%S");

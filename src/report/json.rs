@@ -6,9 +6,9 @@ use super::{
     critical::{CriticalPath, Gap, Waited, waits},
     milestones::{Milestone, RunPhase},
     timeline::{
-        Checkout, FailbackFacts, InFlight, Invented, Needed, Note, Obstructed, PlanFacts, ProbeDown,
-        RecoveryPoint, Removal, ResourceTime, RunFacts, SecondPlan, SimulatedFacts, StepTime,
-        Sweep, TerraformFacts, Timeline,
+        Checkout, FailbackFacts, InFlight, Invented, Needed, Note, Obstructed, PlanFacts,
+        ProbeDown, RecoveryPoint, Removal, ResourceTime, RunFacts, SecondPlan, SimulatedFacts,
+        StepTime, Sweep, TerraformFacts, Timeline,
     },
     verdict::{Doubt, Summary, Verdict, Verdicts},
 };

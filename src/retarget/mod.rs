@@ -29,8 +29,8 @@ mod tests;
 
 pub use global::GlobalRule;
 pub use harmless::harmless;
-pub use provider::environment;
 pub use override_file::{OVERRIDE_FILE, Overrides, add_override};
+pub use provider::environment;
 pub use redirect::{Redirection, Target, redirect};
 pub use remote_state::{RemoteState, StateKey, own_state, placeholder};
 pub use unprotected::unprotected;

@@ -70,8 +70,19 @@ impl Failback {
         all
     }
 
-    /// Checks its names against the steps of the runbook, each with whether it is a command, and
-    /// adds to each of its commands the stacks that it reads of.
+    /// Returns the expressions whose values others can see: arguments of programs.
+    pub(super) fn open_exprs(&self) -> Vec<&Expr> {
+        let mut all = Vec::new();
+        for step in &self.commands {
+            if let Work::Command(command) = &step.work {
+                all.extend(std::iter::once(&command.run).chain(&command.undo));
+            }
+        }
+        all.extend(self.recovery_points.iter().map(|point| point.told_by.expr()));
+        all
+    }
+
+    /// Checks its names against the steps of the runbook, each with whether it is a command.
     pub(super) fn check(
         &self,
         steps: &[(StepId, bool)],
@@ -109,7 +120,8 @@ impl Failback {
             let own = || self.commands.iter().map(|other| other.id.as_str());
             for need in &step.needs {
                 if !own().chain(names()).any(|name| name == need.as_str()) {
-                    let message = format!("`{}` needs `{need}`, and there is no such step", step.id);
+                    let message =
+                        format!("`{}` needs `{need}`, and there is no such step", step.id);
                     let mistake = Mistake::new(step.place.clone(), message);
                     mistakes.push(mistake.instead_of(need.as_str(), own().chain(names())));
                 }

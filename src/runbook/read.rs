@@ -1,9 +1,9 @@
 //! From the text of `drctl.hcl` to a [`Runbook`], with every mistake on the way.
 
 use super::{
-    ChaosGroup, Command, Deploy, DeployKind, Drill, Failback, Global, Kong, Mistake, Notify, PARALLELISM,
-    Probe, RecoveryPoint, Region, Runbook, Service, Simulated, Site, SiteKind, Stack, Step, ToldBy,
-    Watch, Work, check, reader::Reader,
+    ChaosGroup, Command, Deploy, DeployKind, Drill, Failback, Global, Kong, Mistake, Notify,
+    PARALLELISM, Probe, RecoveryPoint, Region, Runbook, Service, Simulated, Site, SiteKind, Stack,
+    Step, ToldBy, Watch, Work, check, reader::Reader,
 };
 use crate::{
     config::{

@@ -1,10 +1,10 @@
 //! A way home from the first question to the last line of its report.
 
 use super::{
-    Asked, Ground, Terms, confirm,
-    failover::Failover,
+    Asked, Ground, confirm,
+    failover::{Failover, torn_down},
     found::{self, Both, Data},
-    homeward::homeward,
+    homeward::{Terms, homeward},
     journey::Journey,
     record::Record,
     shown::Plan,
@@ -54,6 +54,13 @@ pub(in crate::cli) async fn fail_back(
     ui: &Ui,
 ) -> Result<Exit, CliError> {
     let failover = Failover::find(home, name)?;
+    if let Some(failback) = torn_down(home, failover.folder.id()) {
+        let (run, region) = (failover.folder.id(), &failover.record.region);
+        let error = anyhow!("nothing is left of the failover {run} in {region}: it was torn down");
+        return Err(
+            CliError::new(Exit::Usage, error).hint(format!("See how: `drctl report {failback}`"))
+        );
+    }
     let (held, _) = failover.hold()?;
     let began_at = Timestamp::now();
     let scratch;
@@ -114,11 +121,7 @@ struct Ready {
 }
 
 impl WayHome<'_> {
-    fn begin<'s>(
-        &self,
-        began_at: Timestamp,
-        sink: &'s mut dyn Sink,
-    ) -> Result<Run<'s>, CliError> {
+    fn begin<'s>(&self, began_at: Timestamp, sink: &'s mut dyn Sink) -> Result<Run<'s>, CliError> {
         let started = EventKind::RunStarted {
             run: self.folder.id().clone(),
             run_kind: RunKind::Failback,
@@ -388,8 +391,8 @@ impl WayHome<'_> {
             }
         };
         run.finish(outcome).map_err(|error| {
-            let error = anyhow!(error)
-                .context("the journal could not be written, so the run was stopped");
+            let error =
+                anyhow!(error).context("the journal could not be written, so the run was stopped");
             CliError::new(Exit::Failed, error)
                 .hint(format!("Make room on the disk of `{}`", self.home.root().display()))
         })
@@ -415,10 +418,7 @@ impl WayHome<'_> {
 /// # Errors
 ///
 /// Nothing says how the traffic of a step gets home.
-pub(super) fn turn_homeward(
-    opened: &mut Opened,
-    done: &BTreeSet<StepId>,
-) -> Result<(), CliError> {
+pub(super) fn turn_homeward(opened: &mut Opened, done: &BTreeSet<StepId>) -> Result<(), CliError> {
     let Opened { prepared, primary, fallback, failback } = opened;
     Arc::make_mut(&mut fallback.recovery).known.outputs.clone_from(&fallback.known.outputs);
     let take_back = |step: &StepId| {
@@ -428,12 +428,8 @@ pub(super) fn turn_homeward(
         }
         Work::TakeBack(Arc::new(TakeBack { recovery, known, tools, step: step.clone() }))
     };
-    let terms = Terms {
-        failback,
-        fallback: &fallback.recovery,
-        take_back: &take_back,
-        simulated: false,
-    };
+    let terms =
+        Terms { failback, fallback: &fallback.recovery, take_back: &take_back, simulated: false };
     let recovery = homeward((*primary.recovery).clone(), &terms)?;
     let outputs = std::mem::take(&mut primary.known.outputs);
     primary.known = Known { outputs, ..recovery.known.clone() };

@@ -34,11 +34,7 @@ struct Told {
 
 impl Told {
     fn of(events: &[Event]) -> Self {
-        let mut told = Self {
-            is_real_failover: false,
-            outcome: None,
-            primary: None,
-        };
+        let mut told = Self { is_real_failover: false, outcome: None, primary: None };
         for event in events {
             match &event.kind {
                 EventKind::RunStarted { run_kind, .. } => {
@@ -86,7 +82,8 @@ impl Failover {
         }
         let record = Record::read(&folder.asked())?.ok_or_else(|| {
             let error = anyhow!("it is not known what the failover {run} was asked");
-            CliError::new(Exit::Failed, error).hint("Go home by hand: its folder lacks `asked.json`")
+            CliError::new(Exit::Failed, error)
+                .hint("Go home by hand: its folder lacks `asked.json`")
         })?;
         let primary = told.primary.ok_or_else(|| {
             let error = anyhow!("it is not known which region the failover {run} left");
@@ -107,6 +104,19 @@ impl Failover {
                 .hint("Look whether a drctl still works on the run: `drctl runs`, `ps`")
         })
     }
+}
+
+/// Returns the way home after which nothing was left of the failover `failover`, if there was one.
+pub(in crate::cli) fn torn_down(home: &Home, failover: &RunId) -> Option<RunId> {
+    let later = home.runs().ok()?.into_iter().filter(|run| run > failover);
+    later.into_iter().find(|run| {
+        let Ok(journal) = journal::read(&home.run(run).journal()) else { return false };
+        let says = |wanted: &dyn Fn(&EventKind) -> bool| {
+            journal.events.iter().any(|event| wanted(&event.kind))
+        };
+        says(&|kind| matches!(kind, EventKind::FailbackOf { failover: its, .. } if its == failover))
+            && says(&|kind| matches!(kind, EventKind::TearDownFinished { removed: true }))
+    })
 }
 
 fn newest(home: &Home) -> Result<RunId, CliError> {

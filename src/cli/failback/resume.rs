@@ -1,7 +1,9 @@
 //! Going on with a way home that failed, was stopped, or whose drctl was killed.
 
 use super::{
-    Asked, begin::{Opened, WayHome, turn_homeward}, confirm,
+    Asked,
+    begin::{Opened, WayHome, turn_homeward},
+    confirm,
     failover::Failover,
     found,
     record::Record,
@@ -115,12 +117,8 @@ pub(in crate::cli) async fn resume(
     let mut accepted = record.accepted.clone();
     accepted.extend(asked.accepted.iter().cloned());
     let grace = asked.grace.unwrap_or(Duration::from_millis(record.grace_ms));
-    let asked = Asked {
-        accepted,
-        grace: Some(grace),
-        reference: Some(record.commit.clone()),
-        ..asked
-    };
+    let asked =
+        Asked { accepted, grace: Some(grace), reference: Some(record.commit.clone()), ..asked };
     outlived::end(folder, grace, stop, ui).await?;
     let way = WayHome { failover: &failover, asked: &asked, folder, home, stop, ui };
     let opened = way.take_up(&record, &before).await?;
@@ -146,8 +144,9 @@ impl WayHome<'_> {
         let mut opened = self.open(&self.asked.accepted).await?;
         if opened.prepared.assembled.digest != record.decisions {
             let error = anyhow!("what would be done is no longer what was confirmed");
-            return Err(CliError::new(Exit::Refused, error)
-                .hint("Go on with the drctl that began the run, or begin it anew: `drctl failback`"));
+            return Err(CliError::new(Exit::Refused, error).hint(
+                "Go on with the drctl that began the run, or begin it anew: `drctl failback`",
+            ));
         }
         opened.fallback.known = found::outputs(&opened.fallback, Side::Fallback).await?;
         opened.primary.known = found::outputs(&opened.primary, Side::Primary).await?;
@@ -160,8 +159,12 @@ impl WayHome<'_> {
             }
         }
         let (service, primary) = (&opened.prepared.service, &record.primary);
-        let writes: Vec<String> =
-            record.lost.iter().filter(|(_, lost)| !lost.is_empty()).map(|(id, _)| id.to_string()).collect();
+        let writes: Vec<String> = record
+            .lost
+            .iter()
+            .filter(|(_, lost)| !lost.is_empty())
+            .map(|(id, _)| id.to_string())
+            .collect();
         let expected = self.asked.yes.then_some(before.digest.as_str());
         tokio::select! {
             by = confirm::go(self.ui, service, primary, &writes, &before.digest, expected) => by.map(drop)?,

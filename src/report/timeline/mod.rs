@@ -5,12 +5,12 @@
 mod facts;
 mod failback;
 
-pub use failback::{FailbackFacts, LookedAt};
 pub use facts::{
     Checkout, InFlight, Invented, LockWait, Needed, Note, ObjectTime, Obstructed, PhaseTime,
     PlanFacts, ProbeDown, RecoveryPoint, Removal, ResourceTime, RunFacts, SecondPlan,
     SimulatedFacts, StepTime, Sweep, TerraformFacts,
 };
+pub use failback::{FailbackFacts, LookedAt};
 
 use super::{
     clock::{Clock, LONGEST},
@@ -302,7 +302,9 @@ impl Timeline {
                 let (step, looked) = (step.clone(), looked.clone());
                 self.homeward(|failback| failback.look(step, looked));
             }
-            EventKind::TearDownStarted { .. } => self.homeward(|failback| failback.removed = Some(false)),
+            EventKind::TearDownStarted { .. } => {
+                self.homeward(|failback| failback.removed = Some(false))
+            }
             EventKind::TearDownFinished { removed } => {
                 let removed = *removed;
                 self.homeward(|failback| {
