@@ -19,6 +19,11 @@ region "ap-northeast-2" {
   }
 }
 
+# Where the shop is at home: what `drctl failback` applies there.
+region "ap-northeast-1" {
+  var_files = ["regions/ap-northeast-1.tfvars"]
+}
+
 stack "network" {
   path = "stacks/network"
 }
@@ -140,6 +145,28 @@ watch {
 
 notify "slack" "oncall" {
   url_env = "SHOP_SLACK_URL"
+}
+
+# The way home, once Tokyo is back: orders that were taken in Seoul are copied before anything
+# else, and once more while nobody can order. Documents and sessions are shared by both regions.
+failback {
+  variables = { restore_from_snapshot = false }
+
+  command "orders-home" {
+    run = [
+      "./bin/orders-home", "copy",
+      fallback.stack.data.outputs.data.database_endpoint, stack.data.outputs.data.database_endpoint,
+    ]
+  }
+
+  command "last-orders" {
+    phase = "cutover"
+    run = [
+      "./bin/orders-home", "close",
+      fallback.stack.data.outputs.data.database_endpoint, stack.data.outputs.data.database_endpoint,
+    ]
+    undo = ["./bin/orders-home", "open", fallback.stack.data.outputs.data.database_endpoint]
+  }
 }
 
 # A group that Chaos Monkey may play with, once `drctl rehearse --keep` has left a cloud.

@@ -3,6 +3,7 @@
 use super::{
     error::CliError,
     exit::Exit,
+    failback::torn_down,
     home::{Home, RunFolder},
 };
 use crate::{
@@ -66,7 +67,7 @@ pub(super) fn refuse_beside(
 }
 
 /// Refuses a drill where an earlier failover may still stand whose states are in a declared backend:
-/// nobody can tell here whether it was failed back since.
+/// whether it was failed back since is only known where `drctl failback` tore it down.
 pub(super) fn refuse_beside_a_failover(
     home: &Home,
     this: &RunId,
@@ -76,7 +77,7 @@ pub(super) fn refuse_beside_a_failover(
     for earlier in home.runs()?.into_iter().rev().filter(|run| run != this) {
         let folder = home.run(&earlier);
         let is_failover = kind_of(&folder, service, region) == Some(RunKind::Failover);
-        if is_failover && made_elsewhere(&folder) {
+        if is_failover && made_elsewhere(&folder) && torn_down(home, &earlier).is_none() {
             let error = anyhow!(
                 "the failover {earlier} of `{service}` into {region} may still stand: its states are in a declared backend"
             );

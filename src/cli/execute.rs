@@ -11,7 +11,7 @@ use super::{
     recover::Attempt,
     rehearsal::{Rehearsal, StateKeys, module_registry, state_keys},
     taken_up::{recalled, tools},
-    way::{Simulated, Way},
+    way::{Simulated, Up, Way},
 };
 use crate::{
     engine::{
@@ -140,7 +140,9 @@ impl Attempt<'_> {
             if let Some(act) = simulated.and_then(|simulated| simulated.meanwhile.as_ref())
                 && done
             {
-                act(Arc::clone(&rehearsal.world)).await;
+                let world = Arc::clone(&rehearsal.world);
+                let (recovery, known) = (Arc::new(recovery.clone()), known.clone());
+                act(Up { world, recovery, known, tools: Arc::clone(&tools) }).await;
             }
             let replans = matches!(self.way, Way::Rehearsal(simulated) if simulated.second_plan);
             if done && replans && !self.stop.token().is_cancelled() {

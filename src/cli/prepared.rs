@@ -228,6 +228,7 @@ pub(super) async fn decide(
     let units = units(&mut runbook, &repository, &checkout.dir)?;
     let named = || which.primary.clone().or_else(|| runbook.service.primary.clone());
     let primary = if which.in_place || which.at_home { None } else { named() };
+    let home = which.at_home.then_some(which.region.as_str());
     known_region(&which.region, Some(&runbook), primary.as_deref())?;
     parsed_stacks(&runbook, &repository)?;
     let replace = which.replace.iter().cloned().collect();
@@ -247,7 +248,7 @@ pub(super) async fn decide(
     };
     let assembled = assemble(&sources).map_err(from_assemble)?;
     Ok(Prepared {
-        notes: notes(&checkout, &assembled, primary.as_deref()),
+        notes: notes(&checkout, &assembled, primary.as_deref().or(home)),
         assembled,
         detected,
         repo: origin(&which.repo)?.to_string(),

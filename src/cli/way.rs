@@ -7,8 +7,10 @@ use super::{
 };
 use crate::{
     catalogue::Catalogue,
+    engine::{Recovery, Tools},
     model::run::{DeclaredBy, Outage, RunId, RunKind},
     provider::simulate::World,
+    runbook::Known,
     sim::{OutageMode, Scenario},
 };
 use jiff::Timestamp;
@@ -80,8 +82,21 @@ pub(super) struct Simulated {
     pub(super) meanwhile: Option<Meanwhile>,
 }
 
+/// A rehearsal that stands.
+#[derive(Clone)]
+pub(super) struct Up {
+    /// The cloud that it stands in.
+    pub(super) world: Arc<World>,
+    /// What was done.
+    pub(super) recovery: Arc<Recovery>,
+    /// What is known of it.
+    pub(super) known: Known,
+    /// What it was done with.
+    pub(super) tools: Arc<Tools>,
+}
+
 /// Does something while a rehearsal stands.
-pub(super) type Meanwhile = Rc<dyn Fn(Arc<World>) -> Acting>;
+pub(super) type Meanwhile = Rc<dyn Fn(Up) -> Acting>;
 
 /// What is being done.
 pub(super) type Acting = Pin<Box<dyn Future<Output = ()>>>;

@@ -135,7 +135,7 @@ impl Narrator {
                     .max()
                     .unwrap_or(0);
                 let mut text = format!("{service}: {}", count(steps.len(), "step"));
-                if let Some(primary) = primary {
+                if let Some(primary) = primary.as_ref().filter(|_| !self.homeward) {
                     let _ = write!(text, ", away from {primary}");
                 }
                 for (name, objective) in [("RTO", rto_ms), ("RPO", rpo_ms)] {
@@ -390,7 +390,14 @@ impl Narrator {
                 ("Stopping", None, text)
             }
             EventKind::RunFinished { outcome } => {
-                ("Finished", None, run_ending(*outcome).to_owned())
+                let text = match (self.homeward, outcome) {
+                    (true, RunOutcome::Recovered) => "the service is home",
+                    (true, RunOutcome::Failed | RunOutcome::Refused | RunOutcome::Interrupted) => {
+                        "the way home was not gone to its end"
+                    }
+                    (_, outcome) => run_ending(*outcome),
+                };
+                ("Finished", None, text.to_owned())
             }
             EventKind::SweepStarted { drctl, at } => {
                 let at = at.strftime("%Y-%m-%d %H:%M:%S");

@@ -198,8 +198,12 @@ impl Report {
     /// Returns what happened beside the phases that a reader must know to read them right.
     pub(super) fn beside_the_phases(&self) -> Vec<String> {
         let verified = self.fallback_verified_ms.map(|ms| {
+            let (side, what) = match self.failback {
+                Some(_) => ("primary", "the way home"),
+                None => ("fallback", "the outage"),
+            };
             format!(
-                "the fallback was verified {} after the outage began, before traffic was moved",
+                "the {side} was verified {} after {what} began, before traffic was moved",
                 Pretty::ms(ms)
             )
         });

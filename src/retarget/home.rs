@@ -71,7 +71,8 @@ pub fn does_something(plan: &Plan) -> bool {
         !matches!(change.action(), ResourceAction::NoOp | ResourceAction::Read)
             || change.change.importing
     };
-    plan.resource_changes.iter().any(acts) || !plan.output_changes.is_empty()
+    // Terraform before 1.8 does not say it, and then outputs alone are nothing to do.
+    plan.applyable.unwrap_or_else(|| plan.resource_changes.iter().any(acts))
 }
 
 /// Tells what a plan says of a stack; `accepted` are the digests that somebody said yes to.

@@ -1,6 +1,8 @@
 //! What can only be checked once the whole runbook is read: names, references, cycles.
 
-use super::{Asks, DeployKind, Mistake, NotifyBy, Runbook, Site, SiteKind, Step, ToldBy, Work};
+use super::{
+    Asks, DeployKind, Failback, Mistake, NotifyBy, Runbook, Site, SiteKind, Step, ToldBy, Work,
+};
 use crate::{
     config::{
         body::{Attribute, Body},
@@ -84,17 +86,34 @@ fn failback(runbook: &Runbook, body: &Body, stacks: &[String], mistakes: &mut Ve
     let is_command = |step: &Step| matches!(step.work, Work::Command(_));
     let steps: Vec<_> = runbook.steps.iter().map(|s| (s.id.clone(), is_command(s))).collect();
     failback.check(&steps, block, mistakes);
-    for mut reference in failback.exprs().into_iter().flat_map(Expr::references) {
-        match reference.path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-            ["fallback", "region"] => continue,
-            ["fallback", "stack", ..] => drop(reference.path.remove(0)),
-            _ => {}
-        }
+    for reference in homeward(&failback.exprs(), mistakes) {
         stack_of(&reference, stacks, mistakes);
     }
     for reference in failback.variables.iter().flat_map(|variable| variable.expr().references()) {
         no_stack(&reference, mistakes);
     }
+}
+
+/// What expressions of the way home read, with what is left behind as if it were the primary.
+fn homeward(exprs: &[&Expr], mistakes: &mut Vec<Mistake>) -> Vec<Reference> {
+    let mut all = Vec::new();
+    for mut reference in exprs.iter().flat_map(|expr| expr.references()) {
+        match reference.path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            ["fallback", "region"] => continue,
+            ["fallback", "stack", ..] => drop(reference.path.remove(0)),
+            ["fallback", ..] => {
+                let message = format!("nothing is known of `{}`", reference.path.join("."));
+                mistakes.push(
+                    Mistake::new(reference.place, message)
+                        .hint("Write `fallback.region`, or `fallback.stack.NAME.outputs.OUTPUT`"),
+                );
+                continue;
+            }
+            _ => {}
+        }
+        all.push(reference);
+    }
+    all
 }
 
 /// Two things of one kind with one name.
@@ -359,23 +378,27 @@ pub(super) fn modules<'a>(
         }
     }
     region_variables(runbook, region, &module, &mut mistakes);
-    for expr in runbook.steps.iter().flat_map(step_exprs).chain(asked_exprs(runbook)) {
-        for reference in expr.references() {
-            let path: Vec<&str> = reference.path.iter().map(String::as_str).collect();
-            let ["stack", stack, "outputs", output, ..] = path[..] else { continue };
-            let Some(found) = of(stack) else { continue };
-            let outputs = found.outputs.iter().map(|o| o.name.as_str());
-            if !outputs.clone().any(|name| name == output) {
-                let message = format!("the stack `{stack}` has no output `{output}`");
-                mistakes.push(Mistake::new(reference.place, message).instead_of(output, outputs));
-            }
+    let failback = runbook.failback.as_ref();
+    let exprs: Vec<&Expr> = failback.map(Failback::exprs).unwrap_or_default();
+    let back = homeward(&exprs, &mut Vec::new());
+    let forth = runbook.steps.iter().flat_map(step_exprs).chain(asked_exprs(runbook));
+    for reference in forth.flat_map(Expr::references).chain(back) {
+        let path: Vec<&str> = reference.path.iter().map(String::as_str).collect();
+        let ["stack", stack, "outputs", output, ..] = path[..] else { continue };
+        let Some(found) = of(stack) else { continue };
+        let outputs = found.outputs.iter().map(|o| o.name.as_str());
+        if !outputs.clone().any(|name| name == output) {
+            let message = format!("the stack `{stack}` has no output `{output}`");
+            mistakes.push(Mistake::new(reference.place, message).instead_of(output, outputs));
         }
     }
     let sensitive = |stack: &str, output: &str| {
         let found = of(stack)?.outputs.iter().find(|o| o.name == output)?;
         found.sensitive.then_some(())
     };
-    for reference in open_exprs(runbook).into_iter().flat_map(Expr::references) {
+    let open: Vec<&Expr> = failback.map(Failback::open_exprs).unwrap_or_default();
+    let back = homeward(&open, &mut Vec::new());
+    for reference in open_exprs(runbook).into_iter().flat_map(Expr::references).chain(back) {
         let path: Vec<&str> = reference.path.iter().map(String::as_str).collect();
         let ["stack", stack, "outputs", output, ..] = path[..] else { continue };
         if sensitive(stack, output).is_some() {

@@ -70,8 +70,19 @@ impl Failback {
         all
     }
 
-    /// Checks its names against the steps of the runbook, each with whether it is a command, and
-    /// adds to each of its commands the stacks that it reads of.
+    /// Returns the expressions whose values others can see: arguments of programs.
+    pub(super) fn open_exprs(&self) -> Vec<&Expr> {
+        let mut all = Vec::new();
+        for step in &self.commands {
+            if let Work::Command(command) = &step.work {
+                all.extend(std::iter::once(&command.run).chain(&command.undo));
+            }
+        }
+        all.extend(self.recovery_points.iter().map(|point| point.told_by.expr()));
+        all
+    }
+
+    /// Checks its names against the steps of the runbook, each with whether it is a command.
     pub(super) fn check(
         &self,
         steps: &[(StepId, bool)],

@@ -4,6 +4,7 @@ use crate::cli::{
     asked::{Asked, pair},
     error::CliError,
     exit::Exit,
+    failback,
     home::Home,
     recover::Attempt,
     repository_tests,
@@ -35,6 +36,8 @@ Examples:
       In CI: the report in files, too; the formats are those of `drctl report`
   drctl rehearse --region ap-northeast-2 --at seoul=./kubeconfig --ask front=http://127.0.0.1:8080/health
       With what runs on the stacks brought up for real, in a cluster at hand
+  drctl rehearse --region ap-northeast-2 --and-back
+      There and home again, with the primary lost as a whole in between
   drctl rehearse --region ap-northeast-2 --tests
       The tests that the repository brings along, offline")]
 pub(crate) struct Rehearse {
@@ -58,6 +61,13 @@ pub(crate) struct Rehearse {
     /// Leave what was made in the simulated cloud, for `drctl sim`
     #[arg(long)]
     keep: bool,
+
+    /// Go home again, too: the service is built in the primary, lost there, rebuilt in the fallback,
+    /// and moved home as `drctl failback` does it, which tears the fallback down
+    ///
+    /// Tells of both runs; files are written of the way home.
+    #[arg(long, conflicts_with_all = ["keep", "tests", "at", "ask", "states"])]
+    and_back: bool,
 
     /// Bring up what runs at a site for real, there: the address of a Docker engine, or a kubeconfig
     /// file whose current context is the cluster (can be repeated)
@@ -90,6 +100,10 @@ impl Rehearse {
         let stop = stop::listen_and_say(*ui)?;
         if self.tests {
             return repository_tests::run(&self.asked, &simulated, &home, &stop, ui).await;
+        }
+        if self.and_back {
+            let trip = failback::trip(self.asked, simulated, home, stop, *ui).await?;
+            return failback::there_and_back(trip).await;
         }
         let attempt = Attempt {
             asked: &self.asked,

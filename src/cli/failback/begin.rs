@@ -1,10 +1,10 @@
 //! A way home from the first question to the last line of its report.
 
 use super::{
-    Asked, Ground, Terms, confirm,
-    failover::Failover,
+    Asked, Ground, confirm,
+    failover::{Failover, torn_down},
     found::{self, Both, Data},
-    homeward::homeward,
+    homeward::{Terms, homeward},
     journey::Journey,
     record::Record,
     shown::Plan,
@@ -54,6 +54,13 @@ pub(in crate::cli) async fn fail_back(
     ui: &Ui,
 ) -> Result<Exit, CliError> {
     let failover = Failover::find(home, name)?;
+    if let Some(failback) = torn_down(home, failover.folder.id()) {
+        let (run, region) = (failover.folder.id(), &failover.record.region);
+        let error = anyhow!("nothing is left of the failover {run} in {region}: it was torn down");
+        return Err(
+            CliError::new(Exit::Usage, error).hint(format!("See how: `drctl report {failback}`"))
+        );
+    }
     let (held, _) = failover.hold()?;
     let began_at = Timestamp::now();
     let scratch;

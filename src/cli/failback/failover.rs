@@ -106,6 +106,19 @@ impl Failover {
     }
 }
 
+/// Returns the way home after which nothing was left of the failover `failover`, if there was one.
+pub(in crate::cli) fn torn_down(home: &Home, failover: &RunId) -> Option<RunId> {
+    let later = home.runs().ok()?.into_iter().filter(|run| run > failover);
+    later.into_iter().find(|run| {
+        let Ok(journal) = journal::read(&home.run(run).journal()) else { return false };
+        let says = |wanted: &dyn Fn(&EventKind) -> bool| {
+            journal.events.iter().any(|event| wanted(&event.kind))
+        };
+        says(&|kind| matches!(kind, EventKind::FailbackOf { failover: its, .. } if its == failover))
+            && says(&|kind| matches!(kind, EventKind::TearDownFinished { removed: true }))
+    })
+}
+
 fn newest(home: &Home) -> Result<RunId, CliError> {
     for run in home.runs()?.into_iter().rev() {
         let Ok(journal) = journal::read(&home.run(&run).journal()) else { continue };

@@ -97,6 +97,12 @@ pub(super) async fn outputs(ground: &Ground, side: Side) -> Result<Known, CliErr
 }
 
 impl Both {
+    /// Says yes to all of it, where nothing real is at stake.
+    pub(super) fn accept(&mut self) {
+        let all = self.primary.looked.iter_mut().chain(&mut self.fallback.looked);
+        all.for_each(|(_, looked)| looked.accepted = looked.digest.is_some());
+    }
+
     /// All that was found, the primary first.
     pub(super) fn all(&self) -> impl Iterator<Item = &(StepId, Looked)> {
         self.primary.looked.iter().chain(&self.fallback.looked)
@@ -180,12 +186,12 @@ impl Both {
             () if accepted => "as `--data-is-home` says",
             () => {
                 let error = anyhow!(
-                    "what was written in the fallback since would be lost: {} keep(s) data, and nothing says how it gets home",
+                    "what was written in the fallback would be lost: nothing says how the data of {} gets home",
                     stores.join(", ")
                 );
                 return Err(CliError::new(Exit::Refused, error)
                     .hint("Say how: `failback { command \"replicate-home\" { run = [\"…\", fallback.region, region] } }`")
-                    .hint("Or `failback { data_is_home = true }` where both regions share it")
+                    .hint("Or `failback { data_is_home = true }` where both regions share it; commit it, and name the commit with `--ref`")
                     .hint("Add `--data-is-home` if it is home, or may be lost"));
             }
         };

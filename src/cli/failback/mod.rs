@@ -7,13 +7,15 @@ mod found;
 mod homeward;
 mod journey;
 mod record;
+mod rehearsed;
 mod resume;
 mod shown;
 mod stores;
 
 pub(super) use begin::fail_back;
-pub(super) use homeward::{Terms, homeward};
-pub(super) use journey::{Ending, Journey};
+pub(super) use failover::torn_down;
+pub(super) use journey::Ending;
+pub(super) use rehearsed::{there_and_back, trip};
 pub(super) use resume::{is_one, resume};
 
 use super::output::Output;

@@ -183,7 +183,8 @@ impl Plan<'_> {
             let what = match &step.work {
                 Work::Stack(_) => match self.both.to_do().contains(&&step.id) {
                     true => format!("applied in {primary}"),
-                    false => "nothing to do, unless that changes what it is given".to_owned(),
+                    false if needs.is_empty() => "nothing to do".to_owned(),
+                    false => "nothing to do unless what it is given changes".to_owned(),
                 },
                 Work::Command(command) => {
                     let kind = if step.kind == StepKind::Cutover { "cutover" } else { "command" };
@@ -193,11 +194,15 @@ impl Plan<'_> {
                 Work::TakeBack(_) => "taken back, which moves the traffic home".to_owned(),
                 Work::LeftOut(why) => format!("left out: {why}"),
             };
-            let after = if matches!(step.work, Work::LeftOut(_)) { String::new() } else { after };
+            let alone = step.waits_for_verification || matches!(step.work, Work::LeftOut(_));
+            let after = if alone { String::new() } else { after };
             let _ = writeln!(text, "  {}: {}{after}", step.id, plain(&what));
         }
         let _ = writeln!(text, "  the service is verified");
-        let _ = writeln!(text, "  {} is {}", self.fallback, self.end());
+        let _ = match self.ending {
+            None => writeln!(text, "  you are asked what becomes of {}", self.fallback),
+            Some(_) => writeln!(text, "  {} is {}", self.fallback, self.end()),
+        };
     }
 }
 

@@ -65,9 +65,9 @@ pub(in crate::cli) async fn on_the_simulated_cloud(played: Played) -> Result<Sur
     (asked.which.region, asked.which.in_place, asked.which.json) = (dark.clone(), true, false);
     let begun = Rc::new(RefCell::new(None));
     let hand = Rc::new(Hand { played: played.clone(), done: Rc::clone(&begun) });
-    let meanwhile: Meanwhile = Rc::new(move |world| {
+    let meanwhile: Meanwhile = Rc::new(move |up| {
         let hand = Rc::clone(&hand);
-        Box::pin(async move { hand.act(&world).await })
+        Box::pin(async move { hand.act(&up.world).await })
     });
     let attempt = Attempt {
         asked: &asked,

@@ -2,6 +2,7 @@
 
 mod critical;
 mod deployed;
+mod failback;
 mod gate;
 
 use super::{
@@ -47,6 +48,7 @@ impl Report {
         self.obstacles(&mut page);
         self.second_plans(&mut page);
         self.removals(&mut page);
+        self.homecoming(&mut page);
         self.sweep(&mut page);
         self.invented(&mut page);
         self.notes(&mut page);
@@ -74,6 +76,9 @@ impl Report {
 
     /// Returns the run in one sentence without a full stop.
     pub fn headline(&self) -> String {
+        if let Some(failback) = &self.failback {
+            return self.way_home(failback);
+        }
         let service = self.service();
         let region = self.run.as_ref().map_or("the fallback", |run| &run.region);
         let out_for = Pretty::ms(self.out_for_ms);
@@ -139,12 +144,15 @@ impl Report {
     fn objectives(&self, page: &mut Page) {
         page.section("Objectives");
         let plan = self.plan.as_ref();
-        let time = self.recovery_time_ms.map(|ms| Pretty::ms(ms).to_string());
+        let (name, ms, not_back) = match &self.failback {
+            Some(failback) => ("downtime", failback.planned_downtime_ms, "not home"),
+            None => ("recovery time", self.recovery_time_ms, "not back"),
+        };
+        let time = ms.map(|ms| Pretty::ms(ms).to_string());
         let rto_ms = plan.and_then(|plan| plan.rto_ms);
-        let not_back = "not back".to_owned();
         page.objective(
-            "recovery time",
-            &time.unwrap_or(not_back),
+            name,
+            &time.unwrap_or_else(|| not_back.to_owned()),
             "RTO",
             rto_ms,
             self.verdicts.rto,
@@ -165,6 +173,7 @@ impl Report {
     fn run_phases(&self, page: &mut Page) {
         page.section("Where the time went");
         let (what, total_ms) = match self.recovery_time_ms {
+            Some(ms) if self.failback.is_some() => ("way home", ms),
             Some(ms) => ("recovery time", ms),
             None => ("so far", self.out_for_ms),
         };
@@ -264,11 +273,12 @@ impl Report {
     }
 
     fn removals(&self, page: &mut Page) {
-        Self::taken_back(page, "Removed again", &self.removals);
+        let title = if self.failback.is_some() { "Moved back" } else { "Removed again" };
+        Self::taken_back(page, title, &self.removals);
         Self::taken_back(page, "Taken back", &self.undone);
     }
 
-    fn taken_back(page: &mut Page, title: &str, removals: &[Removal]) {
+    pub(super) fn taken_back(page: &mut Page, title: &str, removals: &[Removal]) {
         if removals.is_empty() {
             return;
         }
