@@ -20,6 +20,7 @@ mod modules;
 mod notify;
 mod pitfalls;
 mod plan;
+mod prepare;
 mod probe;
 mod probe_command;
 mod probe_kinds;
