@@ -6,7 +6,7 @@ FEATURES := $(strip $(VENDORED))
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo yes)
 TEST := $(if $(NEXTEST),cargo nextest run --no-fail-fast,cargo test --no-fail-fast)
 
-.PHONY: help tools build install image demo demo-app demo-failover test test-real lint fmt snap fuzz bench docs ci
+.PHONY: help tools build install image demo demo-app demo-failover test test-real fault-matrix lint fmt snap fuzz bench docs ci
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ test: tools ## Run all tests
 
 test-real: build ## Fail over, drill and break things for real: `make test-real ONLY=1.8.4/hang`, or `'drill/*'`, `'chaos/*'`, `'kong/*'`, `'image/*'`
 	@tests/real/run.sh $(or $(CARGO_TARGET_DIR),target)/release/drctl '$(ONLY)'
+
+fault-matrix: ## Kill failovers at every boundary, resume them and judge how they end: `make fault-matrix KILLS=40 SEED=2`, `ONLY=kills`, `ONLY=hang`
+	cargo run --quiet --features "test-fakes $(FEATURES)" --bin fault-matrix
 
 lint: ## Check format and lints
 	cargo fmt --check

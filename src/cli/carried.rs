@@ -29,9 +29,13 @@ pub(super) fn carry(from: &Path, to: &Path) -> io::Result<()> {
 /// Returns a number that no log of the run begins with, nor any behind it.
 pub(super) fn next_log(logs: &Path) -> u32 {
     let names = fs::read_dir(logs).into_iter().flatten().flatten();
-    let number = |name: &str| name.split('-').next()?.parse::<u32>().ok();
-    let numbers = names.filter_map(|entry| number(entry.file_name().to_str()?));
+    let numbers = names.filter_map(|entry| log_number(entry.file_name().to_str()?));
     numbers.max().map_or(0, |last| last + 1)
+}
+
+/// Returns the number that the name of a log begins with.
+pub(super) fn log_number(name: &str) -> Option<u32> {
+    name.split('-').next()?.parse().ok()
 }
 
 #[cfg(test)]

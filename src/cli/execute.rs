@@ -4,7 +4,9 @@ use super::{
     drill,
     error::{CliError, OrExit},
     exit::Exit,
-    for_real, prepare,
+    for_real,
+    home::RunFolder,
+    prepare,
     prepared::Prepared,
     recover::Attempt,
     rehearsal::{Rehearsal, StateKeys, module_registry, state_keys},
@@ -13,10 +15,13 @@ use super::{
 };
 use crate::{
     engine::{
-        self, Asked, Assembled, Ended, Recovery, Removal, Run, Simulator, Standing, StateHome,
-        Tools, Work, find_recovery_points,
+        self, Adopted, Asked, Assembled, Ended, Recovery, Removal, Run, Simulator, Standing,
+        StateHome, Tools, Work, find_recovery_points,
     },
-    model::{run::RunOutcome, step::StepId},
+    model::{
+        run::{RunId, RunOutcome},
+        step::StepId,
+    },
     probe::{RealProber, Verification},
     provider::{
         modules::ModuleRegistry,
@@ -45,27 +50,27 @@ pub(super) const GRACE: Duration = Duration::from_secs(30 * 60);
 pub(super) const STATE_GRACE: Duration = Duration::from_secs(10);
 
 impl Attempt<'_> {
-    /// Does what was confirmed, or what is left of it when an earlier process has `done` some.
+    /// Does what was confirmed, or what an earlier process has `left` of it.
     pub(super) async fn execute(
         &self,
         run: &mut Run<'_>,
         prepared: Prepared,
-        done: Option<&BTreeSet<StepId>>,
+        left: Option<Left>,
     ) -> Result<RunOutcome, CliError> {
         let Prepared { assembled, detected, limit, bundle, .. } = prepared;
         let simulated = self.way.simulated();
         for dir in [self.folder.scratch(), self.folder.logs()] {
-            if done.is_none() || !dir.is_dir() {
+            if left.is_none() || !dir.is_dir() {
                 private_dir(&dir)?;
             }
         }
-        let store = Arc::new(StateStore::open(self.folder.state()).map_err(from_state)?);
-        if done.is_some() {
-            break_locks(&store)?;
-        }
-        let server = StateServer::start(Arc::clone(&store), self.folder.id().clone())
-            .await
-            .map_err(from_state)?;
+        let (store, server, left) = match left {
+            Some(Left { store, server, done, adopted }) => (store, server, Some((done, adopted))),
+            None => {
+                let (store, server) = serve(self.folder).await?;
+                (store, server, None)
+            }
+        };
         // Only the simulated cloud asks, and only before the overrides are written.
         let keys = match simulated {
             None => StateKeys::new(),
@@ -85,7 +90,7 @@ impl Attempt<'_> {
         };
         let beforehand = match &bundle {
             Some(taken) => taken.lay_out(&recovery, self.folder)?,
-            None if done.is_some() => prepare::again(self.folder, &recovery)?,
+            None if left.is_some() => prepare::again(self.folder, &recovery)?,
             None => BTreeMap::new(),
         };
         let region = &recovery.known.region;
@@ -108,9 +113,11 @@ impl Attempt<'_> {
         }
         let clock = limit.map(|limit| limit.begin(self.stop));
         let max_parallel = usize::from(self.asked.max_parallel);
-        let standing = match done {
+        let standing = match left {
             None => Standing::nothing(&recovery),
-            Some(done) => recalled(&recovery, &tools, done.clone()).await?,
+            Some((done, adopted)) => {
+                Standing { adopted, ..recalled(&recovery, &tools, done).await? }
+            }
         };
         let (asks, has) = (Arc::clone(&prober), Arc::clone(&tools));
         let (ended, known) =
@@ -236,10 +243,37 @@ impl Attempt<'_> {
     }
 }
 
-/// Breaks the locks of the states that drctl keeps: whoever held them is dead.
-pub(super) fn break_locks(store: &StateStore) -> Result<(), CliError> {
+/// What an earlier process of a run left.
+pub(super) struct Left {
+    /// The states that drctl keeps.
+    pub(super) store: Arc<StateStore>,
+    /// Serves them; what outlived that process knows its address.
+    pub(super) server: StateServer,
+    /// The steps that are done.
+    pub(super) done: BTreeSet<StepId>,
+    /// The applies that it began, and of which it told no end.
+    pub(super) adopted: BTreeMap<StepId, Adopted>,
+}
+
+/// Opens the states of a run, and serves them.
+pub(super) async fn serve(folder: &RunFolder) -> Result<(Arc<StateStore>, StateServer), CliError> {
+    let store = Arc::new(StateStore::open(folder.state()).map_err(from_state)?);
+    let server = StateServer::start(Arc::clone(&store), folder.id().clone());
+    let server = server.await.map_err(from_state)?;
+    Ok((store, server))
+}
+
+/// Releases the locks of the states that drctl keeps for those who took them in the run `run` and are
+/// dead: all but those who work on the stacks `at_work`.
+pub(super) fn release_locks(
+    store: &StateStore,
+    run: &RunId,
+    at_work: &BTreeSet<StepId>,
+) -> Result<(), CliError> {
     for stack in store.stacks().map_err(from_state)? {
-        store.break_lock(&stack).map_err(from_state)?;
+        if !at_work.contains(&stack) {
+            store.release(&stack, run).map_err(from_state)?;
+        }
     }
     Ok(())
 }

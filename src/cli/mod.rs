@@ -2,6 +2,7 @@
 
 pub mod history;
 
+mod adopt;
 mod after_go;
 mod asked;
 mod carried;

@@ -5,8 +5,15 @@
 //! (`/proc/PID/cwd`, proc(5)); Terraform also holds a lock on its log.
 
 use crate::{
-    cli::{error::CliError, exit::Exit, home::RunFolder, ui::Ui},
+    cli::{
+        error::CliError,
+        execute::{STATE_GRACE, from_state},
+        exit::Exit,
+        home::RunFolder,
+        ui::Ui,
+    },
     engine::Stop,
+    state::{StateServer, StateStore},
     terraform::LogFiles,
 };
 use anyhow::anyhow;
@@ -17,7 +24,9 @@ use nix::{
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::Path,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::time::sleep;
@@ -31,7 +40,8 @@ const OF_TERRAFORM: &[u8] = b"TF_HTTP_PASSWORD=";
 /// What every program of a runbook has in its environment.
 const OF_RUNBOOK: &[u8] = b"DRCTL_SERVICE=";
 
-/// Asks what still runs in the work copy of a run to end, once, and waits until it has.
+/// Asks what still runs in the work copies of a run to end, once, and waits until it has. The state
+/// that Terraform has to save meanwhile is taken in.
 ///
 /// # Errors
 ///
@@ -42,10 +52,33 @@ pub(super) async fn end(
     stop: &Stop,
     ui: &Ui,
 ) -> Result<(), CliError> {
+    let none = BTreeSet::new();
+    if groups(folder, &none).is_empty() && still_written(folder, &none).is_empty() {
+        return Ok(());
+    }
+    let store = Arc::new(StateStore::open(folder.state()).map_err(from_state)?);
+    let server = StateServer::start(store, folder.id().clone()).await.map_err(from_state)?;
+    end_all_but(&none, folder, grace, stop, ui).await?;
+    server.stop(STATE_GRACE).await;
+    Ok(())
+}
+
+/// Asks what still runs in the work copies of a run to end, but for the process groups `spared`.
+///
+/// # Errors
+///
+/// As [`end`].
+pub(super) async fn end_all_but(
+    spared: &BTreeSet<i32>,
+    folder: &RunFolder,
+    grace: Duration,
+    stop: &Stop,
+    ui: &Ui,
+) -> Result<(), CliError> {
     let began = Instant::now();
     let mut asked: BTreeSet<i32> = BTreeSet::new();
     loop {
-        let groups = groups(&folder.work());
+        let groups = groups(folder, spared);
         for (group, signal) in &groups {
             if asked.insert(*group) {
                 ui.say(&format!(
@@ -56,7 +89,7 @@ pub(super) async fn end(
                 let _ = killpg(Pid::from_raw(*group), *signal);
             }
         }
-        let writing = still_written(folder);
+        let writing = still_written(folder, spared);
         if groups.is_empty() && writing.is_empty() {
             return Ok(());
         }
@@ -76,17 +109,40 @@ pub(super) async fn end(
     }
 }
 
-/// Returns the process groups of drctl's that have a member in `work`, each with what asks it to end.
+/// A process that outlived drctl.
+pub(super) struct Process {
+    /// Its process group.
+    pub(super) group: i32,
+    /// Where it works.
+    pub(super) dir: PathBuf,
+}
+
+/// Returns the process whose standard output is the file `log`.
+pub(super) fn writer_of(log: &Path) -> Option<Process> {
+    let id = |path: &Path| fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
+    let wanted = id(log)?;
+    let all = fs::read_dir("/proc").ok()?.flatten().map(|entry| entry.path());
+    let mut writers = all.filter(|process| id(&process.join("fd/1")) == Some(wanted));
+    writers.find_map(|process| {
+        Some(Process { group: group_of(&process)?, dir: fs::read_link(process.join("cwd")).ok()? })
+    })
+}
+
+/// Returns the process groups of drctl's that have a member in a work copy of the run and are not
+/// `spared`, each with what asks it to end.
 ///
 /// Terraform ends on SIGINT, which its plugins leave to it; for a program of the runbook SIGTERM is
 /// the one that also reaches what a shell started in the background.
-fn groups(work: &Path) -> BTreeMap<i32, Signal> {
+fn groups(folder: &RunFolder, spared: &BTreeSet<i32>) -> BTreeMap<i32, Signal> {
     let mut groups = BTreeMap::new();
+    let work = folder.work();
+    // Work copies lie beside each other.
+    let of_run = work.parent().unwrap_or(&work);
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let process = entry.path();
-        let inside = fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd.starts_with(work));
+        let inside = fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd.starts_with(of_run));
         let Some(group) = inside.then(|| group_of(&process)).flatten() else { continue };
-        if group == getpgrp().as_raw() {
+        if group == getpgrp().as_raw() || spared.contains(&group) {
             continue;
         }
         let environment = fs::read(process.join("environ")).unwrap_or_default();
@@ -112,15 +168,16 @@ fn group_of(process: &Path) -> Option<i32> {
     (state != "Z").then_some(group)
 }
 
-/// Returns the logs of a run that a Terraform still writes.
-fn still_written(folder: &RunFolder) -> Vec<String> {
+/// Returns the logs of a run that a Terraform still writes which is not of a group that is `spared`.
+fn still_written(folder: &RunFolder, spared: &BTreeSet<i32>) -> Vec<String> {
     let logs = fs::read_dir(folder.logs()).into_iter().flatten().flatten();
     let outputs =
         logs.map(|log| log.path()).filter(|log| log.extension().is_some_and(|e| e == "out"));
     outputs
         .filter(|stdout| {
             let log = LogFiles { stdout: stdout.clone(), stderr: stdout.with_extension("err") };
-            log.in_use().unwrap_or(false)
+            let is_spared = || writer_of(stdout).is_some_and(|p| spared.contains(&p.group));
+            log.in_use().unwrap_or(false) && !is_spared()
         })
         .map(|log| log.display().to_string())
         .collect()

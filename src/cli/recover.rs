@@ -16,6 +16,7 @@ use super::{
     prepare::{self, Start, start},
     prepared::{self, Prepared, origin},
     record::Record,
+    taken_up::old_work,
     ui::Ui,
     way::Way,
 };
@@ -340,10 +341,11 @@ impl Attempt<'_> {
             let scratch = self.folder.scratch();
             self.ui.say(&format!("note: failed to remove `{}`: {error}\n", scratch.display()));
         }
-        if !self.asked.keep_work
-            && let Err(error) = WorkCopy::at(self.folder.work()).remove()
-        {
-            self.ui.say(&format!("note: failed to remove the work copy: {error}\n"));
+        let work = [self.folder.work()].into_iter().chain(old_work(self.folder));
+        for dir in work.filter(|_| !self.asked.keep_work).collect::<Vec<_>>() {
+            if let Err(error) = WorkCopy::at(dir).remove() {
+                self.ui.say(&format!("note: failed to remove the work copy: {error}\n"));
+            }
         }
     }
 }

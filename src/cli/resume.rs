@@ -1,9 +1,11 @@
 //! Going on with a failover that failed, was stopped, or whose drctl was killed.
 
 use super::{
+    adopt,
     asked::Asked,
     cmd::report,
     error::{CliError, OrExit},
+    execute::{Left, release_locks, serve},
     exit::Exit,
     home::{Home, RunFolder},
     kept, outlived,
@@ -12,12 +14,12 @@ use super::{
     prepared::{Keeping, Prepared},
     record::Record,
     recover::Attempt,
-    taken_up::check_out_again,
+    taken_up::{check_out_again, check_out_beside},
     ui::Ui,
     way::Way,
 };
 use crate::{
-    engine::{Run, Stop},
+    engine::{Adopted, Run, Stop},
     model::{
         event::{Event, EventKind},
         run::{RunKind, RunOutcome},
@@ -38,6 +40,8 @@ pub(super) struct Resumption {
     pub(super) accepted: Vec<String>,
     /// The terraform to run, over that of the run.
     pub(super) terraform: Option<String>,
+    /// True to end what outlived the process before, and not to follow it to its end.
+    pub(super) end: bool,
     /// True to ask no server for the repository.
     pub(super) offline: bool,
     pub(super) json: bool,
@@ -92,7 +96,7 @@ impl Resumption {
         let (began_at, way) = (before.began_at, &way);
         let attempt =
             Attempt { asked: &asked, began_at, way, folder, home, stop, ui, quiet: false };
-        attempt.go_on(&before, Duration::from_millis(record.grace_ms)).await
+        attempt.go_on(&before, self.end, Duration::from_millis(record.grace_ms)).await
     }
 }
 
@@ -160,21 +164,26 @@ fn nothing(folder: &RunFolder) -> CliError {
 
 impl Attempt<'_> {
     /// Runs what is left of a run, prints the report, and writes it to the files that were asked for.
-    async fn go_on(&self, before: &Before, grace: Duration) -> Result<Exit, CliError> {
-        if let Err(error) = self.run_rest(before, grace).await {
+    async fn go_on(&self, before: &Before, end: bool, grace: Duration) -> Result<Exit, CliError> {
+        if let Err(error) = self.run_rest(before, end, grace).await {
             report::write_all(self.folder, &self.asked.write, self.ui);
             return Err(error);
         }
         report::tell(self.folder, &self.asked.write, self.asked.which.json, self.ui)
     }
 
-    async fn run_rest(&self, before: &Before, grace: Duration) -> Result<RunOutcome, CliError> {
-        let (journal, _) = JournalWriter::append(&self.folder.journal()).map_err(|error| {
+    async fn run_rest(
+        &self,
+        before: &Before,
+        end: bool,
+        grace: Duration,
+    ) -> Result<RunOutcome, CliError> {
+        let (journal, events) = JournalWriter::append(&self.folder.journal()).map_err(|error| {
             CliError::new(Exit::Failed, error)
                 .hint("Look whether a drctl still works on the run: `drctl runs`, `ps`")
         })?;
-        outlived::end(self.folder, grace, self.stop, self.ui).await?;
-        let prepared = self.confirm_rest(before).await?;
+        let left = self.examine(before, &events, end, grace).await?;
+        let prepared = self.confirm_rest(before, left.adopted.values().any(Adopted::runs)).await?;
         let mut sink = self.shown_beside(journal)?;
         let since = Timestamp::now().duration_since(self.began_at).as_millis();
         let since_ms = u64::try_from(since).unwrap_or(0);
@@ -184,7 +193,7 @@ impl Attempt<'_> {
             at: Timestamp::now(),
             done: before.done.iter().cloned().collect(),
         });
-        let ended = self.execute(&mut run, prepared, Some(&before.done)).await;
+        let ended = self.execute(&mut run, prepared, Some(left)).await;
         let outcome = self.close(run, &ended);
         drop(sink);
         outcome?;
@@ -192,13 +201,41 @@ impl Attempt<'_> {
         ended
     }
 
+    /// Looks what the process before left: ends what runs and cannot be followed, or must not be, and
+    /// releases the locks of what is dead.
+    async fn examine(
+        &self,
+        before: &Before,
+        events: &[Event],
+        end: bool,
+        grace: Duration,
+    ) -> Result<Left, CliError> {
+        let (store, server) = serve(self.folder).await?;
+        let mut adopted = adopt::broken_off(events, self.folder, grace);
+        let spared = if end { BTreeSet::new() } else { adopt::groups(&adopted) };
+        outlived::end_all_but(&spared, self.folder, grace, self.stop, self.ui).await?;
+        if end {
+            adopted = adopt::broken_off(events, self.folder, grace);
+        }
+        let runs = adopted.iter().filter(|(_, adopted)| adopted.runs());
+        let at_work: BTreeSet<StepId> = runs.map(|(step, _)| step.clone()).collect();
+        for step in &at_work {
+            self.ui.say(&format!("The apply of `{step}` still runs: it is followed to its end\n"));
+        }
+        release_locks(&store, self.folder.id(), &at_work)?;
+        Ok(Left { store, server, done: before.done.clone(), adopted })
+    }
+
     /// Checks the same commit out again, with what Terraform had to leave in the old work copy, and
-    /// asks whether to go on.
-    async fn confirm_rest(&self, before: &Before) -> Result<Prepared, CliError> {
+    /// asks whether to go on. A work copy in which something runs stays where it is.
+    async fn confirm_rest(&self, before: &Before, runs: bool) -> Result<Prepared, CliError> {
         let (folder, which) = (self.folder, &self.asked.which);
         let keeping = Keeping::default();
-        let prepared =
-            check_out_again(folder, which, keeping, self.home, self.stop, self.ui).await?;
+        let (home, stop, ui) = (self.home, self.stop, self.ui);
+        let prepared = match runs {
+            true => check_out_beside(folder, which, home, stop, ui).await?,
+            false => check_out_again(folder, which, keeping, home, stop, ui).await?,
+        };
         if prepared.assembled.digest != before.digest {
             let error = anyhow!(
                 "what would be done is no longer what was confirmed: its digest is {}, and was {}",

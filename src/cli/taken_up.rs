@@ -5,7 +5,7 @@ use super::{
     carried::{carry, next_log},
     error::{CliError, OrExit},
     execute::{
-        break_locks, from_state, private_dir, shares_plugin_cache, with_state, write_overrides,
+        from_state, private_dir, release_locks, shares_plugin_cache, with_state, write_overrides,
     },
     exit::Exit,
     home::{Home, RunFolder},
@@ -19,7 +19,13 @@ use crate::{
     terraform::TerraformBinary,
 };
 use anyhow::{Context, anyhow};
-use std::{collections::BTreeSet, fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 /// A run that another process began.
 pub(super) struct TakenUp {
@@ -49,7 +55,7 @@ impl TakenUp {
         let store = Arc::new(StateStore::open(folder.state()).map_err(from_state)?);
         let server = StateServer::start(Arc::clone(&store), folder.id().clone());
         let server = server.await.map_err(from_state)?;
-        break_locks(&store)?;
+        release_locks(&store, folder.id(), &BTreeSet::new())?;
         write_overrides(&prepared.assembled, &server)?;
         let Prepared { assembled, detected, .. } = prepared;
         let recovery = with_state(assembled, &server)?;
@@ -128,6 +134,33 @@ pub(super) async fn check_out_again(
     Ok(prepared)
 }
 
+/// Checks the same commit out beside the work copies that there are, in which something still runs.
+///
+/// # Errors
+///
+/// As [`check_out_again`].
+pub(super) async fn check_out_beside(
+    folder: &RunFolder,
+    which: &Which,
+    home: &Home,
+    stop: &Stop,
+    ui: &Ui,
+) -> Result<Prepared, CliError> {
+    let before: Vec<_> = [folder.work()].into_iter().chain(old_work(folder)).collect();
+    let beside = aside(&folder.work());
+    let prepared = look(which, Keeping::default(), home, &beside, stop, ui).await?;
+    for old in before {
+        carry_from(&old, &beside)?;
+    }
+    Ok(prepared)
+}
+
+/// Returns a place beside a work copy that is free.
+fn aside(work: &Path) -> PathBuf {
+    let free = (1..).map(|n| work.with_extension(n.to_string())).find(|path| !path.exists());
+    free.unwrap_or_default()
+}
+
 /// Moves the work copy of a run aside, if there is one, so that another can be made.
 ///
 /// # Errors
@@ -138,13 +171,12 @@ fn move_aside(folder: &RunFolder) -> Result<(), CliError> {
     if !work.exists() {
         return Ok(());
     }
-    let free = (1..).map(|n| work.with_extension(n.to_string())).find(|path| !path.exists());
-    fs::rename(&work, free.unwrap_or_default())
+    fs::rename(&work, aside(&work))
         .with_context(|| format!("failed to move `{}` aside", work.display()))
         .or_exit(Exit::Failed)
 }
 
-/// Returns the work copies that were moved aside, the oldest first.
+/// Returns the work copies beside the first one, in the order in which they were put there.
 pub(super) fn old_work(folder: &RunFolder) -> Vec<PathBuf> {
     let work = folder.work();
     let aside = |n: u32| work.with_extension(n.to_string());
@@ -158,9 +190,13 @@ pub(super) fn old_work(folder: &RunFolder) -> Vec<PathBuf> {
 /// Something of it cannot be moved.
 fn carry_over(folder: &RunFolder) -> Result<(), CliError> {
     for old in old_work(folder) {
-        carry(&old, &folder.work())
-            .with_context(|| format!("failed to take over what is in `{}`", old.display()))
-            .or_exit(Exit::Failed)?;
+        carry_from(&old, &folder.work())?;
     }
     Ok(())
+}
+
+fn carry_from(old: &Path, to: &Path) -> Result<(), CliError> {
+    carry(old, to)
+        .with_context(|| format!("failed to take over what is in `{}`", old.display()))
+        .or_exit(Exit::Failed)
 }

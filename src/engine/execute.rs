@@ -1,6 +1,7 @@
 //! The loop of a run: begins what may begin, tells what happens, ends when all has ended.
 
 use super::{
+    adopted::Adopted,
     deploying::Deploying,
     ledger::{Ledger, Next, Task},
     recall::Standing,
@@ -23,7 +24,10 @@ use crate::{
     terraform::Outputs,
 };
 use serde_json::{Map, Value};
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 use tokio::{
     sync::mpsc,
     task::{Id, JoinError, JoinSet},
@@ -52,6 +56,7 @@ struct Execution<'r, 'a> {
     run: &'r mut Run<'a>,
     ledger: Ledger,
     known: Known,
+    adopted: BTreeMap<StepId, Adopted>,
     words: mpsc::UnboundedSender<Word>,
     tasks: JoinSet<Left>,
     running: HashMap<Id, Task>,
@@ -73,7 +78,8 @@ pub async fn execute(
     let (words, mut heard) = mpsc::unbounded_channel();
     let mut ledger = Ledger::new(max_parallel);
     for step in &recovery.steps {
-        let prepares = matches!(step.work, Work::Stack(_) | Work::Deploy(_));
+        let prepares = matches!(step.work, Work::Stack(_) | Work::Deploy(_))
+            && !standing.adopted.contains_key(&step.id);
         ledger.add(step.id.clone(), step.needs.clone(), prepares);
         if step.waits_for_verification && !matches!(step.work, Work::LeftOut(_)) {
             ledger.hold(&step.id);
@@ -88,6 +94,7 @@ pub async fn execute(
         run,
         ledger,
         known: standing.known,
+        adopted: standing.adopted,
         words,
         tasks: JoinSet::new(),
         running: HashMap::new(),
@@ -183,7 +190,9 @@ impl Execution<'_, '_> {
                 let variables = restores.then(|| self.known.values(&work.variables));
                 let stop = self.tools.stop.token().clone();
                 let stack = Stack { work, tools: Arc::clone(&self.tools), stop, tell };
-                self.tasks.spawn(stack_task(stack, variables.transpose().map_err(StepError::Value)))
+                let variables = variables.transpose().map_err(StepError::Value);
+                let adopted = self.adopted.remove(id);
+                self.tasks.spawn(stack_task(stack, variables, adopted))
             }
             Work::Command(work) => {
                 let command = super::command::Command::new(
@@ -282,9 +291,11 @@ impl Execution<'_, '_> {
 async fn stack_task(
     stack: Stack,
     variables: Result<Option<Map<String, Value>>, StepError>,
+    adopted: Option<Adopted>,
 ) -> Left {
-    match variables? {
-        None => stack.prepare().await.map(|()| None),
-        Some(variables) => stack.restore(variables).await.map(Some),
+    match (variables?, adopted) {
+        (None, _) => stack.prepare().await.map(|()| None),
+        (Some(variables), Some(adopted)) => stack.adopt(adopted, variables).await.map(Some),
+        (Some(variables), None) => stack.restore(variables).await.map(Some),
     }
 }

@@ -3,6 +3,7 @@
 //! A [`Run`] is begun, told what was found and confirmed, then [`execute()`]d and
 //! [`verify`](verify())ed. Everything that happens goes through it into the one stream.
 
+mod adopted;
 mod assemble;
 mod beforehand;
 mod command;
@@ -25,6 +26,7 @@ mod tell;
 mod tools;
 mod verify;
 
+pub use adopted::{Adopted, Told};
 pub use assemble::{AssembleError, Assembled, Sources, assemble, lines};
 pub use beforehand::{Beforehand, Done, Planned, SavedPlan, declared_states, do_beforehand};
 pub use deploying::{ImagesUntold, commands, images};

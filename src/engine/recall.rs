@@ -1,6 +1,7 @@
 //! What an earlier process of the run brought up, and what is known of it.
 
 use super::{
+    adopted::Adopted,
     recovery::{PlannedStep, Recovery, StateHome, Work},
     remove::unheard,
     step_error::StepError,
@@ -12,7 +13,10 @@ use crate::{
     terraform::Outputs,
 };
 use serde_json::Value;
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// What is up before a recovery goes on.
 #[derive(Clone, Debug)]
@@ -21,12 +25,14 @@ pub struct Standing {
     pub done: BTreeSet<StepId>,
     /// What is known, with the outputs of the stacks among them.
     pub known: Known,
+    /// The applies that an earlier process began, and of which nobody has told the end.
+    pub adopted: BTreeMap<StepId, Adopted>,
 }
 
 impl Standing {
     /// Nothing is up.
     pub fn nothing(recovery: &Recovery) -> Self {
-        Self { done: BTreeSet::new(), known: recovery.known.clone() }
+        Self { done: BTreeSet::new(), known: recovery.known.clone(), adopted: BTreeMap::new() }
     }
 }
 
@@ -48,7 +54,7 @@ pub async fn recall(
             known.outputs.insert(step.id.to_string(), Value::Object(outputs.plain()));
         }
     }
-    Ok(Standing { done, known })
+    Ok(Standing { done, known, adopted: BTreeMap::new() })
 }
 
 async fn outputs(step: &PlannedStep, tools: &Arc<Tools>) -> Result<Option<Outputs>, StepError> {

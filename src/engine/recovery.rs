@@ -108,6 +108,11 @@ pub enum StateHome {
 }
 
 impl StateHome {
+    /// Returns true when the runbook declares where it is.
+    pub fn is_declared(&self) -> bool {
+        matches!(self, Self::Declared { .. })
+    }
+
     /// Returns the type of the backend that Terraform is configured with.
     pub fn backend(&self) -> &str {
         match self {

@@ -1,6 +1,7 @@
 //! One stack: init, plan, gate, apply, outputs.
 
 use super::{
+    adopted::Told,
     recovery::{StackWork, StateHome},
     step_error::StepError,
     tell::Teller,
@@ -35,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 const LOCK_FILE: &str = ".terraform.lock.hcl";
 
 /// Where Terraform leaves a state that it could not save.
-const ERRORED_STATE: &str = "errored.tfstate";
+pub(super) const ERRORED_STATE: &str = "errored.tfstate";
 
 /// How often the simulated provider may learn something new from a refused plan.
 const MAX_REPAIRS: usize = 20;
@@ -70,6 +71,9 @@ impl Stack {
         &self,
         variables: Map<String, Value>,
     ) -> Result<Outputs, StepError> {
+        if self.tools.again && self.left_state() {
+            self.bring_state_home().await?;
+        }
         if !self.apply_saved_plan().await? {
             let inputs = self.write_inputs(variables)?;
             let saved = self.tools.scratch.join(format!("{}.tfplan", self.tell.step()));
@@ -77,6 +81,11 @@ impl Stack {
             self.phase(Phase::Gate, self.pass_gate(saved.clone())).await?;
             self.applied(saved, &mut false).await?;
         }
+        self.is_up().await
+    }
+
+    /// Tells that what was to be made is made, and returns what it puts out.
+    pub(super) async fn is_up(&self) -> Result<Outputs, StepError> {
         let outputs = self.outputs().await?;
         if let Some(simulator) = &self.tools.simulator {
             simulator.is_up(self.tell.step(), outputs.plain());
@@ -447,23 +456,35 @@ fn removed(path: PathBuf, remove: impl Fn(&Path) -> io::Result<()>) -> Result<()
 }
 
 /// Tells of one command what a reader of the run wants to know.
-struct Telling {
+pub(super) struct Telling {
     tell: Teller,
     timing: Timing,
     warned: BTreeSet<String>,
+    /// What somebody else has told already.
+    pub(super) told: Vec<Told>,
 }
 
 impl Telling {
-    fn new(tell: Teller) -> Self {
-        Self { tell, timing: Timing::default(), warned: BTreeSet::new() }
+    pub(super) fn new(tell: Teller) -> Self {
+        Self { tell, timing: Timing::default(), warned: BTreeSet::new(), told: Vec::new() }
     }
 
-    fn tell(&mut self, message: &UiMessage) {
-        let step = || self.tell.step().clone();
+    /// Tells whether somebody else has told this already, which is so once for each time.
+    fn is_told(&mut self, address: &str, action: ResourceAction, ended: bool) -> bool {
+        let told =
+            |told: &Told| told.address == address && told.action == action && told.ended == ended;
+        let at = self.told.iter().position(told);
+        at.map(|at| self.told.remove(at)).is_some()
+    }
+
+    pub(super) fn tell(&mut self, message: &UiMessage) {
+        let step = self.tell.step().clone();
         match message {
-            UiMessage::ApplyStart { address, action, .. } => {
+            UiMessage::ApplyStart { address, action, .. }
+                if !self.is_told(address, *action, false) =>
+            {
                 let (address, action) = (address.clone(), *action);
-                self.tell.say(EventKind::ResourceStarted { step: step(), address, action });
+                self.tell.say(EventKind::ResourceStarted { step: step.clone(), address, action });
             }
             UiMessage::Diagnostic(warning) if warning.severity == Severity::Warning => {
                 let text = format!("Terraform warns: {warning}");
@@ -473,9 +494,11 @@ impl Telling {
             }
             _ => {}
         }
-        if let Some(done) = self.timing.take(message) {
+        if let Some(done) = self.timing.take(message)
+            && !self.is_told(&done.address, done.action, true)
+        {
             self.tell.say(EventKind::ResourceFinished {
-                step: step(),
+                step,
                 address: done.address,
                 action: done.action,
                 took_ms: done.took_ms,

@@ -355,6 +355,17 @@ pub enum EventKind {
         /// The steps that are done, and stay so.
         done: Vec<StepId>,
     },
+    /// An apply that an earlier process of the run began is taken up: its output is read on from where
+    /// that process stopped, and its end is waited for. Its good end is that of the phase.
+    ApplyTakenUp {
+        /// Of which stack.
+        step: StepId,
+        /// True while it runs; false when it had ended, and nobody had told.
+        runs: bool,
+        /// What it had begun and not ended when it was last told of: what is done, by the address of
+        /// the resource instance.
+        waits_for: BTreeMap<String, ResourceAction>,
+    },
     /// The run was asked to stop; nothing new is begun, what is in flight may end.
     InterruptReceived {
         /// The signal's name, such as `SIGINT`.

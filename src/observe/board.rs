@@ -99,6 +99,10 @@ impl Board {
                 working.in_flight.remove(&(address.clone(), *action));
                 working.done += changes(*action).min(1);
             }
+            EventKind::ApplyTakenUp { step, waits_for, .. } => {
+                let open = waits_for.iter().map(|(address, action)| (address.clone(), *action));
+                self.working(step).in_flight.extend(open.map(|key| (key, now)));
+            }
             EventKind::ObjectSeen { step, object } => self.working(step).see(object),
             EventKind::StepFinished { step, .. } => {
                 self.steps.remove(step);

@@ -194,6 +194,7 @@ fn leaves_a_line(kind: &EventKind) -> bool {
         | EventKind::StepFinished { .. }
         | EventKind::TrafficMoved { .. }
         | EventKind::RunResumed { .. }
+        | EventKind::ApplyTakenUp { .. }
         | EventKind::UndoStarted { .. }
         | EventKind::UndoFinished { .. }
         | EventKind::FallbackVerified

@@ -249,6 +249,21 @@ impl Narrator {
                 let text = format!("by drctl {drctl} at {at}: {} of its steps done", done.len());
                 ("Resumed", None, text)
             }
+            EventKind::ApplyTakenUp { step, runs, waits_for } => {
+                let waits_for: Vec<_> =
+                    waits_for.keys().map(|address| format!("`{address}`")).collect();
+                let text = match (runs, waits_for.is_empty()) {
+                    (true, true) => {
+                        "its apply outlived drctl and still runs: followed to its end".to_owned()
+                    }
+                    (true, false) => format!(
+                        "its apply outlived drctl and still runs: followed to its end; it works on {}",
+                        first_few(&waits_for)
+                    ),
+                    (false, _) => "its apply had begun, and its end was not told".to_owned(),
+                };
+                ("Adopted", on(step), text)
+            }
             EventKind::RemovalStarted { step } => {
                 self.steps.insert(step.clone(), event.elapsed_ms);
                 ("Removing", on(step), "what it made".to_owned())

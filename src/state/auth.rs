@@ -7,7 +7,7 @@ use std::fmt;
 
 const USERNAME: &str = "drctl";
 
-/// A user name and a random password, made anew for every server.
+/// A user name and a random password, made anew for every server that stands in for no other.
 pub(super) struct Credentials {
     password: String,
     /// SHA-256 of the one `Authorization` header that is let in.
@@ -19,9 +19,13 @@ impl Credentials {
     pub(super) fn random() -> Result<Self, StateError> {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes).map_err(|source| StateError::Random { source })?;
-        let password = crate::model::text::hex(&bytes);
+        Ok(Self::of(crate::model::text::hex(&bytes)))
+    }
+
+    /// Takes the password of an earlier server.
+    pub(super) fn of(password: String) -> Self {
         let header = format!("Basic {}", STANDARD.encode(format!("{USERNAME}:{password}")));
-        Ok(Self { password, expected: Sha256::digest(header).into() })
+        Self { password, expected: Sha256::digest(header).into() }
     }
 
     /// Returns true for the right `Authorization` header.

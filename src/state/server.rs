@@ -2,6 +2,7 @@
 
 use super::{
     auth::Credentials,
+    endpoint::Endpoint,
     error::StateError,
     protocol::{PREFIX, Served, answer},
     store::StateStore,
@@ -40,11 +41,25 @@ pub struct Trouble {
     pub hint: Option<String>,
 }
 
+/// What became of a server that came to no end of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// This one is reached as that was: its Terraform does not know the difference.
+    StoodInFor,
+    /// The machine has been started since, so that nothing of it is alive, and what was not synced
+    /// is lost.
+    Rebooted,
+    /// Its port is another program's now: its Terraform, if it is alive, reaches no state.
+    Unreachable,
+}
+
 /// A running server. When it is dropped it stops as [`StateServer::stop`] does,
 /// without waiting.
 pub struct StateServer {
     /// Where it listens: a free port of 127.0.0.1.
     pub address: SocketAddr,
+    /// What became of the server before, when that came to no end of its own.
+    pub before: Option<Before>,
     served: Arc<Served>,
     stop: DropGuard,
     listening: tokio::task::JoinHandle<()>,
@@ -53,7 +68,8 @@ pub struct StateServer {
 impl StateServer {
     /// Begins to serve a store, on the runtime that this is called on.
     ///
-    /// The password is made anew, so a Terraform of an earlier run cannot write.
+    /// Stands in for a server that was killed, when there was one: with its port and its password,
+    /// so that a Terraform which outlived it can go on. Otherwise the password is made anew.
     ///
     /// # Errors
     ///
@@ -63,13 +79,16 @@ impl StateServer {
         let claim = store.claim()?;
         store.tidy()?;
         let listen = |source| StateError::Listen { source };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(listen)?;
+        let (listener, credentials, before) = match Endpoint::left(&store) {
+            None => (listen_anew().await?, Credentials::random()?, None),
+            Some(left) => stand_in(left).await?,
+        };
         let address = listener.local_addr().map_err(listen)?;
-        let credentials = Credentials::random()?;
+        Endpoint::new(address.port(), credentials.password()).keep(&store)?;
         let served = Arc::new(Served { store, run, credentials, troubles: Mutex::default() });
         let stop = CancellationToken::new();
         let listening = tokio::spawn(accept(listener, Arc::clone(&served), stop.clone(), claim));
-        Ok(Self { address, served, stop: stop.drop_guard(), listening })
+        Ok(Self { address, before, served, stop: stop.drop_guard(), listening })
     }
 
     /// Returns the address of the state of `stack`, which another stack may read with the
@@ -100,11 +119,12 @@ impl StateServer {
             ("TF_HTTP_UNLOCK_METHOD", "UNLOCK"),
             ("TF_HTTP_USERNAME", credentials.username()),
             ("TF_HTTP_PASSWORD", credentials.password()),
-            // On loopback a server that does not answer is gone: the sooner Terraform
-            // knows, the sooner it writes `errored.tfstate`. Seconds.
-            ("TF_HTTP_RETRY_MAX", "2"),
+            // On loopback a server that does not answer was killed, and another one may stand in
+            // for it: that is waited for, about ten minutes long, since to give up is to stop in
+            // the middle. Seconds.
+            ("TF_HTTP_RETRY_MAX", "120"),
             ("TF_HTTP_RETRY_WAIT_MIN", "1"),
-            ("TF_HTTP_RETRY_WAIT_MAX", "2"),
+            ("TF_HTTP_RETRY_WAIT_MAX", "5"),
         ];
         Ok(env.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
     }
@@ -122,8 +142,33 @@ impl StateServer {
         drop(self.stop);
         let ended = timeout(grace, &mut listening).await;
         listening.abort();
+        Endpoint::forget(&self.served.store);
         ended.is_ok()
     }
+}
+
+async fn listen_anew() -> Result<TcpListener, StateError> {
+    let listen = |source| StateError::Listen { source };
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(listen)
+}
+
+/// Listens where a killed server did, if that is possible and anybody may still ask.
+async fn stand_in(
+    left: Endpoint,
+) -> Result<(TcpListener, Credentials, Option<Before>), StateError> {
+    let before = if left.boot != Endpoint::new(0, "").boot {
+        Before::Rebooted
+    } else {
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, left.port)).await {
+            Ok(listener) => {
+                let credentials = Credentials::of(left.password);
+                return Ok((listener, credentials, Some(Before::StoodInFor)));
+            }
+            // Whoever has the port may have been told the password.
+            Err(_) => Before::Unreachable,
+        }
+    };
+    Ok((listen_anew().await?, Credentials::random()?, Some(before)))
 }
 
 /// Takes connections until told to stop, and ends when the last of them has.

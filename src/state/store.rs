@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! <dir>/in-use                 locked while a server runs
+//! <dir>/endpoint.json          how that server is reached
 //! <dir>/<stack>/000001.tfstate the first version
 //! <dir>/<stack>/000002.tfstate the newest is the current one
 //! <dir>/<stack>/000003.deleted Terraform deleted the state; the versions stay
@@ -124,8 +125,8 @@ impl StateStore {
     /// Returns who holds the lock of a stack's state.
     ///
     /// A lock of an earlier run means that its drctl or its Terraform was killed.
-    /// That Terraform cannot write here any more, since its address and password
-    /// died with its server, but it may still be making things in the cloud.
+    /// That Terraform may still be at work, and be let in by a server that stands in for the
+    /// killed one: see [`super::StateServer::start`].
     ///
     /// # Errors
     ///
@@ -159,6 +160,25 @@ impl StateStore {
         Ok(holder)
     }
 
+    /// Gives the lock of a stack back for its dead holder, when it was taken in the run `run`, and
+    /// returns who held it. A lock of a damaged record is nobody's any more.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Refused`] when somebody else holds it; others when it cannot be removed.
+    pub fn release(&self, stack: &StepId, run: &RunId) -> Result<Option<LockRecord>, StateError> {
+        match self.lock(stack) {
+            Ok(Some(holder)) if holder.run == *run => {
+                self.give_lock_back(stack, Some(&holder.info.id))?;
+                Ok(Some(holder))
+            }
+            Ok(Some(holder)) => Err(Refusal::Locked { holder: Box::new(holder) }.into()),
+            Ok(None) => Ok(None),
+            Err(StateError::DamagedLock { .. }) => self.break_lock(stack),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Marks the store as served, for as long as the returned file is open.
     pub(super) fn claim(&self) -> Result<File, StateError> {
         let path = self.dir.join("in-use");
@@ -170,6 +190,19 @@ impl StateStore {
             Err(TryLockError::WouldBlock) => Err(StateError::InUse { dir: self.dir.clone() }),
             Err(TryLockError::Error(source)) => Err(StateError::Write { path, source }),
         }
+    }
+
+    /// Returns where it is written down how the server of this store is reached.
+    pub(super) fn endpoint(&self) -> PathBuf {
+        self.dir.join("endpoint.json")
+    }
+
+    /// Returns a new file in the store that only its owner can read. Gone again when dropped.
+    pub(super) fn private_file(&self) -> io::Result<NamedTempFile> {
+        tempfile::Builder::new()
+            .prefix(SCRATCH)
+            .permissions(Permissions::from_mode(0o600))
+            .tempfile_in(&self.dir)
     }
 
     /// Removes what a killed server left half received. Only for the holder of the claim.

@@ -108,6 +108,14 @@ pub enum TerraformError {
         /// What it was working on, and may have made without a note of it.
         in_flight: Vec<InFlight>,
     },
+    /// It outlived the drctl that had started it, and what it printed ends in the middle.
+    #[error("`terraform {command}` ended, and nothing proves that it ended well")]
+    Unproven {
+        /// The subcommand.
+        command: &'static str,
+        /// What it was working on, and may have made without a note of it.
+        in_flight: Vec<InFlight>,
+    },
     /// drctl was asked to stop, and interrupted it.
     #[error("`terraform {command}` was interrupted{}", after_that(*killed))]
     Interrupted {
@@ -207,6 +215,7 @@ impl TerraformError {
     pub fn in_flight(&self) -> &[InFlight] {
         match self {
             Self::Killed { in_flight, .. }
+            | Self::Unproven { in_flight, .. }
             | Self::Interrupted { in_flight, .. }
             | Self::TimedOut { in_flight, .. } => in_flight,
             _ => &[],
@@ -248,7 +257,9 @@ impl TerraformError {
             Self::Killed { .. } => {
                 "Look into the log of this command for what it did last".to_owned()
             }
-            Self::Interrupted { killed: true, .. } | Self::TimedOut { killed: true, .. } => {
+            Self::Unproven { .. }
+            | Self::Interrupted { killed: true, .. }
+            | Self::TimedOut { killed: true, .. } => {
                 "Look in the cloud for what was in flight before you go on: \
                  the state may not know of it"
                     .to_owned()
@@ -402,6 +413,7 @@ mod tests {
             failed(Cause::Other, "quota exceeded", "", 2),
             TerraformError::Killed { command, signal: 9, in_flight: in_flight() },
             TerraformError::Killed { command, signal: 11, in_flight: in_flight() },
+            TerraformError::Unproven { command, in_flight: in_flight() },
             TerraformError::Interrupted { command, in_flight: in_flight(), killed: false },
             TerraformError::Interrupted { command, in_flight: in_flight(), killed: true },
             TerraformError::TimedOut { command, limit, in_flight: in_flight(), killed: false },
@@ -435,6 +447,8 @@ mod tests {
           hint: Look for an out-of-memory kill with `dmesg | grep -i oom`, then lower `parallelism` or give the machine more memory
         `terraform apply` was killed by signal 11
           hint: Look into the log of this command for what it did last
+        `terraform apply` ended, and nothing proves that it ended well
+          hint: Look in the cloud for what was in flight before you go on: the state may not know of it
         `terraform apply` was interrupted
         `terraform apply` was interrupted, did not stop, and was killed
           hint: Look in the cloud for what was in flight before you go on: the state may not know of it

@@ -249,7 +249,7 @@ impl Ended {
 }
 
 /// Makes the error of a command that failed by itself.
-fn failure(
+pub(super) fn failure(
     command: &'static str,
     code: i32,
     log: &LogFiles,
@@ -269,14 +269,14 @@ fn failure(
 }
 
 /// Waits until a time; for ever when there is none.
-async fn at(time: Option<Instant>) {
+pub(super) async fn at(time: Option<Instant>) {
     match time {
         Some(time) => sleep_until(time).await,
         None => std::future::pending().await,
     }
 }
 
-fn send(group: Option<Pid>, signal: Signal) {
+pub(super) fn send(group: Option<Pid>, signal: Signal) {
     // Without an id the process has already been waited for.
     let Some(group) = group else { return };
     match killpg(group, signal) {
@@ -290,7 +290,7 @@ fn create_log(path: &std::path::Path) -> Result<File, TerraformError> {
     create_private(path).map_err(|source| log_error(path, source))
 }
 
-fn log_error(path: &std::path::Path, source: io::Error) -> TerraformError {
+pub(super) fn log_error(path: &std::path::Path, source: io::Error) -> TerraformError {
     TerraformError::Log { path: path.to_owned(), source }
 }
 

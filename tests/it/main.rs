@@ -1,8 +1,11 @@
 //! One test binary: it links once, and its modules share their helpers.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
+mod adopted;
 mod bad_input;
 mod chaos;
+#[path = "../cloud/mod.rs"]
+mod cloud;
 mod commands;
 mod console;
 mod critical_path;
@@ -11,6 +14,7 @@ mod drill;
 mod engine;
 mod evidence;
 mod failover;
+mod fault;
 mod forecast;
 mod history;
 mod images;
@@ -18,6 +22,7 @@ mod kong;
 mod layers;
 mod modules;
 mod notify;
+mod outliving;
 mod pitfalls;
 mod plan;
 mod prepare;

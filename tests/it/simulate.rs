@@ -726,3 +726,25 @@ output "arn" { value = aws_vpc.main.arn }
     assert!(bench.apply().await.contains("1 imported, 0 added, 0 changed, 0 destroyed"));
     bench.assert_settled().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_takes_what_the_cloud_knows_of_what_it_made() {
+    let configuration = r#"
+provider "aws" { region = "us-east-1" }
+resource "aws_vpc" "main" {
+  cidr_block = "10.0.0.0/16"
+  tags       = { Name = "main" }
+}
+output "id" { value = aws_vpc.main.id }
+output "arn" { value = aws_vpc.main.arn }
+"#;
+    let bench = Bench::new(&[("main.tf", configuration)], Given::default()).await;
+    bench.run(&["init"]).await;
+    bench.apply().await;
+    let (id, arn) = (bench.output("id").await, bench.output("arn").await);
+    bench.run(&["state", "rm", "aws_vpc.main"]).await;
+    bench.run(&["import", "aws_vpc.main", id.as_str().unwrap()]).await;
+    assert_eq!(bench.output("arn").await, arn);
+    bench.assert_settled().await;
+    assert_eq!(bench.places("aws_vpc"), ["us-east-1"], "there is one as before");
+}

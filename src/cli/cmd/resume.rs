@@ -38,6 +38,10 @@ pub(crate) struct Resume {
     #[arg(long, value_name = "DIGEST")]
     accept_changes: Vec<String>,
 
+    /// Interrupt an apply that outlived drctl, and plan it again, instead of following it to its end
+    #[arg(long)]
+    end: bool,
+
     /// The terraform (or tofu) to run, over that of the run
     #[arg(long, value_name = "PROGRAM", env = "DRCTL_TERRAFORM")]
     terraform: Option<String>,
@@ -70,6 +74,7 @@ impl Resume {
         let resumption = Resumption {
             yes: self.yes,
             accepted: self.accept_changes,
+            end: self.end,
             terraform: self.terraform,
             offline: self.offline,
             json: self.json,

@@ -152,7 +152,8 @@ impl Connection {
 
     /// Reads a resource; null if it is gone.
     ///
-    /// What this cloud never made, such as what a copied state holds, is taken to be as it was.
+    /// What this cloud never made, such as what a copied state holds, is taken to be as it was; of
+    /// what it made an import, which knows the id alone, learns all the rest.
     pub(super) async fn refresh(&self, kind: &Kind, state: Value, private: &Bytes) -> Changed {
         let known = known_members(&state);
         let at = self.whereabouts(kind, &known);
@@ -165,6 +166,11 @@ impl Connection {
             self.simulation.world.ask(|cloud, now_ms| cloud.read(now_ms, &call, &id));
         self.wait(wait).await;
         match answer.result {
+            Ok(object) if is_only_id(&state, &known) => Changed {
+                state: kind.schema.decode_state(&object.attributes).unwrap_or(state),
+                private: private_of(&object),
+                diagnostics: Vec::new(),
+            },
             Ok(_) => as_is(state, Vec::new()),
             Err(failure) if is_missing(&failure.fault) => match ours {
                 true => as_is(Value::Null, Vec::new()),
@@ -177,7 +183,7 @@ impl Connection {
         }
     }
 
-    /// Completes what an import knows of a resource: no more than its id.
+    /// Completes what an import knows of a resource that this cloud never made: no more than its id.
     fn imported(
         &self,
         kind: &Kind,
@@ -185,9 +191,7 @@ impl Connection {
         known: &Map<String, Json>,
         at: &Whereabouts,
     ) -> Value {
-        let nothing = |json: &Json| json.as_array().is_some_and(Vec::is_empty);
-        let only_id = known.iter().all(|(name, json)| name == "id" || nothing(json));
-        if state.is_null() || !only_id {
+        if !is_only_id(&state, known) {
             return state;
         }
         let stored = self.simulation.settings.state.as_ref();
@@ -307,6 +311,12 @@ fn object_of(private: &[u8]) -> Option<ObjectKey> {
 
 fn is_missing(fault: &Fault) -> bool {
     matches!(fault, Fault::NotFound { .. })
+}
+
+/// Whether a state knows no more than an id, as an import leaves it.
+fn is_only_id(state: &Value, known: &Map<String, Json>) -> bool {
+    let nothing = |json: &Json| json.as_array().is_some_and(Vec::is_empty);
+    !state.is_null() && known.iter().all(|(name, json)| name == "id" || nothing(json))
 }
 
 /// Returns an id that no other object has: ids that are made of arguments can be the same for two.

@@ -95,6 +95,10 @@ pub struct Timeline {
     last_event_ms: u64,
     /// Resources that began and have not ended, with the times at which they began.
     open: BTreeMap<(StepId, String, ResourceAction), Vec<u64>>,
+    /// Those that were open when the run broke off last.
+    was_open: BTreeMap<(StepId, String, ResourceAction), Vec<u64>>,
+    /// How many of `resources` had ended then.
+    cut_off: usize,
     /// What the times of the journal stand for.
     clock: Clock,
 }
@@ -291,6 +295,7 @@ impl Timeline {
                 self.recovery_points.insert(store.clone(), point);
             }
             EventKind::RunResumed { done, .. } => self.resume(now, done),
+            EventKind::ApplyTakenUp { step, .. } => self.take_up(step),
             EventKind::InterruptReceived { signal } => self.interrupted_by = Some(signal.clone()),
             EventKind::RunFinished { outcome } => self.outcome = Some(*outcome),
             EventKind::SweepStarted { drctl: _, at } => {
@@ -316,8 +321,9 @@ impl Timeline {
     fn resume(&mut self, now: u64, done: &[StepId]) {
         self.undoing = false;
         self.breaks.push((self.last_event_ms, now));
+        self.cut_off = self.resources.len();
         self.resources = self.worked_on();
-        self.open.clear();
+        self.was_open = std::mem::take(&mut self.open);
         let broke_off = self.last_event_ms;
         for step in &mut self.steps {
             for phase in step.phases.iter_mut().filter(|phase| phase.took_ms.is_none()) {
@@ -329,6 +335,17 @@ impl Timeline {
             }
         }
         (self.outcome, self.interrupted_by, self.down, self.verified_ms) = (None, None, None, None);
+    }
+
+    /// What was open in the apply of `step` when the run broke off is open still.
+    fn take_up(&mut self, step: &StepId) {
+        let mut cut_off = self.resources.split_off(self.cut_off.min(self.resources.len()));
+        cut_off.retain(|resource| resource.step != *step);
+        self.resources.append(&mut cut_off);
+        let open = std::mem::take(&mut self.was_open);
+        let (again, over) = open.into_iter().partition(|((of, ..), _)| of == step);
+        self.was_open = over;
+        self.open.extend::<BTreeMap<_, _>>(again);
     }
 
     /// Returns the milestones reached so far.

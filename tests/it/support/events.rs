@@ -72,6 +72,7 @@ fn step_of(kind: &EventKind) -> Option<&StepId> {
         | EventKind::GateAnswered { step, .. }
         | EventKind::ResourceStarted { step, .. }
         | EventKind::ResourceFinished { step, .. }
+        | EventKind::ApplyTakenUp { step, .. }
         | EventKind::OutputsReady { step, .. }
         | EventKind::StepFinished { step, .. } => Some(step),
         EventKind::Noted { step, .. } => step.as_ref(),
