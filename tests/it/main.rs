@@ -29,6 +29,7 @@ mod orphans;
 mod outliving;
 mod pitfalls;
 mod plan;
+mod prepare;
 mod probe;
 mod probe_command;
 mod probe_kinds;

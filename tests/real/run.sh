@@ -37,6 +37,7 @@ play() {
 }
 
 play aws_drill.py drill
+play aws_prepare.py prepare
 play chaos_monkey.py chaos
 play chaos_kong.py kong
 play watch_image.py image

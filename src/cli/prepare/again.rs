@@ -1,5 +1,6 @@
 //! What a run that goes on in another process still has of what it started from.
 
+use super::files;
 use crate::{
     cli::{
         durable,
@@ -36,21 +37,23 @@ pub(super) fn remember(
 ///
 /// # Errors
 ///
-/// Something of it cannot be moved.
+/// Something of it cannot be read or written.
 pub(in crate::cli) fn again(
     folder: &RunFolder,
     recovery: &Recovery,
 ) -> Result<BTreeMap<StepId, Beforehand>, CliError> {
     let text = fs::read(folder.prepared()).unwrap_or_default();
     let steps: Vec<StepId> = serde_json::from_slice(&text).unwrap_or_default();
-    let old = old_work(folder);
+    let mut others = vec![folder.work()];
+    others.extend(old_work(folder));
+    others.retain(|other| fs::canonicalize(other).ok().as_ref() != Some(&recovery.root));
     let mut all = BTreeMap::new();
     let mut taken = BTreeSet::new();
     for step in recovery.steps.iter().filter(|step| steps.contains(&step.id)) {
         let Work::Stack(work) = &step.work else { continue };
         // Two stacks may be of one folder.
         let there = taken.contains(&work.dir)
-            || take(&old, &recovery.root, &work.dir)
+            || take(&others, &recovery.root, &work.dir)
                 .with_context(|| format!("failed to take over what was prepared for `{}`", step.id))
                 .or_exit(Exit::Failed)?;
         if there {
@@ -61,15 +64,20 @@ pub(in crate::cli) fn again(
     Ok(all)
 }
 
-/// Moves `.terraform` of a stack from the newest old work copy that has one.
-fn take(old: &[PathBuf], root: &Path, dir: &Path) -> io::Result<bool> {
-    let to = dir.join(".terraform");
+/// Takes `.terraform` of a stack from the newest other work copy that has one. What may still be used
+/// there stays there.
+fn take(others: &[PathBuf], root: &Path, dir: &Path) -> io::Result<bool> {
     let inside = dir.strip_prefix(root).unwrap_or(dir);
-    let there = old.iter().rev().map(|old| old.join(inside).join(".terraform"));
+    let there = others.iter().rev().map(|other| other.join(inside).join(".terraform"));
     let Some(from) = there.into_iter().find(|dir| dir.is_dir()) else {
         return Ok(false);
     };
     crate::engine::forget_the_primary(dir)?;
-    fs::rename(from, to)?;
+    let to = dir.join(".terraform");
+    files::copy(&from, &to, &["providers"])?;
+    let providers = from.join("providers");
+    if providers.is_dir() {
+        files::link(&providers, &to.join("providers"))?;
+    }
     Ok(true)
 }

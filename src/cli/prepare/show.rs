@@ -19,7 +19,8 @@ pub(in crate::cli) fn made_text(bundle: &Bundle, dir: &Path) -> String {
     let _ = writeln!(text, "  runs        {}", bundle.terraform);
     let max = Rounded(Duration::from_millis(bundle.max_age_ms));
     let _ = writeln!(text, "  good for    {max}");
-    let _ = writeln!(text, "  kept in     {}", dir.display());
+    let shelf = dir.parent().unwrap_or(dir);
+    let _ = writeln!(text, "  kept in     {}", shelf.display());
     if let Some(forecast) = &bundle.forecast {
         let _ = writeln!(text, "  forecast    {forecast}");
     }

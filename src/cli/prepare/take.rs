@@ -30,7 +30,7 @@ use std::{
 };
 
 /// How long the origin may keep silent before a run starts from a bundle without it.
-const ORIGIN: Duration = Duration::from_secs(5);
+const ORIGIN: Duration = Duration::from_secs(3);
 
 /// Whether a failover starts from what was prepared.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
