@@ -7,7 +7,7 @@ use super::{
     tools::Tools,
 };
 use crate::{
-    model::{chain, step::StepId},
+    model::{chain, secrets::Secrets, step::StepId},
     runbook::Known,
     terraform::Outputs,
 };
@@ -21,12 +21,14 @@ pub struct Standing {
     pub done: BTreeSet<StepId>,
     /// What is known, with the outputs of the stacks among them.
     pub known: Known,
+    /// What is secret among them.
+    pub secrets: Secrets,
 }
 
 impl Standing {
     /// Nothing is up.
     pub fn nothing(recovery: &Recovery) -> Self {
-        Self { done: BTreeSet::new(), known: recovery.known.clone() }
+        Self { done: BTreeSet::new(), known: recovery.known.clone(), secrets: Secrets::default() }
     }
 }
 
@@ -40,15 +42,16 @@ pub async fn recall(
     tools: &Arc<Tools>,
     done: BTreeSet<StepId>,
 ) -> Result<Standing, (StepId, Vec<String>)> {
-    let mut known = recovery.known.clone();
+    let (mut known, mut secrets) = (recovery.known.clone(), Secrets::default());
     for step in recovery.steps.iter().filter(|step| done.contains(&step.id)) {
         let outputs = outputs(step, tools).await;
         let outputs = outputs.map_err(|error| (step.id.clone(), chain(&error)))?;
         if let Some(outputs) = outputs {
+            secrets.extend(outputs.secrets());
             known.outputs.insert(step.id.to_string(), Value::Object(outputs.plain()));
         }
     }
-    Ok(Standing { done, known })
+    Ok(Standing { done, known, secrets })
 }
 
 async fn outputs(step: &PlannedStep, tools: &Arc<Tools>) -> Result<Option<Outputs>, StepError> {

@@ -80,7 +80,8 @@ impl Stack {
             }
         }
         let names = outputs.names();
-        self.tell.say(EventKind::OutputsReady { step: self.tell.step().clone(), names });
+        let ready = EventKind::OutputsReady { step: self.tell.step().clone(), names };
+        self.tell.say_with(ready, outputs.secrets());
         Ok(outputs)
     }
 
@@ -182,7 +183,8 @@ impl Stack {
         let step = self.tell.step();
         let actions = plan.resource_actions();
         let digest = Some(super::recovery::sha256(&printed));
-        self.tell.say(EventKind::PlanMade { step: step.clone(), actions, digest });
+        let made = EventKind::PlanMade { step: step.clone(), actions, digest };
+        self.tell.say_with(made, plan.secrets());
         let mut answer = gate::judge(&plan, &self.expected());
         answer.refusals.extend(gate::judge_backend(&self.work.dir, self.work.state.backend()));
         let refused = !answer.accepted();

@@ -11,6 +11,7 @@ pub mod record;
 pub mod redirect;
 pub mod resource;
 pub mod run;
+pub mod secrets;
 pub mod step;
 pub mod text;
 pub mod time;

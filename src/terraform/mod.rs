@@ -16,6 +16,7 @@ mod invocation;
 mod managed;
 mod output;
 mod process;
+mod secret;
 mod show;
 mod state_file;
 mod tail;

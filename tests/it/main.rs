@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 mod bad_input;
+mod canaries;
 mod chaos;
 mod commands;
 mod console;
@@ -13,6 +14,7 @@ mod evidence;
 mod failover;
 mod forecast;
 mod history;
+
 mod images;
 mod interrupt;
 mod kong;
