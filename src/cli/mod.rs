@@ -20,6 +20,7 @@ mod filter;
 mod for_real;
 mod foreseen;
 mod given_plans;
+mod harmful;
 mod home;
 mod judge;
 mod kept;
