@@ -114,6 +114,11 @@ impl Stack {
         for name in ["terraform.tfstate", "terraform.tfstate.backup"] {
             removed(self.work.dir.join(name), |path| std::fs::remove_file(path))?;
         }
+        // Terraform quotes a lock file that it does not understand, wherever it lies.
+        let lock = self.work.dir.join(LOCK_FILE);
+        if leads_out(&lock) {
+            removed(lock, |path| std::fs::remove_file(path))?;
+        }
         Ok(())
     }
 
@@ -360,6 +365,14 @@ impl Stack {
             .map_err(|source| StepError::Write { path: path.clone(), source })?;
         Ok(path)
     }
+}
+
+/// Whether a file of a work copy is a symbolic link that leads out of it.
+fn leads_out(file: &Path) -> bool {
+    let root = file.ancestors().find(|folder| folder.join(".git").exists());
+    let real = |path: &Path| std::fs::canonicalize(path).ok();
+    let inside = real(file).zip(root.and_then(real)).is_some_and(|(to, root)| to.starts_with(root));
+    file.is_symlink() && !inside
 }
 
 /// Removes what need not be there.

@@ -14,7 +14,7 @@ mod evidence;
 mod failover;
 mod forecast;
 mod history;
-
+mod hostile;
 mod images;
 mod interrupt;
 mod kong;
