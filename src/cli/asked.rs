@@ -10,11 +10,16 @@ use anyhow::anyhow;
 use jiff::Timestamp;
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
+/// Says where the repository is, where `--repo` does not.
+pub(super) const REPO_ENV: &str = "DRCTL_REPO";
+
 /// Which service, from where, and into which region.
 #[derive(clap::Args, Clone, Debug)]
 pub(super) struct Which {
     /// The repository: a URL or a path
-    #[arg(long, value_name = "URL|PATH", default_value = ".")]
+    ///
+    /// A password in it is seen by whoever sees the arguments of programs, unless it is in DRCTL_REPO.
+    #[arg(long, env = REPO_ENV, hide_env_values = true, value_name = "URL|PATH", default_value = ".")]
     pub(super) repo: String,
 
     /// The branch, tag or commit to recover from; what the origin's HEAD is, if not given

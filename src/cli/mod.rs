@@ -22,6 +22,7 @@ mod filter;
 mod for_real;
 mod foreseen;
 mod given_plans;
+mod harmful;
 mod home;
 mod judge;
 mod kept;

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     catalogue::Regions,
     config::{
+        inside,
         repository::{Repository, RootKind},
         terragrunt::Unit,
     },
@@ -26,7 +27,7 @@ use anyhow::{Context, anyhow};
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
-    fs,
+    io,
     path::{Component, Path},
     sync::{
         Arc,
@@ -322,9 +323,14 @@ pub(super) fn read_runbook(
     region: Option<&str>,
     which_file: &str,
 ) -> Result<Option<Runbook>, CliError> {
-    let text = match fs::read(root.join(path)) {
+    let text = match inside::read(root, path) {
         Ok(text) => text,
-        Err(_) if path == Path::new(crate::runbook::FILE_NAME) => return Ok(None),
+        Err(error)
+            if path == Path::new(crate::runbook::FILE_NAME)
+                && error.kind() == io::ErrorKind::NotFound =>
+        {
+            return Ok(None);
+        }
         Err(error) => {
             let error = anyhow::Error::new(error)
                 .context(format!("failed to read the runbook `{}`", path.display()));

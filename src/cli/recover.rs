@@ -348,13 +348,16 @@ impl Attempt<'_> {
 
     /// Removes what a good run needs no longer; a bad one keeps it for whoever looks into it.
     fn clean_up(&self, outcome: RunOutcome) {
+        // Saved plans and inputs hold secrets in clear, so they go in any case: nothing goes on from them.
+        let scratch = self.folder.scratch();
+        match fs::remove_dir_all(&scratch) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                self.ui.say(&format!("note: failed to remove `{}`: {error}\n", scratch.display()));
+            }
+            _ => {}
+        }
         if !matches!(outcome, RunOutcome::Recovered | RunOutcome::Unverified) {
             return;
-        }
-        // Saved plans and inputs hold secrets in clear, so they go in any case.
-        if let Err(error) = fs::remove_dir_all(self.folder.scratch()) {
-            let scratch = self.folder.scratch();
-            self.ui.say(&format!("note: failed to remove `{}`: {error}\n", scratch.display()));
         }
         let work = [self.folder.work()].into_iter().chain(old_work(self.folder));
         for dir in work.filter(|_| !self.asked.keep_work).collect::<Vec<_>>() {

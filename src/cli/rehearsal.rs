@@ -3,6 +3,7 @@
 use super::{
     error::{CliError, OrExit},
     exit::Exit,
+    harmful::harm,
 };
 use crate::{
     config::{module::Module, repository::Repository},
@@ -22,7 +23,7 @@ use crate::{
     sim::Filter,
     state::StateServer,
 };
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 use std::{
@@ -178,6 +179,10 @@ pub(super) async fn module_registry(
     // Inside the work copy, since Terraform links to the copies and what a link leads to
     // outside of it is not read; hidden, so that it is no part of the repository.
     let copies = root.join(".drctl-modules");
+    if copies.symlink_metadata().is_ok() {
+        let error = anyhow!("`.drctl-modules` is committed, where copies of modules are to be put");
+        return Err(CliError::new(Exit::Usage, error).hint("Remove it from the repository"));
+    }
     let registry = ModuleRegistry::start(dir, &copies, wanted)
         .await
         .map_err(|error| CliError::hinted(Exit::Usage, error, ModulesError::hint))?;
@@ -240,13 +245,12 @@ impl Simulator for Rehearsal {
         if self.tested {
             root.read_tests(&self.root);
         }
-        for module in installed.modules().chain([&root]) {
+        for (dir, module) in installed.folders().chain([(root.dir.as_path(), &root)]) {
+            let dir = self.root.join(dir);
+            if let Some(why) = harm(&self.root, &dir, module) {
+                return Err(SimulatorError::new(why, |why| Some(why.hint())));
+            }
             if let Some(text) = harmless(module) {
-                let dir = self.root.join(&module.dir);
-                // Out of the copy nothing is written; there no provisioner is of ours to take away.
-                if !dir.starts_with(&self.root) {
-                    continue;
-                }
                 add_override(&dir, &text).map_err(|error| SimulatorError::new(error, |_| None))?;
             }
         }

@@ -5,6 +5,7 @@ use crate::{
     engine::{self, Work},
     model::{
         redirect::{Decision, Dependency, DependencyStatus, Means},
+        secrets::{HIDDEN, hide_named, is_secret},
         step::StepKind,
         time::Objective,
     },
@@ -18,6 +19,7 @@ impl Prepared {
     /// Returns it as one JSON document.
     pub(super) fn json(&self) -> Value {
         let mut shown = self.assembled.decisions.clone();
+        hide_named(&mut shown);
         shown["schema"] = json!("drctl/plan/v1");
         shown["digest"] = json!(self.assembled.digest);
         shown["terraform"] = json!(self.detected.release.to_string());
@@ -231,7 +233,10 @@ fn redirected(text: &mut String, redirection: &Redirection, backend: &str) {
         let _ = writeln!(text, "      workspace: {workspace}");
     }
     for (name, value) in &redirection.variables {
-        let _ = writeln!(text, "      variable {name} = {value}");
+        let _ = match is_secret(name) {
+            true => writeln!(text, "      variable {name} = {HIDDEN}"),
+            false => writeln!(text, "      variable {name} = {value}"),
+        };
     }
     for moved in redirection.moved.iter().filter(|moved| moved.by != Means::Variable) {
         let from = moved.from.as_ref().map(|from| format!(" from {from}")).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! Standard output and standard error.
 
 use super::error::CliError;
+use crate::model::text::{plain_json, plain_lines};
 use clap::ColorChoice;
 use std::{
     env,
@@ -21,24 +22,36 @@ impl Ui {
     }
 
     /// Prints an answer. A reader that has gone away is no error.
+    ///
+    /// Whoever made a text has made names in it harmless, and put its colours in; JSON holds them as they
+    /// are.
     pub(super) fn answer(&self, text: &str) {
+        let text = match text.starts_with(['{', '[']) {
+            true => plain_json(text),
+            false => text.into(),
+        };
         let mut out = io::stdout().lock();
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     }
 
-    /// Prints something that is no answer.
+    /// Prints something that is no answer; names in it are made harmless.
     pub(super) fn say(&self, text: &str) {
+        self.write(&plain_lines(text));
+    }
+
+    fn write(&self, text: &str) {
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }
 
     /// Prints an error.
     pub(super) fn error(&self, error: &CliError) {
         let text = error.to_string();
+        let text = plain_lines(&text).into_owned();
         let text = match text.strip_prefix("error:") {
             Some(rest) if self.color_on_stderr() => format!("\x1b[1;31merror:\x1b[0m{rest}"),
             _ => text,
         };
-        self.say(&text);
+        self.write(&text);
     }
 
     /// Returns true when answers are coloured.

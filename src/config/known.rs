@@ -9,6 +9,7 @@ use super::{
     eval::{self, Facts, Inputs, Modules, Scope, Unknown},
     expression::Expr,
     file::SourceFile,
+    inside,
     module::{Module, ModuleCall, Resource},
 };
 use serde_json::Value;
@@ -175,7 +176,7 @@ pub fn automatic_variables(root: &Path, dir: &Path) -> Vec<Attribute> {
 
 /// Returns the variables that a file of variables sets, by name.
 pub fn variables_of(root: &Path, file: &Path) -> Vec<(String, Attribute)> {
-    let Ok(text) = fs::read(root.join(file)) else { return Vec::new() };
+    let Ok(text) = inside::read(root, file) else { return Vec::new() };
     let Ok(parsed) = SourceFile::parse(file, &text, None) else { return Vec::new() };
     let named = |attribute: &Attribute| (attribute.name().to_owned(), attribute.clone());
     parsed.body().attributes().iter().map(named).collect()

@@ -16,6 +16,7 @@ pub mod body;
 pub mod eval;
 pub mod expression;
 pub mod file;
+pub mod inside;
 pub mod known;
 pub mod module;
 pub mod repository;

@@ -7,12 +7,10 @@
 use super::{
     body::{Attribute, Block},
     file::SourceFile,
+    inside,
     module::within,
 };
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 /// The file that makes a folder a unit.
 pub const TERRAGRUNT_FILE: &str = "terragrunt.hcl";
@@ -37,7 +35,7 @@ impl Unit {
     /// cannot be understood.
     pub fn read(root: &Path, dir: &Path) -> Option<Self> {
         let file = dir.join(TERRAGRUNT_FILE);
-        let text = fs::read(root.join(&file)).ok()?;
+        let text = inside::read(root, &file).ok()?;
         let parsed = SourceFile::parse(&file, &text, None).ok()?;
         let body = parsed.body();
         let source =
@@ -63,6 +61,7 @@ impl Unit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn a_unit_says_what_it_runs_and_with_what() {

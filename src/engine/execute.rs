@@ -81,6 +81,7 @@ pub async fn execute(
     standing: Standing,
     run: &mut Run<'_>,
 ) -> (Ended, Known) {
+    run.keep(standing.secrets);
     let (words, mut heard) = mpsc::unbounded_channel();
     let mut ledger = Ledger::new(max_parallel);
     for step in &recovery.steps {
@@ -187,6 +188,7 @@ impl Execution<'_, '_> {
     }
 
     fn hear(&mut self, word: Word) {
+        self.run.keep(word.secrets);
         self.run.say(word.kind);
         let remembered = self.run.remembers();
         if !remembered {

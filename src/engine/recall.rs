@@ -8,7 +8,7 @@ use super::{
     tools::Tools,
 };
 use crate::{
-    model::{chain, step::StepId},
+    model::{chain, secrets::Secrets, step::StepId},
     runbook::Known,
     terraform::Outputs,
 };
@@ -27,12 +27,19 @@ pub struct Standing {
     pub known: Known,
     /// The applies that an earlier process began, and of which nobody has told the end.
     pub adopted: BTreeMap<StepId, Adopted>,
+    /// What is secret among them.
+    pub secrets: Secrets,
 }
 
 impl Standing {
     /// Nothing is up.
     pub fn nothing(recovery: &Recovery) -> Self {
-        Self { done: BTreeSet::new(), known: recovery.known.clone(), adopted: BTreeMap::new() }
+        Self {
+            done: BTreeSet::new(),
+            known: recovery.known.clone(),
+            adopted: BTreeMap::new(),
+            secrets: Secrets::default(),
+        }
     }
 }
 
@@ -46,15 +53,16 @@ pub async fn recall(
     tools: &Arc<Tools>,
     done: BTreeSet<StepId>,
 ) -> Result<Standing, (StepId, Vec<String>)> {
-    let mut known = recovery.known.clone();
+    let (mut known, mut secrets) = (recovery.known.clone(), Secrets::default());
     for step in recovery.steps.iter().filter(|step| done.contains(&step.id)) {
         let outputs = outputs(step, tools).await;
         let outputs = outputs.map_err(|error| (step.id.clone(), chain(&error)))?;
         if let Some(outputs) = outputs {
+            secrets.extend(outputs.secrets());
             known.outputs.insert(step.id.to_string(), Value::Object(outputs.plain()));
         }
     }
-    Ok(Standing { done, known, adopted: BTreeMap::new() })
+    Ok(Standing { done, known, adopted: BTreeMap::new(), secrets })
 }
 
 async fn outputs(step: &PlannedStep, tools: &Arc<Tools>) -> Result<Option<Outputs>, StepError> {

@@ -4,6 +4,7 @@ use super::stop::Stop;
 use crate::model::{
     event::{Event, EventKind, Sink},
     run::{DeclaredBy, RunOutcome},
+    secrets::Secrets,
 };
 use std::io;
 use tokio::time::Instant;
@@ -20,6 +21,7 @@ pub struct Run<'a> {
     sink: &'a mut dyn Sink,
     broken: Option<io::Error>,
     interrupted: bool,
+    secrets: Secrets,
 }
 
 impl<'a> Run<'a> {
@@ -29,7 +31,15 @@ impl<'a> Run<'a> {
     ///
     /// The journal could not be written: a run that cannot be remembered is not begun.
     pub fn begin(start: Instant, started: EventKind, sink: &'a mut dyn Sink) -> io::Result<Self> {
-        let mut run = Self { start, before_ms: 0, next: 0, sink, broken: None, interrupted: false };
+        let mut run = Self {
+            start,
+            before_ms: 0,
+            next: 0,
+            sink,
+            broken: None,
+            interrupted: false,
+            secrets: env(),
+        };
         run.say(started);
         match run.broken.take() {
             None => Ok(run),
@@ -46,6 +56,7 @@ impl<'a> Run<'a> {
             sink,
             broken: None,
             interrupted: false,
+            secrets: env(),
         }
     }
 
@@ -80,7 +91,12 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Says what happened.
+    /// Takes in what is never told from now on.
+    pub fn keep(&mut self, secrets: Secrets) {
+        self.secrets.extend(secrets);
+    }
+
+    /// Says what happened, without the secrets that are known.
     ///
     /// Once the journal is broken nothing more is said, and [`Run::remembers`]
     /// is false from then on.
@@ -90,7 +106,7 @@ impl<'a> Run<'a> {
         }
         let since = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
         let elapsed_ms = self.before_ms.saturating_add(since);
-        let event = Event { seq: self.next, elapsed_ms, kind };
+        let event = Event { seq: self.next, elapsed_ms, kind: self.secrets.hide_in(kind) };
         self.next += 1;
         self.broken = self.sink.take(&event).err();
     }
@@ -113,6 +129,12 @@ impl<'a> Run<'a> {
             Some(error) => Err(error),
         }
     }
+}
+
+/// What must not be told of drctl's own environment, which every program of a run has.
+fn env() -> Secrets {
+    let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    Secrets::of_env(std::env::vars_os().map(|(name, value)| (text(name), text(value))))
 }
 
 #[cfg(test)]

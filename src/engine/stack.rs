@@ -106,7 +106,8 @@ impl Stack {
             }
         }
         let names = outputs.names();
-        self.tell.say(EventKind::OutputsReady { step: self.tell.step().clone(), names });
+        let ready = EventKind::OutputsReady { step: self.tell.step().clone(), names };
+        self.tell.say_with(ready, outputs.secrets());
         Ok(outputs)
     }
 
@@ -228,7 +229,8 @@ impl Stack {
         let (plan, printed, mut answer) = self.judged(saved, &orphans).await?;
         let step = self.tell.step();
         let (actions, digest) = (plan.resource_actions(), Some(super::recovery::sha256(&printed)));
-        self.tell.say(EventKind::PlanMade { step: step.clone(), actions, digest });
+        let made = EventKind::PlanMade { step: step.clone(), actions, digest };
+        self.tell.say_with(made, plan.secrets());
         self.judge_orphans(orphans, &plan, &mut answer);
         let refused = !answer.accepted();
         self.tell.say(EventKind::GateAnswered { step: step.clone(), answer: answer.clone() });
@@ -498,7 +500,20 @@ pub fn forget_the_primary(dir: &Path) -> io::Result<()> {
     for name in ["terraform.tfstate", "terraform.tfstate.backup"] {
         gone(std::fs::remove_file(dir.join(name)))?;
     }
+    // Terraform quotes a lock file that it does not understand, wherever it lies.
+    let lock = dir.join(LOCK_FILE);
+    if leads_out(&lock) {
+        gone(std::fs::remove_file(lock))?;
+    }
     Ok(())
+}
+
+/// Whether a file of a work copy is a symbolic link that leads out of it.
+fn leads_out(file: &Path) -> bool {
+    let root = file.ancestors().find(|folder| folder.join(".git").exists());
+    let real = |path: &Path| std::fs::canonicalize(path).ok();
+    let inside = real(file).zip(root.and_then(real)).is_some_and(|(to, root)| to.starts_with(root));
+    file.is_symlink() && !inside
 }
 
 /// Removes what need not be there.

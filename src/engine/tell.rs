@@ -2,6 +2,7 @@
 
 use crate::model::{
     event::EventKind,
+    secrets::Secrets,
     step::{Phase, StepId},
 };
 use tokio::sync::{mpsc, oneshot};
@@ -12,6 +13,8 @@ pub(super) struct Word {
     pub(super) kind: EventKind,
     /// Answered once it is in the journal: true when it really is.
     pub(super) heard: Option<oneshot::Sender<bool>>,
+    /// What must not be shown from now on.
+    pub(super) secrets: Secrets,
 }
 
 /// The journal could not be written, so nothing new may be begun.
@@ -38,7 +41,12 @@ impl Teller {
 
     /// Says what happened. What nobody hears any more is lost, as the run then is over.
     pub(super) fn say(&self, kind: EventKind) {
-        let _ = self.words.send(Word { kind, heard: None });
+        self.say_with(kind, Secrets::default());
+    }
+
+    /// Says what happened, after which `secrets` are known and never told.
+    pub(super) fn say_with(&self, kind: EventKind, secrets: Secrets) {
+        let _ = self.words.send(Word { kind, heard: None, secrets });
     }
 
     /// Says something worth knowing that stopped nothing.
@@ -50,7 +58,8 @@ impl Teller {
     pub(super) async fn begins(&self, phase: Phase) -> Result<(), Forgotten> {
         let (heard, hears) = oneshot::channel();
         let kind = EventKind::PhaseStarted { step: self.step.clone(), phase };
-        self.words.send(Word { kind, heard: Some(heard) }).map_err(|_| Forgotten)?;
+        let word = Word { kind, heard: Some(heard), secrets: Secrets::default() };
+        self.words.send(word).map_err(|_| Forgotten)?;
         if hears.await == Ok(true) { Ok(()) } else { Err(Forgotten) }
     }
 

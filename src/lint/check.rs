@@ -13,6 +13,7 @@ use crate::{
     config::{
         body::Attribute,
         eval::{Inputs, Modules, Scope, Value},
+        inside,
         known::{automatic_variables, variables_of},
         module::{Module, ModuleError},
         repository::{RootKind, Survey},
@@ -27,7 +28,6 @@ use crate::{
 use rayon::prelude::*;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
     path::{Path, PathBuf},
 };
 
@@ -185,7 +185,7 @@ impl Look<'_> {
         let stack = self.stack(&root.dir);
         let Given { pair, values, given, given_at } = self.given(root, modules);
         let lock_path = root.dir.join(".terraform.lock.hcl");
-        let lock = fs::read_to_string(checkout.join(&lock_path)).ok();
+        let lock = inside::read_text(checkout, &lock_path).ok();
         let facts = Facts::new();
         let about = About {
             made: self.survey.made(),

@@ -13,6 +13,7 @@ pub mod record;
 pub mod redirect;
 pub mod resource;
 pub mod run;
+pub mod secrets;
 pub mod step;
 pub mod text;
 pub mod time;

@@ -30,6 +30,32 @@ pub fn plain(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
+/// Returns lines without anything that a terminal would obey, as [`plain`] does for one.
+pub fn plain_lines(text: &str) -> Cow<'_, str> {
+    if !text.contains(|c| c != '\n' && is_harmful(c)) {
+        return Cow::Borrowed(text);
+    }
+    let lines: Vec<Cow<'_, str>> = text.split('\n').map(plain).collect();
+    Cow::Owned(lines.join("\n"))
+}
+
+/// Returns JSON in which everything that a terminal would obey is escaped, which JSON allows in a string,
+/// where alone it can stand.
+pub fn plain_json(json: &str) -> Cow<'_, str> {
+    let steers = |c: char| !matches!(c, '\n' | '\t' | '\r') && is_harmful(c);
+    if !json.contains(steers) {
+        return Cow::Borrowed(json);
+    }
+    let mut safe = String::with_capacity(json.len() + 8);
+    for c in json.chars() {
+        match c {
+            c if steers(c) => safe.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => safe.push(c),
+        }
+    }
+    Cow::Owned(safe)
+}
+
 /// Returns true for a character that a terminal obeys, or that turns the direction of writing.
 ///
 /// Line breaks and tabs are among them.
@@ -61,6 +87,16 @@ mod tests {
         assert_eq!(of("tokyo.example.com/web:1").as_deref(), Some("pull.example.com/web:1"));
         assert_eq!(of("tokyo/web:1").as_deref(), Some("seoul/web:1"));
         assert_eq!(of("busybox"), None);
+    }
+
+    #[test]
+    fn lines_stay_lines_and_json_stays_the_same_json() {
+        assert_eq!(plain_lines("a\n  b\u{1b}[2J\n"), "a\n  b\\u{1b}[2J\n");
+        let json = serde_json::to_string(&["\u{9b}2J\u{202e}\u{7f}\u{1b}"]).unwrap();
+        let safe = plain_json(&json);
+        assert_eq!(safe, r#"["\u009b2J\u202e\u007f\u001b"]"#);
+        let read = |json: &str| serde_json::from_str::<serde_json::Value>(json).unwrap();
+        assert_eq!(read(&safe), read(&json));
     }
 
     #[test]

@@ -23,7 +23,10 @@ mod samples;
 pub use apart::Apart;
 pub use ending::{Ending, Graces};
 
-use crate::model::event::{Event, Sink};
+use crate::model::{
+    event::{Event, Sink},
+    text::plain_json,
+};
 use std::io;
 
 /// One stream to many sinks, with the journal set apart.
@@ -68,7 +71,8 @@ impl Sink for Fanout {
 
 /// Returns the event as one line of JSON, with its newline.
 fn json_line(event: &Event) -> io::Result<Vec<u8>> {
-    let mut line = serde_json::to_vec(event)?;
+    let line = serde_json::to_string(event)?;
+    let mut line = plain_json(&line).into_owned().into_bytes();
     line.push(b'\n');
     Ok(line)
 }

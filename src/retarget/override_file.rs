@@ -6,7 +6,8 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fs,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
@@ -88,7 +89,7 @@ impl Overrides {
         text: impl Fn(String) -> String,
     ) -> io::Result<()> {
         for (dir, value) in &self.0 {
-            fs::write(root.join(dir).join(name), text(format!("{value:#}\n")))?;
+            put(&root.join(dir), name, &text(format!("{value:#}\n")))?;
         }
         Ok(())
     }
@@ -102,13 +103,24 @@ impl Overrides {
 /// The file cannot be read or written, or is no JSON object.
 pub fn add_override(dir: &Path, more: &Value) -> io::Result<()> {
     let file = dir.join(OVERRIDE_FILE);
+    let is_ours = fs::symlink_metadata(&file).is_ok_and(|there| there.is_file());
     let mut all: Map<String, Value> = match fs::read(&file) {
+        Ok(_) if !is_ours => Map::new(),
         Ok(text) => serde_json::from_slice(&text)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Map::new(),
         Err(error) => return Err(error),
     };
     merge(&mut all, more);
-    fs::write(file, format!("{:#}\n", Value::Object(all)))
+    put(dir, OVERRIDE_FILE, &format!("{:#}\n", Value::Object(all)))
+}
+
+/// Writes a file in the place of what is there: a link of the repository may lead anywhere, and is not
+/// followed.
+fn put(dir: &Path, name: &str, text: &str) -> io::Result<()> {
+    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    file.write_all(text.as_bytes())?;
+    file.persist(dir.join(name))?;
+    Ok(())
 }
 
 fn merge(all: &mut Map<String, Value>, more: &Value) {

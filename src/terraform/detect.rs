@@ -9,6 +9,7 @@ use std::{
     ffi::{OsStr, OsString},
     fs,
     io::{self, Write},
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     time::{Duration, UNIX_EPOCH},
 };
@@ -141,7 +142,7 @@ fn remembered(file: &Path, path: &Path, now: &Stamp) -> Option<Release> {
 
 fn remember(file: &Path, known: &Known) -> io::Result<()> {
     let dir = file.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(dir)?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     // Put in place whole, since another drctl may read it at this moment.
     let mut whole = tempfile::NamedTempFile::new_in(dir)?;
     whole.write_all(&serde_json::to_vec(known)?)?;

@@ -267,7 +267,8 @@ impl Invocation {
     ) -> BTreeMap<OsString, OsString> {
         let inherited = |name: &OsString| {
             let name = name.to_string_lossy();
-            !name.starts_with("TF_")
+            // What is drctl's own may be a secret, such as the token that opens the repository.
+            !name.starts_with("TF_") && !name.starts_with("DRCTL_")
                 || INHERITED.contains(&&*name)
                 || INHERITED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
         };

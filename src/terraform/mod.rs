@@ -18,6 +18,7 @@ mod managed;
 mod outlived;
 mod output;
 mod process;
+mod secret;
 mod show;
 mod state_file;
 mod tail;

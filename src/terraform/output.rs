@@ -1,6 +1,9 @@
 //! A stack's outputs, from its state.
 
-use crate::terraform::{Hidden, TerraformError};
+use crate::{
+    model::secrets::Secrets,
+    terraform::{Hidden, TerraformError},
+};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -51,6 +54,15 @@ impl Outputs {
     /// Returns their values in clear, as expressions read them.
     pub fn plain(&self) -> Map<String, Value> {
         self.iter().map(|(name, output)| (name.to_owned(), output.value.expose().clone())).collect()
+    }
+
+    /// Returns the values that must not be shown.
+    pub fn secrets(&self) -> Secrets {
+        let mut secrets = Secrets::default();
+        for (_, output) in self.iter().filter(|(_, output)| output.sensitive) {
+            secrets.learn(output.value.expose());
+        }
+        secrets
     }
 
     /// Returns an output, when there is one of that name.

@@ -3,6 +3,7 @@
 
 mod adopted;
 mod bad_input;
+mod canaries;
 mod chaos;
 #[path = "../cloud/mod.rs"]
 mod cloud;
@@ -18,6 +19,7 @@ mod failover;
 mod fault;
 mod forecast;
 mod history;
+mod hostile;
 mod images;
 mod interrupt;
 mod kong;

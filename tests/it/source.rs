@@ -154,17 +154,17 @@ impl Drop for Daemon {
 
 /// How the HTTP server behaves at the moment.
 #[derive(Clone)]
-enum Mood {
+pub(crate) enum Mood {
     Serves,
     /// Asks for these credentials, in base64.
-    Wants(&'static str),
+    Wants(String),
     Answers(&'static str),
     /// Takes the connection and says nothing.
     Silent,
 }
 
 /// A host for `git http-backend` that can be made to fail.
-struct Http {
+pub(crate) struct Http {
     port: u16,
     mood: Arc<Mutex<Mood>>,
     /// Authorization headers seen.
@@ -173,6 +173,11 @@ struct Http {
 
 impl Http {
     fn serve(place: &Place) -> Self {
+        Self::at(place.dir.path())
+    }
+
+    /// Serves the repositories in a folder.
+    pub(crate) fn at(root: &Path) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let http = Self {
@@ -180,8 +185,7 @@ impl Http {
             mood: Arc::new(Mutex::new(Mood::Serves)),
             seen: Arc::new(Mutex::new(Vec::new())),
         };
-        let (mood, seen, root) =
-            (http.mood.clone(), http.seen.clone(), place.dir.path().to_owned());
+        let (mood, seen, root) = (http.mood.clone(), http.seen.clone(), root.to_owned());
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (mood, seen, root) = (mood.clone(), seen.clone(), root.clone());
@@ -195,11 +199,11 @@ impl Http {
         http
     }
 
-    fn url(&self, repo: &str) -> String {
+    pub(crate) fn url(&self, repo: &str) -> String {
         format!("http://127.0.0.1:{}/{repo}", self.port)
     }
 
-    fn becomes(&self, mood: Mood) {
+    pub(crate) fn becomes(&self, mood: Mood) {
         *self.mood.lock().unwrap() = mood;
     }
 }
@@ -505,7 +509,7 @@ fn credentials_in_the_url_are_used_once_and_recorded_nowhere() {
     let commit = place.repo("app");
     let http = Http::serve(&place);
     // user:s3cret
-    http.becomes(Mood::Wants("dXNlcjpzM2NyZXQ="));
+    http.becomes(Mood::Wants("dXNlcjpzM2NyZXQ=".to_owned()));
     let with = |login: &str| http.url("app/.git").replace("http://", &format!("http://{login}@"));
 
     assert_eq!(place.checkout(&with("user:s3cret"), None).unwrap().commit, commit);
@@ -531,7 +535,7 @@ fn the_credential_helper_is_asked() {
     let url = http.url("app/.git");
     place.checkout(&url, None).unwrap();
     let second = place.commit("app", "main.tf", "# two\n");
-    http.becomes(Mood::Wants("dXNlcjpzM2NyZXQ="));
+    http.becomes(Mood::Wants("dXNlcjpzM2NyZXQ=".to_owned()));
     let mirror = Origin::parse(&url).unwrap().mirror(&place.path("mirrors"));
     let helper = "!f() { echo username=user; echo password=s3cret; }; f";
     place.git(mirror.to_str().unwrap(), &["config", "credential.helper", helper]);

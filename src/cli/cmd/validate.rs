@@ -15,7 +15,7 @@ use crate::{
         ui::Ui,
         whereabouts::Whereabouts,
     },
-    config::{file::Judge, module::ModuleError, repository::Survey},
+    config::{file::Judge, inside, module::ModuleError, repository::Survey},
     forecast::Forecast,
     lint::{self, Options, baseline::Known, fix, rehearsed::Twice, report::Report, show::Format},
     model::{finding::Severity, nearest, time::Objective},
@@ -483,7 +483,7 @@ impl<'a> Sources<'a> {
     fn text(&self, path: &Path) -> Option<String> {
         let mut last = self.last.borrow_mut();
         if last.0 != path {
-            let read = fs::read(self.top.join(path)).ok();
+            let read = inside::read(self.top, path).ok();
             *last = (path.to_owned(), read.and_then(|bytes| String::from_utf8(bytes).ok()));
         }
         last.1.clone()

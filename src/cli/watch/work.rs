@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     cli::{
-        asked::Which,
+        asked::{REPO_ENV, Which},
         cmd::report,
         home::Home,
         prepared::{Keeping, look},
@@ -65,7 +65,9 @@ pub(super) fn fire(
     };
     let mut command = Command::new(program);
     command
-        .args(["failover", "--yes", "--region", &which.region, "--repo", &which.repo])
+        .args(["failover", "--yes", "--region", &which.region])
+        // Not an argument, which everybody can read: it may hold a password.
+        .env(REPO_ENV, &which.repo)
         .args(["--ref", &fired.ready.commit, "--expect-plan", &fired.ready.digest])
         .args(["--as-run", fired.run.as_str(), "--decided-by", by])
         .args(["--outage-at", &fired.began.wall.to_string()])

@@ -8,6 +8,7 @@ use crate::config::{
     body::{Attribute, Block, Body},
     expression::Expr,
     file::{Judge, SourceFile, Unparsed},
+    inside,
 };
 use std::{
     fs, io,
@@ -167,7 +168,7 @@ impl Module {
 }
 
 fn read_file(
-    inside: &Path,
+    root: &Path,
     folder: &Path,
     path: &Path,
     judge: Option<&dyn Judge>,
@@ -176,11 +177,11 @@ fn read_file(
     let unreadable =
         |error: io::Error| Unparsed::unreadable(path, format!("cannot be read: {error}"));
     let real = fs::canonicalize(&full).map_err(unreadable)?;
-    if !real.starts_with(inside) {
-        let message = "this is a symbolic link that leads out of the repository";
-        return Err(Unparsed::unreadable(path, message.into()));
-    }
-    SourceFile::parse(path, &fs::read(&real).map_err(unreadable)?, judge)
+    let text = inside::read(root, &real).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidInput => Unparsed::unreadable(path, error.to_string()),
+        _ => unreadable(error),
+    })?;
+    SourceFile::parse(path, &text, judge)
 }
 
 /// Returns a path below the root without `.` and `..`; `None` when it leaves the root.

@@ -133,7 +133,13 @@ impl InstalledModules {
         self.modules.get(self.folders.get(&key_of(caller, &call.name))?)
     }
 
-    /// Returns every module with its folder.
+    /// Returns every module with its folder, from the root of the checkout; one that lies outside of it
+    /// begins with `..` or is absolute, and thinks that it is a root of its own.
+    pub fn folders(&self) -> impl ExactSizeIterator<Item = (&Path, &Module)> {
+        self.modules.iter().map(|(dir, module)| (dir.as_path(), module))
+    }
+
+    /// Returns every module.
     pub fn modules(&self) -> impl ExactSizeIterator<Item = &Module> {
         self.modules.values()
     }
