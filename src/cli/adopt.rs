@@ -53,11 +53,10 @@ fn told(events: &[Event]) -> BTreeMap<StepId, Vec<Told>> {
             EventKind::ApplyTakenUp { step, .. } => {
                 taken_up.insert(step.clone());
             }
+            // One that is taken up goes on.
+            EventKind::PhaseStarted { step, phase: Phase::Apply } if taken_up.remove(step) => {}
             EventKind::PhaseStarted { step, phase: Phase::Apply } => {
-                // One that is taken up goes on.
-                if !taken_up.remove(step) {
-                    open.insert(step.clone(), Vec::new());
-                }
+                open.insert(step.clone(), Vec::new());
             }
             EventKind::PhaseStarted { step, .. }
             | EventKind::PhaseFinished { step, phase: Phase::Apply, .. }

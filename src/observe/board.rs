@@ -84,7 +84,12 @@ impl Board {
                 self.order = steps.iter().map(|step| step.id.clone()).zip(0..).collect();
             }
             EventKind::PhaseStarted { step, phase } => {
-                self.working(step).phase = Some((*phase, now));
+                let working = self.working(step);
+                working.phase = Some((*phase, now));
+                // What an apply that was cut off had in flight is over.
+                if matches!(phase, Phase::Init | Phase::Plan) {
+                    working.in_flight.clear();
+                }
             }
             EventKind::PhaseFinished { step, .. } => self.working(step).phase = None,
             EventKind::PlanMade { step, actions, .. } => {

@@ -6,7 +6,10 @@ use nix::{
     unistd::Pid,
 };
 use serde_json::Value;
-use std::{collections::BTreeMap, fs, path::PathBuf, thread::sleep, time::Duration};
+use std::{
+    collections::BTreeMap, fs, os::unix::fs::PermissionsExt, path::PathBuf, thread::sleep,
+    time::Duration,
+};
 
 /// Two stacks that need nothing of each other, and one that needs both. Each counts in `SITE/NAME` how
 /// often it was made; `slow` has two resources, and the second waits while `SITE/wait` is there.
@@ -38,8 +41,8 @@ fn shop(env: &Env, more: &str) -> PathBuf {
 }
 
 /// Fails over, and kills drctl while `slow` is being made and `quick` is done.
-fn kill_in_the_middle(env: &Env) -> Vec<Value> {
-    let args = env.failover_args(&[]);
+fn kill_in_the_middle(env: &Env, more: &[&str]) {
+    let args = env.failover_args(more);
     let mut child = env.spawn(&args.iter().map(String::as_str).collect::<Vec<_>>());
     let told = |journal: &str| {
         let has = |what: &[&str]| journal.lines().any(|l| what.iter().all(|part| l.contains(part)));
@@ -52,7 +55,6 @@ fn kill_in_the_middle(env: &Env) -> Vec<Value> {
     }
     child.kill().unwrap();
     child.wait().unwrap();
-    journal_text(env).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 fn journal_text(env: &Env) -> String {
@@ -111,7 +113,7 @@ fn told(env: &Env) -> BTreeMap<String, (usize, usize)> {
 fn an_apply_that_outlived_drctl_is_followed_to_its_end() {
     let env = Env::new();
     let site = shop(&env, "");
-    kill_in_the_middle(&env);
+    kill_in_the_middle(&env, &[]);
     let mut resume = env.spawn(&["resume", "--yes"]);
     wait_for(&env, "apply_taken_up");
     assert!(resume.try_wait().unwrap().is_none());
@@ -128,6 +130,12 @@ fn an_apply_that_outlived_drctl_is_followed_to_its_end() {
     let resources = report["resources"].as_array().unwrap();
     assert_eq!(resources.len(), 4, "each once: {resources:#?}");
     assert!(resources.iter().all(|resource| resource["ok"] == true), "{resources:#?}");
+    let steps = report["steps"].as_array().unwrap();
+    let slow =
+        steps.iter().find(|step| step["id"] == "slow").unwrap_or_else(|| panic!("{steps:#?}"));
+    let phases = slow["phases"].as_array().unwrap();
+    let applies: Vec<_> = phases.iter().filter(|phase| phase["phase"] == "apply").collect();
+    assert!(applies.len() == 1 && applies[0]["ok"] == true, "it is one apply: {phases:#?}");
     let left = fs::read_dir(env.home().join("runs")).unwrap().next().unwrap().unwrap().path();
     assert!(!left.join("work").exists() && !left.join("work.1").exists(), "no work copy is left");
     assert!(!left.join("state/endpoint.json").exists(), "no password is left");
@@ -143,7 +151,7 @@ fn an_apply_that_ended_while_nobody_looked_is_done() {
         kept.display()
     );
     let site = shop(&env, &region);
-    kill_in_the_middle(&env);
+    kill_in_the_middle(&env, &[]);
     fs::remove_file(site.join("wait")).unwrap();
     while !alive(&env).is_empty() {
         sleep(Duration::from_millis(20));
@@ -156,10 +164,32 @@ fn an_apply_that_ended_while_nobody_looked_is_done() {
 }
 
 #[test]
+fn a_state_that_could_not_be_saved_is_taken_in() {
+    let env = Env::new();
+    let site = shop(&env, "");
+    // One that does not wait for another keeper of its state.
+    let terraform = env.root().join("terraform");
+    fs::write(&terraform, "#!/bin/sh\nexport TF_HTTP_RETRY_MAX=0\nexec terraform \"$@\"\n")
+        .unwrap();
+    fs::set_permissions(&terraform, fs::Permissions::from_mode(0o755)).unwrap();
+    kill_in_the_middle(&env, &["--terraform", terraform.to_str().unwrap()]);
+    fs::remove_file(site.join("wait")).unwrap();
+    while !alive(&env).is_empty() {
+        sleep(Duration::from_millis(20));
+    }
+    let run = fs::read_dir(env.home().join("runs")).unwrap().next().unwrap().unwrap().path();
+    assert!(run.join("work/slow/errored.tfstate").exists());
+    is_met(&env, &env.run(&["resume", "--yes"]));
+    for name in ["quick", "first", "second", "app"] {
+        assert_eq!(made(&env, name), 1, "{name} is made once");
+    }
+}
+
+#[test]
 fn a_resume_that_was_killed_is_resumed() {
     let env = Env::new();
     let site = shop(&env, "");
-    kill_in_the_middle(&env);
+    kill_in_the_middle(&env, &[]);
     for taken_up in 1..=2 {
         let mut resume = env.spawn(&["resume", "--yes"]);
         while journal_text(&env).matches("apply_taken_up").count() < taken_up {
@@ -180,7 +210,7 @@ fn a_resume_that_was_killed_is_resumed() {
 fn an_apply_that_is_killed_while_it_is_followed_is_planned_again() {
     let env = Env::new();
     let site = shop(&env, "");
-    kill_in_the_middle(&env);
+    kill_in_the_middle(&env, &[]);
     let resume = env.spawn(&["resume", "--yes"]);
     wait_for(&env, "apply_taken_up");
     for process in alive(&env) {
@@ -197,7 +227,7 @@ fn an_apply_that_is_killed_while_it_is_followed_is_planned_again() {
 fn what_is_not_to_be_followed_is_interrupted_once() {
     let env = Env::new();
     shop(&env, "");
-    kill_in_the_middle(&env);
+    kill_in_the_middle(&env, &[]);
     let output = env.run(&["resume", "--yes", "--end"]);
     assert!(output.stderr.contains("still runs: SIGINT, then wait"), "{output}");
     assert_eq!(output.code, Some(4), "what was broken off is tainted: {output}");
