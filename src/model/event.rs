@@ -291,7 +291,8 @@ pub enum EventKind {
         /// From where to where.
         traffic: Traffic,
     },
-    /// The service passed its probes in the fallback, before any traffic was moved.
+    /// The service passed its probes in the fallback, before any traffic was moved; on the way home,
+    /// in the primary.
     FallbackVerified,
     /// A probe asked the service during verification.
     ProbeAnswered {

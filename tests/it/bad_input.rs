@@ -165,7 +165,7 @@ command "network" {
       drctl.hcl:14:64: a runbook knows nothing called `env`
         Known here: `region`, `primary`, `service`, `stack`
       drctl.hcl:17:1: a runbook has no block `nomad`
-        Known here: `service`, `region`, `stack`, `command`, `container`, `compose`, `kubernetes`, `helm`, `dns`, `docker`, `cluster`, `probe`, `recovery_point`, `global`, `simulate`, `watch`, `notify`, `drill`, `prepare`, `chaos`, `kong`
+        Known here: `service`, `region`, `stack`, `command`, `container`, `compose`, `kubernetes`, `helm`, `dns`, `docker`, `cluster`, `probe`, `recovery_point`, `global`, `simulate`, `watch`, `notify`, `drill`, `prepare`, `chaos`, `kong`, `failback`
       drctl.hcl:20:7: there is no probe of kind `htp`
         Did you mean `http`?
       drctl.hcl:24:1: `command` needs the attribute `run`

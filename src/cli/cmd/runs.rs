@@ -166,6 +166,7 @@ fn as_text(record: &RunRecord, there: bool) -> String {
         (RunKind::Failover | RunKind::Unknown, _) => "",
     };
     let took = match record.recovery_time_ms {
+        Some(ms) if record.kind == RunKind::Failback => format!("home in {}", Pretty::ms(ms)),
         Some(ms) => format!("recovered in {}", Pretty::ms(ms)),
         None => format!("ran for {}", Pretty::ms(record.out_for_ms)),
     };
@@ -191,6 +192,10 @@ fn as_text(record: &RunRecord, there: bool) -> String {
 
 /// Holds the recovery time against its objective; at least that when the service did not come back.
 fn rto(record: &RunRecord) -> Option<Verdict> {
+    // What is held against it on the way home is the downtime alone, which its report tells.
+    if record.kind == RunKind::Failback {
+        return None;
+    }
     let rto_ms = record.rto_ms?;
     match record.recovery_time_ms {
         Some(ms) => Some(Verdict::of(ms, rto_ms)),
