@@ -11,6 +11,7 @@ use crate::{
     model::{
         chain,
         failback::{Looked, Side},
+        secrets::Secrets,
         step::StepId,
     },
     retarget::home,
@@ -33,6 +34,8 @@ pub struct Found {
     pub kinds: BTreeMap<StepId, BTreeSet<String>>,
     /// What the stacks put out.
     pub outputs: Map<String, Value>,
+    /// What is secret of what they put out.
+    pub secrets: Secrets,
 }
 
 /// Refreshes every stack of `recovery` but those to `leave`, and plans it over its state.
@@ -50,6 +53,7 @@ pub async fn look(
     for (id, outputs) in each(recovery, tools, |stack| async move { stack.come_up().await }).await {
         match outputs {
             Ok(outputs) => {
+                found.secrets.extend(outputs.secrets());
                 drop(found.outputs.insert(id.to_string(), Value::Object(outputs.plain())))
             }
             Err(error) => drop(failed.insert(id, chain(&error))),

@@ -28,6 +28,7 @@ use crate::{
         event::{EventKind, Sink},
         failback::Side,
         run::{Outage, OutageSource, RunKind, RunOutcome},
+        secrets::Secrets,
         step::StepId,
     },
     observe::{Fanout, journal::JournalWriter, json::JsonLines, lines::Lines},
@@ -199,7 +200,8 @@ impl WayHome<'_> {
         let left = check_out_again(&failover.folder, &which, keeping, home, stop, ui).await?;
         let up = TakenUp::open(&failover.folder, left, grace, stop).await?;
         let known = up.recovery.known.clone();
-        let fallback = Ground { recovery: Arc::new(up.recovery), known, tools: up.tools };
+        let secrets = Secrets::default();
+        let fallback = Ground { recovery: Arc::new(up.recovery), known, tools: up.tools, secrets };
         let primary = self.open_home(&prepared, accepted).await?;
         Ok(Opened { prepared, primary, fallback, failback })
     }
@@ -225,7 +227,8 @@ impl WayHome<'_> {
             tools(self.folder, terraform, (server, store), &recovery.known.region, self.stop);
         tools.accepted = accepted.to_vec();
         let known = recovery.known.clone();
-        Ok(Ground { recovery: Arc::new(recovery), known, tools: Arc::new(tools) })
+        let secrets = Secrets::default();
+        Ok(Ground { recovery: Arc::new(recovery), known, tools: Arc::new(tools), secrets })
     }
 
     /// Finds out all that is needed to decide, and says it.
@@ -258,8 +261,8 @@ impl WayHome<'_> {
         if self.stop.token().is_cancelled() {
             return Err(found::interrupted());
         }
-        primary.known.outputs.clone_from(&both.primary.outputs);
-        fallback.known.outputs.clone_from(&both.fallback.outputs);
+        primary.learn(&both.primary);
+        fallback.learn(&both.fallback);
         let decisions = prepared.assembled.digest.clone();
         turn_homeward(&mut opened, &BTreeSet::new())?;
         Ok(Ready { opened, both, asked, decisions })
@@ -418,7 +421,7 @@ pub(super) fn turn_homeward(opened: &mut Opened, done: &BTreeSet<StepId>) -> Res
     let Opened { prepared, primary, fallback, failback } = opened;
     Arc::make_mut(&mut fallback.recovery).known.outputs.clone_from(&fallback.known.outputs);
     let take_back = |step: &StepId| {
-        let Ground { recovery, known, tools } = fallback.clone();
+        let Ground { recovery, known, tools, .. } = fallback.clone();
         if !has_done_something(step, &tools) && !done.contains(step) {
             return Work::LeftOut("nothing of it is left to take back".to_owned());
         }

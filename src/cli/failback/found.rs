@@ -82,7 +82,7 @@ pub(in crate::cli) async fn look(
 }
 
 /// Reads what the stacks of one region put out, and looks at nothing else.
-pub(super) async fn outputs(ground: &Ground, side: Side) -> Result<Known, CliError> {
+pub(super) async fn outputs(ground: &mut Ground, side: Side) -> Result<(), CliError> {
     let all: Vec<StepId> = ground.recovery.steps.iter().map(|step| step.id.clone()).collect();
     let found = engine::look(&ground.recovery, &ground.tools, side, &all, &[]).await;
     if let Some((step, looked)) = found.looked.first() {
@@ -93,7 +93,8 @@ pub(super) async fn outputs(ground: &Ground, side: Side) -> Result<Known, CliErr
         );
         return Err(CliError::new(Exit::Failed, error));
     }
-    Ok(Known { outputs: found.outputs, ..ground.known.clone() })
+    ground.learn(&found);
+    Ok(())
 }
 
 impl Both {

@@ -51,13 +51,15 @@ pub(in crate::cli) struct Journey<'a> {
 impl Journey<'_> {
     /// Goes home, but for what an earlier process has `done`, and says how that ended.
     pub(in crate::cli) async fn go(&self, run: &mut Run<'_>, done: BTreeSet<StepId>) -> RunOutcome {
-        let Ground { recovery, known, tools } = &self.home;
+        let Ground { recovery, known, tools, .. } = &self.home;
         let there: BTreeSet<StepId> =
             self.cutovers().filter(|id| self.is_away(id)).cloned().collect();
         let moved_before: BTreeSet<StepId> =
             self.cutovers().filter(|id| done.contains(*id)).cloned().collect();
         let prober: Arc<dyn Prober> = Arc::new(RealProber::default());
-        let standing = Standing { done, known: known.clone(), adopted: BTreeMap::new() };
+        let mut secrets = self.home.secrets.clone();
+        secrets.extend(self.fallback.secrets.clone());
+        let standing = Standing { done, known: known.clone(), adopted: BTreeMap::new(), secrets };
         let (most, asks) = (usize::from(self.max_parallel), Arc::clone(&prober));
         let (ended, known) =
             engine::execute(recovery, Arc::clone(tools), most, asks, standing, run).await;
@@ -161,7 +163,7 @@ impl Journey<'_> {
         let removal = Removal { recovery, known, tools, stop, afresh: true };
         let mut whole = removal.take_back_steps(&own, run).await;
         for step in self.fallback.recovery.steps.iter().filter(|step| moved.contains(&step.id)) {
-            let Ground { recovery, known, tools } = self.fallback.clone();
+            let Ground { recovery, known, tools, .. } = self.fallback.clone();
             let again = TakeBack { recovery, known, tools, step: step.id.clone() };
             whole &= again.do_again(run).await;
         }
@@ -173,7 +175,7 @@ impl Journey<'_> {
 
     /// Tears the fallback down, if that is wanted.
     async fn clear_up(&self, run: &mut Run<'_>) -> RunOutcome {
-        let Ground { recovery, known, tools } = &self.fallback;
+        let Ground { recovery, known, tools, .. } = &self.fallback;
         let region = &known.region;
         let ending = match self.ending {
             Some(ending) => ending,

@@ -20,7 +20,8 @@ pub(super) use resume::{is_one, resume};
 
 use super::output::Output;
 use crate::{
-    engine::{Recovery, Tools},
+    engine::{Found, Recovery, Tools},
+    model::secrets::Secrets,
     report::show::Format,
     runbook::Known,
 };
@@ -64,4 +65,14 @@ pub(super) struct Ground {
     pub(super) known: Known,
     /// What it is worked on with.
     pub(super) tools: Arc<Tools>,
+    /// What is secret of what its stacks put out.
+    pub(super) secrets: Secrets,
+}
+
+impl Ground {
+    /// Takes in what its stacks put out.
+    pub(super) fn learn(&mut self, found: &Found) {
+        self.known.outputs.clone_from(&found.outputs);
+        self.secrets.clone_from(&found.secrets);
+    }
 }

@@ -24,6 +24,7 @@ use crate::{
     model::{
         event::EventKind,
         run::{DeclaredBy, Outage, OutageSource, RunId, RunKind, RunOutcome},
+        secrets::Secrets,
         step::StepId,
         time::Objective,
     },
@@ -312,10 +313,10 @@ impl Trip {
         let mut there = Ground { recovery: Arc::new(base), ..primary.ground() };
         let mut both = look(&there, &left, &failback, &[]).await;
         both.accept();
-        left.known.outputs.clone_from(&both.fallback.outputs);
+        left.learn(&both.fallback);
         Arc::make_mut(&mut left.recovery).known = left.known.clone();
         let take_back = |step: &StepId| {
-            let Ground { recovery, known, tools } = left.clone();
+            let Ground { recovery, known, tools, .. } = left.clone();
             Work::TakeBack(Arc::new(TakeBack { recovery, known, tools, step: step.clone() }))
         };
         let terms = Terms {
@@ -381,6 +382,7 @@ impl Up {
             recovery: Arc::clone(&self.recovery),
             known: self.known.clone(),
             tools: Arc::clone(&self.tools),
+            secrets: Secrets::default(),
         }
     }
 }

@@ -148,8 +148,8 @@ impl WayHome<'_> {
                 "Go on with the drctl that began the run, or begin it anew: `drctl failback`",
             ));
         }
-        opened.fallback.known = found::outputs(&opened.fallback, Side::Fallback).await?;
-        opened.primary.known = found::outputs(&opened.primary, Side::Primary).await?;
+        found::outputs(&mut opened.fallback, Side::Fallback).await?;
+        found::outputs(&mut opened.primary, Side::Primary).await?;
         turn_homeward(&mut opened, &before.done)?;
         for step in &mut Arc::make_mut(&mut opened.primary.recovery).steps {
             if let (Work::Stack(stack), Some(lost)) = (&mut step.work, record.lost.get(&step.id))
