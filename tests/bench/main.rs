@@ -7,8 +7,11 @@
 //! a report costs beside what it takes to read its journal. What watching a thousand probes costs stands alone.
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, and may panic")]
 
+#[path = "../cloud/mod.rs"]
+mod cloud;
 mod forecast;
 mod report;
+mod speed;
 mod tree;
 mod validate;
 mod watch;
@@ -26,7 +29,13 @@ fn main() {
     watch::serve_if_asked();
     // `cargo bench` passes `--bench`; anything else names the rows to run.
     let wanted: Vec<String> = env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
-    let rows: [(&str, fn()); 12] = [
+    let rows: [(&str, fn()); 18] = [
+        ("version", speed::version),
+        ("prepared", speed::prepared),
+        ("makespan", speed::makespan),
+        ("parallelism", speed::parallelism),
+        ("state", speed::state),
+        ("ten-thousand", speed::ten_thousand),
         ("one", || overhead("one", 1, 7, Duration::from_millis(150), 1.0)),
         ("hundred", || overhead("hundred", 100, 5, Duration::from_millis(50), 1.05)),
         ("four", four_stacks),
@@ -198,6 +207,13 @@ fn medians(
     (a[rounds / 2], b[rounds / 2])
 }
 
+/// The median of some runs.
+fn median(rounds: usize, mut one: impl FnMut() -> Duration) -> Duration {
+    let mut all: Vec<Duration> = (0..rounds).map(|_| one()).collect();
+    all.sort();
+    all[rounds / 2]
+}
+
 /// Commits `stacks` and a runbook that names them.
 fn repository(dir: &Path, stacks: &[(&str, &str)]) -> PathBuf {
     let repo = dir.join("repo");
@@ -248,19 +264,21 @@ fn bare(repo: &Path, stack: &str) -> Duration {
 fn failover(repo: &Path, dir: &Path) -> (Duration, u64) {
     let args = ["failover", "--repo", repo.to_str().unwrap(), "--region", "ap-northeast-2"];
     let home = dir.join("home");
-    let dry = Command::new(DRCTL)
-        .args(args)
-        .args(["--dry-run", "--json"])
-        .env("DRCTL_HOME", &home)
-        .output()
-        .unwrap();
-    let plan: serde_json::Value = serde_json::from_slice(&dry.stdout)
-        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&dry.stderr)));
-    let digest = plan["digest"].as_str().unwrap().to_owned();
+    let mut dry = Command::new(DRCTL);
+    dry.args(args).args(["--dry-run", "--json"]).env("DRCTL_HOME", &home);
+    let digest = digest_of(&mut dry);
 
     let mut command = Command::new(DRCTL);
     command.args(args).args(["--again", "--yes", "--expect-plan", &digest]);
     timed(command, &home)
+}
+
+/// The digest that a dry run prints.
+fn digest_of(dry: &mut Command) -> String {
+    let dry = dry.output().unwrap();
+    let plan: serde_json::Value = serde_json::from_slice(&dry.stdout)
+        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&dry.stderr)));
+    plan["digest"].as_str().unwrap().to_owned()
 }
 
 /// `drctl rehearse`, as fast as the cloud can be made, and without the removal.
