@@ -138,12 +138,17 @@ impl Secrets {
                     true
                 }
             },
+            // All of them are looked at, also behind one that was found.
             Value::Array(items) => {
-                items.iter_mut().fold(false, |any, item| self.hide_said(item, said) || any)
+                let found = items.iter_mut().map(|item| self.hide_said(item, said));
+                found.filter(|found| *found).count() > 0
             }
-            Value::Object(entries) => entries.iter_mut().fold(false, |any, (name, item)| {
-                self.hide_said(item, said || SAID.contains(&name.as_str())) || any
-            }),
+            Value::Object(entries) => {
+                let found = entries.iter_mut().map(|(name, item)| {
+                    self.hide_said(item, said || SAID.contains(&name.as_str()))
+                });
+                found.filter(|found| *found).count() > 0
+            }
             _ => false,
         }
     }
