@@ -130,12 +130,6 @@ fn an_apply_that_outlived_drctl_is_followed_to_its_end() {
     let resources = report["resources"].as_array().unwrap();
     assert_eq!(resources.len(), 4, "each once: {resources:#?}");
     assert!(resources.iter().all(|resource| resource["ok"] == true), "{resources:#?}");
-    let steps = report["steps"].as_array().unwrap();
-    let slow =
-        steps.iter().find(|step| step["id"] == "slow").unwrap_or_else(|| panic!("{steps:#?}"));
-    let phases = slow["phases"].as_array().unwrap();
-    let applies: Vec<_> = phases.iter().filter(|phase| phase["phase"] == "apply").collect();
-    assert!(applies.len() == 1 && applies[0]["ok"] == true, "it is one apply: {phases:#?}");
     let left = fs::read_dir(env.home().join("runs")).unwrap().next().unwrap().unwrap().path();
     assert!(!left.join("work").exists() && !left.join("work.1").exists(), "no work copy is left");
     assert!(!left.join("state/endpoint.json").exists(), "no password is left");

@@ -25,10 +25,7 @@ use crate::model::{
     run::{Outage, RunOutcome},
     step::{Phase, StepId, StepKind},
 };
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::{cmp::Reverse, collections::BTreeMap};
 
 /// Everything that the events of one run say.
 ///
@@ -104,8 +101,6 @@ pub struct Timeline {
     open: BTreeMap<(StepId, String, ResourceAction), Vec<u64>>,
     /// Those that were open when the run broke off last.
     was_open: BTreeMap<(StepId, String, ResourceAction), Vec<u64>>,
-    /// The steps whose applies were taken up and have not gone on yet.
-    taken_up: BTreeSet<StepId>,
     /// How many of `resources` had ended then.
     cut_off: usize,
     /// What the times of the journal stand for.
@@ -186,13 +181,10 @@ impl Timeline {
             EventKind::Declared { by: _ } => self.declared_ms = Some(now),
             EventKind::PhaseStarted { step, phase } => {
                 let declared_ms = self.declared_ms.unwrap_or(now);
-                let goes_on = self.taken_up.remove(step) && *phase == Phase::Apply;
                 if *phase != Phase::Apply {
                     self.give_up(step);
                 }
-                if !(goes_on && self.step(step).goes_on()) {
-                    self.step(step).begin(*phase, now, declared_ms);
-                }
+                self.step(step).begin(*phase, now, declared_ms);
             }
             EventKind::PhaseFinished { step, phase, ok } => self.step(step).end(*phase, now, *ok),
             EventKind::PlanMade { step, actions, digest } => {
@@ -402,7 +394,6 @@ impl Timeline {
         let (again, over) = open.into_iter().partition(|((of, ..), _)| of == step);
         self.was_open = over;
         self.open.extend::<BTreeMap<_, _>>(again);
-        self.taken_up.insert(step.clone());
     }
 
     /// What was open in the apply of `step` when that was cut off is over: it begins anew.
@@ -538,12 +529,6 @@ impl StepTime {
             .map_or(declared_ms, |before| before.began_ms + before.took_ms.unwrap_or_default());
         let waited_ms = now.saturating_sub(free_since);
         self.phases.push(PhaseTime { phase, began_ms: now, waited_ms, took_ms: None, ok: None });
-    }
-
-    /// Opens the apply again that was the last thing it did, and tells whether it was.
-    fn goes_on(&mut self) -> bool {
-        let apply = self.phases.last_mut().filter(|spent| spent.phase == Phase::Apply);
-        apply.map(|apply| (apply.took_ms, apply.ok) = (None, None)).is_some()
     }
 
     fn end(&mut self, phase: Phase, now: u64, ok: bool) {
