@@ -233,16 +233,16 @@ impl Invocation {
                 args.push("-json").push("-no-color");
             }
             Action::StatePull => {
-                args.push("pull");
+                args.push("pull").push("-no-color");
             }
             Action::StatePush { file } => {
-                args.push("push").locking(self.lock_timeout).path("", file);
+                args.push("push").push("-no-color").locking(self.lock_timeout).path("", file);
             }
             Action::Untaint { address } => {
-                args.locking(self.lock_timeout).push(address);
+                args.push("-no-color").locking(self.lock_timeout).push(address);
             }
             Action::ForceUnlock { id } => {
-                args.push("-force").push(id);
+                args.push("-no-color").push("-force").push(id);
             }
             Action::Apply { plan, parallelism } => {
                 args.streaming().locking(self.lock_timeout);
@@ -383,10 +383,10 @@ mod tests {
         show -json -no-color /run/p
         show -json -no-color
         apply -json -no-color -input=false -lock=true -lock-timeout=30s -parallelism=64 /run/p
-        state pull
-        state push -lock=true -lock-timeout=30s errored.tfstate
-        untaint -lock=true -lock-timeout=30s a.b["x"]
-        force-unlock -force 27d0
+        state pull -no-color
+        state push -no-color -lock=true -lock-timeout=30s errored.tfstate
+        untaint -no-color -lock=true -lock-timeout=30s a.b["x"]
+        force-unlock -no-color -force 27d0
         destroy -json -no-color -input=false -lock=true -lock-timeout=30s -auto-approve -parallelism=10 -refresh=true -var-file=a.tfvars
         fmt -no-color -
         "#);

@@ -62,6 +62,15 @@ struct Changes {
 #[derive(Deserialize)]
 struct Diagnostic {
     severity: String,
+    #[serde(default)]
+    summary: String,
+}
+
+impl Diagnostic {
+    /// Whether a provider died over what it was asked for: what came of that is in no state.
+    fn is_of_a_dead_provider(&self) -> bool {
+        self.summary.starts_with("Plugin did not respond")
+    }
 }
 
 /// How far one log has got with what it makes.
@@ -73,6 +82,8 @@ struct Log {
     errored: Vec<String>,
     /// True once the apply has told how it ended, which it does after it has saved its state.
     orderly: bool,
+    /// True once a provider died; Terraform does not say over which resource.
+    provider_died: bool,
 }
 
 impl MadeSoFar {
@@ -95,7 +106,7 @@ impl MadeSoFar {
             }
         }
         // Whoever could not tell how it ended could not save what was left of a failed making either.
-        if !log.orderly {
+        if !log.orderly || log.provider_died {
             log.begun.append(&mut log.errored);
         }
         self.made.extend(log.begun.into_iter().map(|address| Made { address, id: None }));
@@ -107,7 +118,11 @@ impl MadeSoFar {
             "change_summary" => {
                 log.orderly |= line.changes.is_some_and(|changes| changes.operation != "plan");
             }
-            "diagnostic" => log.orderly |= line.diagnostic.is_some_and(|d| d.severity == "error"),
+            "diagnostic" => {
+                let error = line.diagnostic.filter(|found| found.severity == "error");
+                log.orderly |= error.is_some();
+                log.provider_died |= error.is_some_and(|error| error.is_of_a_dead_provider());
+            }
             _ => {}
         }
         let Some(Hook { resource: Resource { addr }, action, id_key, id_value }) = line.hook else {
@@ -186,7 +201,11 @@ mod tests {
         let log =
             [hook("apply_start", "create", "a.b", ""), hook("apply_errored", "create", "a.b", "")];
         assert_eq!(after(&[&log]), ["a.b ?"], "it was killed");
-        assert_eq!(after(&[&[log[0].clone(), log[1].clone(), error]]), Vec::<String>::new());
+        let [begun, errored] = &log;
+        assert_eq!(after(&[&[begun.clone(), errored.clone(), error]]), Vec::<String>::new());
+        let died = r#"{"type":"diagnostic","diagnostic":{"severity":"error","summary":"Plugin did not respond"}}"#;
+        let log = [begun.clone(), errored.clone(), died.to_owned()];
+        assert_eq!(after(&[&log]), ["a.b ?"], "the provider may have made it before it died");
     }
 
     #[test]

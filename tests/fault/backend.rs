@@ -68,6 +68,14 @@ impl Backend {
         slots.iter_mut().filter_map(unlocked).collect()
     }
 
+    /// Takes the lock with this id away, as `terraform force-unlock` does; false when there is none.
+    pub(crate) fn unlock_by_id(&self, id: &str) -> bool {
+        let mut slots = self.shared.slots();
+        let is_it =
+            |slot: &&mut Slot| slot.lock.as_deref().and_then(self::id).as_deref() == Some(id);
+        slots.values_mut().find(is_it).is_some_and(|slot| slot.lock.take().is_some())
+    }
+
     /// Returns which states are locked.
     pub(crate) fn locked(&self) -> Vec<String> {
         let slots = self.shared.slots();

@@ -29,6 +29,8 @@ pub(crate) struct Course {
     pub(crate) asked: u32,
     /// How many objects that no state knew were named, and found, and taken in by a person.
     pub(crate) found: usize,
+    /// How many locks of killed Terraforms were named, and taken away by a person.
+    pub(crate) unlocked: usize,
     pub(crate) verdict: Verdict,
     /// How often the command had been run when it was first known to be done.
     cut: Option<usize>,
@@ -77,6 +79,8 @@ impl Course {
                 self.verdict.add(Broken::Stuck, "drctl did not end");
                 return Ok(ended);
             }
+            person.unlock(scene, &ended.text());
+            self.unlocked = person.unlocked;
             if ended.code() == Some(4) {
                 self.asked += 1;
                 person.answer(scene, case, &ended.text());
@@ -133,7 +137,7 @@ impl Course {
             || ended.text().contains("came to its end");
         if !is_well {
             let said = ended.text();
-            let last = said.lines().filter(|line| !line.trim().is_empty()).next_back();
+            let last = said.lines().rfind(|line| !line.trim().is_empty());
             let text = format!("ended with {:?}: {}", ended.code(), last.unwrap_or_default());
             self.verdict.add(Broken::Stuck, text);
         }

@@ -45,6 +45,7 @@ pub(crate) struct Tally {
     cases: u32,
     begun_again: u32,
     asked: u32,
+    unlocked: usize,
     /// One line for each thing that did not hold.
     pub(crate) broken: Vec<String>,
     took: Duration,
@@ -59,6 +60,7 @@ impl Tally {
         self.cases += 1;
         self.begun_again += course.begun_again;
         self.asked += course.asked;
+        self.unlocked += course.unlocked;
         for struck in &course.struck {
             *self.rows.entry(struck.moment).or_default().kills.entry(struck.victim).or_default() +=
                 1;
@@ -177,6 +179,9 @@ fn tell(name: &str, course: &Course, kills: u32, dir: &Path) {
         course.struck.iter().map(|s| format!("{} at `{}`", s.victim, s.moment)).collect();
     let mut text = format!("{kills:>4} {name}: {}", struck.join(", "));
     let _ = write!(text, "; {} resumed", course.resumptions);
+    if course.unlocked > 0 {
+        let _ = write!(text, ", {} lock(s) named", course.unlocked);
+    }
     if course.asked > 0 {
         let _ = write!(text, ", asked {} time(s)", course.asked);
     }
@@ -228,12 +233,13 @@ impl fmt::Display for Tally {
         row_of(f, "all", &total)?;
         writeln!(
             f,
-            "\n{} kills in {} cases, {} resumptions; {} times there was nothing to resume and the failover was begun again; {} times a person was asked about what a broken apply had left; {:.0} s",
+            "\n{} kills in {} cases, {} resumptions; {} times there was nothing to resume and the failover was begun again; {} times a person was asked about what a broken apply had left, and {} locks of the declared backend were named for a person to take away; {:.0} s",
             self.kills(),
             self.cases,
             total.resumptions,
             self.begun_again,
             self.asked,
+            self.unlocked,
             self.took.as_secs_f64()
         )
     }

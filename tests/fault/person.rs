@@ -13,6 +13,9 @@ pub(crate) struct Person {
     pub(crate) imported: BTreeSet<String>,
     /// `STACK:ADDRESS` of what was broken off, and is whole.
     kept: BTreeSet<String>,
+    /// How many locks were taken away, of those that were named. Of the holder of a lock Terraform's
+    /// `http` backend tells the id alone, so drctl cannot know that it was its own.
+    pub(crate) unlocked: usize,
     /// True when something was looked for and is not there.
     again: bool,
 }
@@ -30,6 +33,16 @@ impl Person {
                 self.decide(scene, event["step"].as_str().unwrap_or_default(), refusal, case);
             }
         }
+    }
+
+    /// Takes away the locks that drctl named.
+    pub(crate) fn unlock(&mut self, scene: &Scene, said: &str) {
+        if !said.contains("terraform force-unlock") {
+            return;
+        }
+        let named = said.split("already locked: ID=").skip(1);
+        let ids = named.filter_map(|rest| rest.split_whitespace().next());
+        self.unlocked += ids.filter(|id| scene.backend.unlock_by_id(id)).count();
     }
 
     fn decide(&mut self, scene: &Scene, stack: &str, refusal: &Value, case: &Case) {

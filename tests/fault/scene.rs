@@ -237,7 +237,7 @@ impl Scene {
     }
 
     /// Returns all that must not change: the primary's states, and what stands in it.
-    pub(crate) fn primary(&self) -> io::Result<(BTreeMap<PathBuf, Vec<u8>>, Vec<Thing>)> {
+    pub(crate) fn primary(&self) -> io::Result<check::Primary> {
         let mut files = BTreeMap::new();
         for entry in fs::read_dir(self.root.join("primary"))? {
             let path = entry?.path();

@@ -138,6 +138,9 @@ impl Bed {
         course.close(&self.scene, case, &ended, &self.undisturbed, &primary)?;
         verdict.broken.append(&mut course.verdict.broken);
         let mut said = format!("{} resumption(s)", course.resumptions + course.begun_again);
+        if course.unlocked > 0 {
+            said += &format!(", {} lock(s) named", course.unlocked);
+        }
         if course.asked > 0 {
             said += &format!(", asked {} time(s)", course.asked);
         }
