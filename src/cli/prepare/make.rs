@@ -274,7 +274,7 @@ impl Work<'_> {
                     .and_then(|()| fs::rename(&saved.file, &to))
                     .with_context(|| format!("failed to keep the plan of `{step}`"))
                     .or_exit(Exit::Failed)?;
-                return Ok((Some(SavedPlan { file, ..saved.clone() }), Vec::new()));
+                return Ok((Some(SavedPlan { file, ..(**saved).clone() }), Vec::new()));
             }
         }
         Ok((None, Vec::new()))
