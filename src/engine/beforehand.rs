@@ -70,7 +70,7 @@ pub struct Done {
 #[derive(Clone, Debug)]
 pub enum Planned {
     /// It is saved, and the gate accepts it.
-    Saved(SavedPlan),
+    Saved(Box<SavedPlan>),
     /// The gate refuses it.
     Refused(Box<GateAnswer>),
     /// It could not be made: the whole error chain, outermost first.
@@ -185,7 +185,7 @@ impl Stack {
         let actions = plan.resource_actions();
         let sha256 = digest_of(&file)?;
         let saved = SavedPlan { file, sha256, shown, meaning, actions, answer };
-        Ok((Planned::Saved(saved), frozen))
+        Ok((Planned::Saved(Box::new(saved)), frozen))
     }
 
     /// Returns true when `init` was done before the run.

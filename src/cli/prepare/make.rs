@@ -2,8 +2,7 @@
 
 use super::{
     bundle::{
-        Asked, Bundle, Checked, Environment, Head, ImageSeen, MAX_AGE, StackMade, Unprepared,
-        catalogue, platform,
+        Asked, Bundle, Environment, Head, MAX_AGE, StackMade, Unprepared, catalogue, platform,
     },
     files, providers,
     shelf::{Making, Shelf},
@@ -11,7 +10,6 @@ use super::{
 use crate::{
     cli::{
         asked::Which,
-        cmd::{doctor, images},
         error::{CliError, OrExit},
         execute::{GRACE, STATE_GRACE, from_state, private_dir, with_state, write_overrides},
         exit::Exit,
@@ -21,10 +19,8 @@ use crate::{
         taken_up::tools,
         ui::Ui,
     },
-    deploy::images::{Answer, ask},
     engine::{self, Done, Planned, Recovery, SavedPlan, StackWork, Stop, Tools},
     model::step::StepId,
-    runbook::Runbook,
     source::FetchedFrom,
     state::{StateServer, StateStore},
     terraform::{Action, Invocation, LogFiles, TerraformBinary},
@@ -54,15 +50,15 @@ pub(in crate::cli) struct Wanted {
 }
 
 /// What a bundle is made with.
-struct Work<'a> {
-    wanted: &'a Wanted,
-    making: &'a Making,
+pub(super) struct Work<'a> {
+    pub(super) wanted: &'a Wanted,
+    pub(super) making: &'a Making,
     /// A run folder of its own inside what is made, removed at the end.
     folder: RunFolder,
-    home: &'a Home,
-    stop: &'a Stop,
-    ui: &'a Ui,
-    unprepared: Vec<Unprepared>,
+    pub(super) home: &'a Home,
+    pub(super) stop: &'a Stop,
+    pub(super) ui: &'a Ui,
+    pub(super) unprepared: Vec<Unprepared>,
 }
 
 /// Makes a bundle, and returns it with its folder. The one before stays until it is whole.
@@ -89,7 +85,7 @@ pub(in crate::cli) async fn make(
     Ok((bundle, dir))
 }
 
-fn interrupted() -> CliError {
+pub(super) fn interrupted() -> CliError {
     CliError::new(Exit::Interrupted, anyhow!("stopped before all was prepared"))
         .hint("What was prepared before stays in use; run it again")
 }
@@ -273,7 +269,7 @@ impl Work<'_> {
                     .and_then(|()| fs::rename(&saved.file, &to))
                     .with_context(|| format!("failed to keep the plan of `{step}`"))
                     .or_exit(Exit::Failed)?;
-                return Ok((Some(SavedPlan { file, ..saved.clone() }), Vec::new()));
+                return Ok((Some(SavedPlan { file, ..(**saved).clone() }), Vec::new()));
             }
         }
         Ok((None, Vec::new()))
@@ -320,64 +316,6 @@ impl Work<'_> {
             made.providers.push(provider);
         }
         Ok(())
-    }
-
-    /// Asks the fallback's registries for the images, and copies those that are missing.
-    async fn images(&mut self, prepared: &Prepared) -> Result<Vec<ImageSeen>, CliError> {
-        let scratch = self.making.dir.join("steps");
-        let (wanted, untold) = images::wanted(prepared, &scratch, self.stop).await?;
-        for step in untold {
-            let why = "only the stacks can tell which it needs".to_owned();
-            let (step, what) = (Some(step), "images".to_owned());
-            self.unprepared.push(Unprepared { step, what, why, expected: true });
-        }
-        let mut answers = tokio::select! {
-            answers = ask(wanted.keys().map(|image| image.name.as_str())) => answers,
-            () = self.stop.token().cancelled() => return Err(interrupted()),
-        };
-        let mut seen = Vec::new();
-        for image in wanted.into_keys() {
-            let lost = || Answer::Untold { cause: "it was not asked for".to_owned() };
-            let mut answer = answers.remove(&image.name).unwrap_or_else(lost);
-            let missing = matches!(answer, Answer::Missing { .. }) && image.name != image.written;
-            let copied = self.wanted.copy && missing;
-            if copied {
-                let digest = tokio::select! {
-                    copied = images::copy_shown(&image, self.ui) => copied?,
-                    () = self.stop.token().cancelled() => return Err(interrupted()),
-                };
-                answer = Answer::There { digest };
-            }
-            if let Some(why) = answer.cause() {
-                let what = format!("image {}", image.name);
-                self.unprepared.push(Unprepared { step: None, what, why, expected: false });
-            }
-            let (digest, cause) = (answer.digest().map(str::to_owned), answer.cause());
-            let (image, written) = (image.name, image.written);
-            seen.push(ImageSeen { image, written, digest, cause, copied });
-        }
-        Ok(seen)
-    }
-
-    /// Looks at what this machine has, as `drctl doctor` does.
-    fn checks(&mut self, runbook: &Runbook) -> Vec<Checked> {
-        let own = [doctor::home_folder(self.home), doctor::room(self.home), doctor::credentials()];
-        let all = own.into_iter().chain(doctor::programs(runbook));
-        let mut checks = Vec::new();
-        for check in all {
-            let state = match check.state {
-                doctor::State::Ok => "ok",
-                doctor::State::Note => "note",
-                doctor::State::Missing => {
-                    let (what, why) = (check.name.to_owned(), check.found.clone());
-                    self.unprepared.push(Unprepared { step: None, what, why, expected: false });
-                    "missing"
-                }
-            };
-            let (name, state) = (check.name.to_owned(), state.to_owned());
-            checks.push(Checked { name, state, found: check.found });
-        }
-        checks
     }
 
     fn last_providers(&self) -> Option<PathBuf> {

@@ -22,6 +22,7 @@ mod bundle;
 mod drift;
 mod files;
 mod freshness;
+mod look;
 mod make;
 mod providers;
 mod schedule;
