@@ -196,8 +196,7 @@ pub(crate) fn prepared() {
     let dir = tempfile::tempdir().unwrap();
     let stacks = side_by_side();
     let service = Service::new(dir.path(), &stacks, 100);
-    let (hand, ready) =
-        medians(3, || service.by_hand(&stacks), || service.failover(true));
+    let (hand, ready) = medians(3, || service.by_hand(&stacks), || service.failover(true));
     let unready = median(3, || service.failover(false));
     let ratio = ready.as_secs_f64() / hand.as_secs_f64();
     row("prepared: 10 stacks of 100, 100 ms", hand, ready, &at_most(0.65, ratio));
