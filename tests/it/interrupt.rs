@@ -351,7 +351,7 @@ fn one_that_was_interrupted_before_its_drctl_died_is_not_interrupted_again() {
     let mut said = String::new();
     let mut err = resumed.stderr.take().unwrap();
     let mut piece = [0; 512];
-    while !said.contains("was interrupted before: wait") {
+    while !said.contains("followed to its end") {
         let length = err.read(&mut piece).unwrap();
         assert!(length > 0, "{said}");
         said.push_str(&String::from_utf8_lossy(&piece[..length]));

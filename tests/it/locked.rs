@@ -17,7 +17,7 @@ plan)
   fi ;;
 apply) date -u '+%Y-%m-%d %H:%M:%S.%N +0000 UTC' > $lock ;;
 force-unlock)
-  test "$2 $3" = '-force 27d0' || exit 1
+  case "$*" in *' -force 27d0') ;; *) exit 1 ;; esac
   rm $lock
   exit ;;
 esac
