@@ -22,6 +22,7 @@ mod samples;
 
 pub use apart::Apart;
 pub use ending::{Ending, Graces};
+pub use words::refusals;
 
 use crate::model::{
     event::{Event, Sink},

@@ -457,7 +457,8 @@ fn plan_words(actions: &BTreeMap<ResourceAction, u64>) -> String {
     if words.is_empty() { "nothing to do".to_owned() } else { words.join(", ") }
 }
 
-fn refusals(answer: &GateAnswer) -> String {
+/// How many reasons the gate has against a plan, and the first of them.
+pub fn refusals(answer: &GateAnswer) -> String {
     let reasons: Vec<_> = answer.refusals.iter().map(ToString::to_string).collect();
     format!("{}: {}", count(reasons.len(), "reason"), first_few(&reasons))
 }

@@ -140,7 +140,9 @@ impl Service {
         let home = tempfile::tempdir().unwrap();
         let how = if is_prepared { "only" } else { "ignore" };
         if is_prepared {
-            run(&mut self.drctl(home.path(), &["prepare"]));
+            let made = self.drctl(home.path(), &["prepare"]).output().unwrap();
+            let said = String::from_utf8_lossy(&made.stdout);
+            assert!(made.status.success(), "what cannot be prepared is not measured: {said}");
         }
         let dry = ["failover", "--prepared", how, "--dry-run", "--json"];
         let digest = digest_of(&mut self.drctl(home.path(), &dry));
@@ -187,7 +189,7 @@ fn side_by_side() -> Vec<(String, Vec<&'static str>, String)> {
 /// Resources of a provider that has to be asked.
 fn things(kind: &str, count: usize) -> String {
     format!(
-        "provider \"aws\" {{}}\nresource \"{kind}\" \"r\" {{\n  count = {count}\n  cidr_block = \"10.0.0.0/16\"\n  tags = {{ Name = \"r${{count.index}}\" }}\n}}\n"
+        "provider \"aws\" {{\n  region = \"ap-northeast-1\"\n}}\nresource \"{kind}\" \"r\" {{\n  count = {count}\n  cidr_block = \"10.0.0.0/16\"\n  tags = {{ Name = \"r${{count.index}}\" }}\n}}\n"
     )
 }
 
@@ -208,7 +210,7 @@ pub(crate) fn makespan() {
     const LATENCY: Duration = Duration::from_secs(2);
     let dir = tempfile::tempdir().unwrap();
     let chain = |stack: &str| {
-        let mut text = "provider \"aws\" {}\n".to_owned();
+        let mut text = "provider \"aws\" {\n  region = \"ap-northeast-1\"\n}\n".to_owned();
         for n in 0..3 {
             let after = if n == 0 {
                 String::new()

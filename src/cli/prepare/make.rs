@@ -20,7 +20,8 @@ use crate::{
         ui::Ui,
     },
     engine::{self, Done, Planned, Recovery, SavedPlan, StackWork, Stop, Tools},
-    model::step::StepId,
+    model::{gate::Refusal, step::StepId},
+    observe::refusals,
     source::FetchedFrom,
     state::{StateServer, StateStore},
     terraform::{Action, Invocation, LogFiles, TerraformBinary},
@@ -248,7 +249,7 @@ impl Work<'_> {
         &mut self,
         step: &StepId,
         planned: &Planned,
-    ) -> Result<(Option<SavedPlan>, Vec<crate::model::gate::Refusal>), CliError> {
+    ) -> Result<(Option<SavedPlan>, Vec<Refusal>), CliError> {
         let mut left = |why: String, expected: bool| {
             let (step, what) = (Some(step.clone()), "plan".to_owned());
             self.unprepared.push(Unprepared { step, what, why, expected });
@@ -257,8 +258,7 @@ impl Work<'_> {
             Planned::Left(why) => left(why.clone(), true),
             Planned::Failed(cause) => left(format!("it failed: {}", cause.join(": ")), false),
             Planned::Refused(answer) => {
-                let why: Vec<_> = answer.refusals.iter().map(ToString::to_string).collect();
-                left(format!("the gate refuses it: {}", why.join("; ")), false);
+                left(format!("the gate refuses it: {}", refusals(answer)), false);
                 return Ok((None, answer.refusals.clone()));
             }
             Planned::Saved(saved) => {
