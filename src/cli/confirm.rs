@@ -18,16 +18,34 @@ pub(super) fn confirm(
     digest: &str,
     expected: Option<&str>,
 ) -> Result<DeclaredBy, CliError> {
-    if let Some(expected) = expected {
-        return check(expected, digest);
-    }
-    if !ui.is_interactive() {
-        let error = anyhow!("nobody can confirm this failover: there is no terminal");
-        return Err(CliError::new(Exit::Usage, error).hint(format!(
-            "Look at it with `--dry-run`, then run it with `--yes --expect-plan {digest}`"
-        )));
+    if let Some(by) = by_digest(ui, "failover", digest, expected)? {
+        return Ok(by);
     }
     typed(ui, service, &format!("rebuild it in {region}"))
+}
+
+/// Returns who said go by the digest of what will be done; `None` where somebody can be asked about
+/// `what` at a terminal.
+///
+/// # Errors
+///
+/// The digest is of another plan, or there is neither one nor a terminal.
+pub(super) fn by_digest(
+    ui: &Ui,
+    what: &str,
+    digest: &str,
+    expected: Option<&str>,
+) -> Result<Option<DeclaredBy>, CliError> {
+    if let Some(expected) = expected {
+        return check(expected, digest).map(Some);
+    }
+    if ui.is_interactive() {
+        return Ok(None);
+    }
+    let error = anyhow!("nobody can confirm this {what}: there is no terminal");
+    Err(CliError::new(Exit::Usage, error).hint(format!(
+        "Look at it with `--dry-run`, then run it with `--yes --expect-plan {digest}`"
+    )))
 }
 
 /// Returns who said that a drill may begin. It is torn down again, so that a word is enough.
@@ -72,7 +90,7 @@ fn typed(ui: &Ui, service: &str, what: &str) -> Result<DeclaredBy, CliError> {
 }
 
 /// The digest may be shortened to 12 digits or more.
-pub(super) fn check(expected: &str, digest: &str) -> Result<DeclaredBy, CliError> {
+fn check(expected: &str, digest: &str) -> Result<DeclaredBy, CliError> {
     if expected.len() >= 12 && digest.starts_with(expected) {
         return Ok(DeclaredBy::Digest);
     }

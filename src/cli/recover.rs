@@ -130,18 +130,7 @@ impl Attempt<'_> {
         mut run: Run<'_>,
         ended: &Result<RunOutcome, CliError>,
     ) -> Result<(), CliError> {
-        run.interrupted(self.stop);
-        let outcome = match ended {
-            Ok(outcome) => *outcome,
-            Err(error) => {
-                run.note(error.summary());
-                match error.exit() {
-                    _ if self.stop.signal().is_some() => RunOutcome::Interrupted,
-                    Exit::Refused => RunOutcome::Refused,
-                    _ => RunOutcome::Failed,
-                }
-            }
-        };
+        let outcome = outcome_of(ended, &mut run, self.stop);
         run.finish(outcome).map_err(|error| self.forgotten(error))?;
         self.clean_up(outcome);
         Ok(())
@@ -363,6 +352,26 @@ impl Attempt<'_> {
         for dir in work.filter(|_| !self.asked.keep_work).collect::<Vec<_>>() {
             if let Err(error) = WorkCopy::at(dir).remove() {
                 self.ui.say(&format!("note: failed to remove the work copy: {error}\n"));
+            }
+        }
+    }
+}
+
+/// Returns how a run ended, and tells it why when something stopped it.
+pub(super) fn outcome_of(
+    ended: &Result<RunOutcome, CliError>,
+    run: &mut Run<'_>,
+    stop: &Stop,
+) -> RunOutcome {
+    run.interrupted(stop);
+    match ended {
+        Ok(outcome) => *outcome,
+        Err(error) => {
+            run.note(error.summary());
+            match error.exit() {
+                _ if stop.signal().is_some() => RunOutcome::Interrupted,
+                Exit::Refused => RunOutcome::Refused,
+                _ => RunOutcome::Failed,
             }
         }
     }

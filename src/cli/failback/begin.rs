@@ -20,6 +20,7 @@ use crate::{
         home::{Home, RunFolder},
         kept, outlived,
         prepared::{Keeping, Prepared},
+        recover::outcome_of,
         taken_up::{TakenUp, check_out_again, tools},
         ui::Ui,
     },
@@ -377,18 +378,7 @@ impl WayHome<'_> {
         mut run: Run<'_>,
         ended: &Result<RunOutcome, CliError>,
     ) -> Result<(), CliError> {
-        run.interrupted(self.stop);
-        let outcome = match ended {
-            Ok(outcome) => *outcome,
-            Err(error) => {
-                run.note(error.summary());
-                match error.exit() {
-                    _ if self.stop.signal().is_some() => RunOutcome::Interrupted,
-                    Exit::Refused => RunOutcome::Refused,
-                    _ => RunOutcome::Failed,
-                }
-            }
-        };
+        let outcome = outcome_of(ended, &mut run, self.stop);
         run.finish(outcome).map_err(|error| {
             let error =
                 anyhow!(error).context("the journal could not be written, so the run was stopped");

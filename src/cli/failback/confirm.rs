@@ -2,7 +2,7 @@
 
 use crate::{
     cli::{
-        confirm::check,
+        confirm::by_digest,
         error::{CliError, OrExit},
         exit::Exit,
         ui::Ui,
@@ -29,14 +29,8 @@ pub(super) async fn go(
     digest: &str,
     expected: Option<&str>,
 ) -> Result<DeclaredBy, CliError> {
-    if let Some(expected) = expected {
-        return check(expected, digest);
-    }
-    if !ui.is_interactive() {
-        let error = anyhow!("nobody can confirm this way home: there is no terminal");
-        return Err(CliError::new(Exit::Usage, error).hint(format!(
-            "Look at it with `--dry-run`, then run it with `--yes --expect-plan {digest}`"
-        )));
+    if let Some(by) = by_digest(ui, "way home", digest, expected)? {
+        return Ok(by);
     }
     let writes = match writes {
         [] => format!("no state in {primary} is written"),
