@@ -26,7 +26,7 @@ impl Process {
 
 /// Returns the living processes that work for a drctl whose home is `home`, drctl among them.
 ///
-/// Whatever drctl starts gets its environment, and keeps it when it is orphaned.
+/// They have its home in their environment, or work below it.
 pub(crate) fn of(home: &Path) -> Vec<Process> {
     let mark = format!("DRCTL_HOME={}", home.display()).into_bytes();
     let all = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -34,7 +34,11 @@ pub(crate) fn of(home: &Path) -> Vec<Process> {
         let id: i32 = entry.file_name().to_str()?.parse().ok()?;
         // A zombie has none.
         let environment = fs::read(entry.path().join("environ")).ok()?;
-        environment.split(|byte| *byte == 0).any(|v| v == mark).then_some(())?;
+        // Terraform is not told where drctl's home is, and works inside it.
+        let inside =
+            || fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(home));
+        let told = environment.split(|byte| *byte == 0).any(|v| v == mark);
+        (told || inside()).then_some(())?;
         let name = fs::read_to_string(entry.path().join("comm")).ok()?;
         Some(Process { id, name: name.trim().to_owned() })
     })
