@@ -14,7 +14,7 @@ use crate::{
     },
     engine::Stop,
     state::{StateServer, StateStore},
-    terraform::LogFiles,
+    terraform::{LogFiles, group_of},
 };
 use anyhow::anyhow;
 use nix::{
@@ -173,16 +173,6 @@ fn was_interrupted(group: i32) -> bool {
     stdout.is_ok_and(|stdout| {
         LogFiles { stderr: stdout.with_extension("err"), stdout }.was_interrupted()
     })
-}
-
-/// Returns the process group of a process that is not a zombie, by `/proc/PID/stat`.
-fn group_of(process: &Path) -> Option<i32> {
-    let stat = fs::read_to_string(process.join("stat")).ok()?;
-    // The name may hold anything, also a parenthesis; behind it are the state, the parent, the group.
-    let mut fields = stat.rsplit_once(") ")?.1.split(' ');
-    let state = fields.next()?;
-    let group = fields.nth(1)?.parse().ok()?;
-    (state != "Z").then_some(group)
 }
 
 /// Returns the logs of a run that a Terraform still writes which is not of a group that is `spared`.

@@ -15,7 +15,7 @@ use super::{
     prepared::{Keeping, Prepared},
     record::Record,
     recover::Attempt,
-    taken_up::{check_out_again, check_out_beside},
+    taken_up::{self, check_out_again, check_out_beside},
     ui::Ui,
     way::Way,
 };
@@ -26,7 +26,7 @@ use crate::{
         run::{RunKind, RunOutcome},
         step::{StepId, StepOutcome},
     },
-    observe::journal::{self, JournalWriter},
+    observe::journal,
     report::show::Format,
     state,
 };
@@ -231,10 +231,7 @@ impl Attempt<'_> {
         how: &Resumption,
         grace: Duration,
     ) -> Result<RunOutcome, CliError> {
-        let (journal, events) = JournalWriter::append(&self.folder.journal()).map_err(|error| {
-            CliError::new(Exit::Failed, error)
-                .hint("Look whether a drctl still works on the run: `drctl runs`, `ps`")
-        })?;
+        let (journal, events) = taken_up::journal(self.folder)?;
         let left = self.examine(before, &events, how, grace).await?;
         let prepared = self.confirm_rest(before, left.adopted.values().any(Adopted::runs)).await?;
         let mut sink = self.shown_beside(journal)?;

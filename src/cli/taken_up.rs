@@ -13,10 +13,11 @@ use super::{
     ui::Ui,
 };
 use crate::{
-    engine::{Recovery, Standing, Stop, Tools, recall},
-    model::step::StepId,
+    engine::{Assembled, Recovery, Standing, Stop, Tools, recall},
+    model::{event::Event, step::StepId},
+    observe::journal::JournalWriter,
     state::{StateServer, StateStore},
-    terraform::TerraformBinary,
+    terraform::{Detected, TerraformBinary},
 };
 use anyhow::{Context, anyhow};
 use std::{
@@ -47,23 +48,50 @@ impl TakenUp {
         grace: Duration,
         stop: &Stop,
     ) -> Result<Self, CliError> {
-        for dir in [folder.scratch(), folder.logs()] {
-            if !dir.is_dir() {
-                private_dir(&dir)?;
-            }
-        }
-        let store = Arc::new(StateStore::open(folder.state()).map_err(from_state)?);
-        let server = StateServer::start(Arc::clone(&store), folder.id().clone());
-        let server = server.await.map_err(from_state)?;
-        release_locks(&store, folder.id(), &BTreeSet::new())?;
-        write_overrides(&prepared.assembled, &server)?;
         let Prepared { assembled, detected, .. } = prepared;
-        let recovery = with_state(assembled, &server)?;
-        let terraform = TerraformBinary::found(detected, grace, stop.now());
-        let region = &recovery.known.region;
-        let tools = tools(folder, terraform, (server, store), region, stop);
+        let (recovery, tools) = open(folder, assembled, detected, grace, stop).await?;
         Ok(Self { recovery, tools: Arc::new(tools) })
     }
+}
+
+/// Opens the states and the tools of a run over the work copy that was decided on.
+///
+/// # Errors
+///
+/// Something of it cannot be read, or made.
+pub(super) async fn open(
+    folder: &RunFolder,
+    assembled: Assembled,
+    detected: Detected,
+    grace: Duration,
+    stop: &Stop,
+) -> Result<(Recovery, Tools), CliError> {
+    for dir in [folder.scratch(), folder.logs()] {
+        if !dir.is_dir() {
+            private_dir(&dir)?;
+        }
+    }
+    let store = Arc::new(StateStore::open(folder.state()).map_err(from_state)?);
+    let server = StateServer::start(Arc::clone(&store), folder.id().clone());
+    let server = server.await.map_err(from_state)?;
+    release_locks(&store, folder.id(), &BTreeSet::new())?;
+    write_overrides(&assembled, &server)?;
+    let recovery = with_state(assembled, &server)?;
+    let terraform = TerraformBinary::found(detected, grace, stop.now());
+    let tools = tools(folder, terraform, (server, store), &recovery.known.region, stop);
+    Ok((recovery, tools))
+}
+
+/// Opens the journal of a run to go on with it, and returns what it says so far.
+///
+/// # Errors
+///
+/// It cannot be read or written, or another process writes it.
+pub(super) fn journal(folder: &RunFolder) -> Result<(JournalWriter, Vec<Event>), CliError> {
+    JournalWriter::append(&folder.journal()).map_err(|error| {
+        CliError::new(Exit::Failed, error)
+            .hint("Look whether a drctl still works on the run: `drctl runs`, `ps`")
+    })
 }
 
 /// Returns what a run on the real cloud is done with that goes on from nothing.

@@ -9,7 +9,7 @@ use super::{
     kept, outlived,
     prepared::{Keeping, Prepared},
     record::Record,
-    taken_up::{TakenUp, check_out_again, recalled},
+    taken_up::{self, TakenUp, check_out_again, recalled},
     ui::Ui,
 };
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
         event::EventKind,
         step::{StepId, StepKind, StepOutcome},
     },
-    observe::{Fanout, journal::JournalWriter, lines::Lines},
+    observe::{Fanout, lines::Lines},
 };
 use anyhow::{Context, anyhow};
 use jiff::Timestamp;
@@ -57,10 +57,7 @@ impl Undoing {
                 CliError::new(Exit::Usage, error).hint("See `drctl runs` for what there is")
             );
         };
-        let (journal, events) = JournalWriter::append(&folder.journal()).map_err(|error| {
-            CliError::new(Exit::Failed, error)
-                .hint("Look whether a drctl still works on the run: `drctl runs`, `ps`")
-        })?;
+        let (journal, events) = taken_up::journal(folder)?;
         let grace = Duration::from_millis(record.grace_ms);
         outlived::end(folder, grace, stop, ui).await?;
         let which = record.which(self.terraform.as_deref(), self.offline);

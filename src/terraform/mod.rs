@@ -35,7 +35,7 @@ pub use hidden::Hidden;
 pub use invocation::{Action, Invocation};
 pub use made::{Made, MadeSoFar};
 pub use managed::{Held, held, managed};
-pub use outlived::Outlived;
+pub use outlived::{Outlived, group_of};
 pub use output::{Output, Outputs};
 pub use process::TerraformBinary;
 pub use show::{Change, Mode, Plan, PlannedResource, PriorResource, ResourceChange};

@@ -15,6 +15,7 @@ use crate::terraform::{
 use nix::{sys::signal::Signal, unistd::Pid};
 use std::{
     fs::{self, File},
+    path::Path,
     time::Duration,
 };
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -118,20 +119,25 @@ impl Outlived {
 /// Whether a process group has a member that is not a zombie, which may wait for ever for whoever
 /// takes its exit code (proc_pid_stat(5)).
 fn is_alive(group: i32) -> bool {
-    let all = fs::read_dir("/proc").into_iter().flatten().flatten();
-    all.filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok()).any(|stat| {
-        // The name may hold anything, also a parenthesis; behind it are the state, the parent, the group.
-        let rest = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
-        let mut fields = rest.split(' ');
-        fields.next() != Some("Z") && fields.nth(1).and_then(|g| g.parse().ok()) == Some(group)
-    })
+    let mut all = fs::read_dir("/proc").into_iter().flatten().flatten();
+    all.any(|entry| group_of(&entry.path()) == Some(group))
+}
+
+/// Returns the process group of a process that is not a zombie, by the file `stat` of its folder in
+/// `/proc` (proc_pid_stat(5)).
+pub fn group_of(process: &Path) -> Option<i32> {
+    let stat = fs::read_to_string(process.join("stat")).ok()?;
+    // The name may hold anything, also a parenthesis; behind it are the state, the parent, the group.
+    let mut fields = stat.rsplit_once(") ")?.1.split(' ');
+    let state = fields.next()?;
+    let group = fields.nth(1)?.parse().ok()?;
+    (state != "Z").then_some(group)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::resource::ResourceAction;
-    use std::path::Path;
 
     const START: &str = r#"{"type":"apply_start","@timestamp":"2026-01-02T03:04:05Z","hook":{"resource":{"addr":"a.b"},"action":"create"}}"#;
     const COMPLETE: &str = r#"{"type":"apply_complete","@timestamp":"2026-01-02T03:04:06Z","hook":{"resource":{"addr":"a.b"},"action":"create","id_key":"id","id_value":"b-1"}}"#;

@@ -15,13 +15,13 @@ use crate::{
         asked::Which,
         cmd::report,
         error::{CliError, OrExit},
-        execute::{GRACE, STATE_GRACE, from_state, private_dir, write_overrides},
+        execute::{GRACE, STATE_GRACE},
         exit::Exit,
         home::{Home, RunFolder},
         kept, outlived,
         prepared::{Keeping, Prepared},
         recover::outcome_of,
-        taken_up::{TakenUp, check_out_again, tools},
+        taken_up::{self, TakenUp, check_out_again},
         ui::Ui,
     },
     engine::{Run, Stop, TakeBack, Work, has_done_something},
@@ -35,8 +35,6 @@ use crate::{
     observe::{Fanout, journal::JournalWriter, json::JsonLines, lines::Lines},
     runbook::{Failback, Known},
     source::WorkCopy,
-    state::{StateServer, StateStore},
-    terraform::TerraformBinary,
 };
 use anyhow::{Context, anyhow};
 use jiff::Timestamp;
@@ -212,20 +210,10 @@ impl WayHome<'_> {
         prepared: &Prepared,
         accepted: &[String],
     ) -> Result<Ground, CliError> {
-        for dir in [self.folder.scratch(), self.folder.logs()] {
-            if !dir.is_dir() {
-                private_dir(&dir)?;
-            }
-        }
-        let store = Arc::new(StateStore::open(self.folder.state()).map_err(from_state)?);
-        let server = StateServer::start(Arc::clone(&store), self.folder.id().clone());
-        let server = server.await.map_err(from_state)?;
-        write_overrides(&prepared.assembled, &server)?;
-        let detected = prepared.detected.clone();
-        let terraform = TerraformBinary::found(detected, self.grace(prepared), self.stop.now());
-        let recovery = prepared.assembled.recovery.clone();
-        let mut tools =
-            tools(self.folder, terraform, (server, store), &recovery.known.region, self.stop);
+        let (assembled, detected) = (prepared.assembled.clone(), prepared.detected.clone());
+        let grace = self.grace(prepared);
+        let (recovery, mut tools) =
+            taken_up::open(self.folder, assembled, detected, grace, self.stop).await?;
         tools.accepted = accepted.to_vec();
         let known = recovery.known.clone();
         let secrets = Secrets::default();

@@ -6,6 +6,7 @@ use crate::{
         exit::Exit,
         home::{Home, RunFolder},
         record::Record,
+        taken_up,
     },
     model::{
         event::{Event, EventKind},
@@ -99,10 +100,7 @@ impl Failover {
     ///
     /// Another works on it.
     pub(super) fn hold(&self) -> Result<(JournalWriter, Vec<Event>), CliError> {
-        JournalWriter::append(&self.folder.journal()).map_err(|error| {
-            CliError::new(Exit::Failed, error)
-                .hint("Look whether a drctl still works on the run: `drctl runs`, `ps`")
-        })
+        taken_up::journal(&self.folder)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
         error::CliError,
         exit::Exit,
         home::{Home, RunFolder},
-        outlived,
+        outlived, taken_up,
         ui::Ui,
     },
     engine::{Run, Stop, Work},
@@ -24,7 +24,7 @@ use crate::{
         run::{RunKind, RunOutcome},
         step::{StepId, StepOutcome},
     },
-    observe::journal::{self, JournalWriter},
+    observe::journal,
 };
 use anyhow::anyhow;
 use jiff::Timestamp;
@@ -109,10 +109,7 @@ pub(in crate::cli) async fn resume(
     let record = Record::read(folder)?.ok_or_else(|| nothing(folder))?;
     let failover = Failover::find(home, Some(record.failover.as_str()))?;
     let (held, _) = failover.hold()?;
-    let (journal, events) = JournalWriter::append(&folder.journal()).map_err(|error| {
-        CliError::new(Exit::Failed, error)
-            .hint("Look whether a drctl still works on the run: `drctl runs`, `ps`")
-    })?;
+    let (journal, events) = taken_up::journal(folder)?;
     let before = Before::of(folder, &events)?;
     let mut accepted = record.accepted.clone();
     accepted.extend(asked.accepted.iter().cloned());

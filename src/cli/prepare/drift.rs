@@ -10,16 +10,14 @@ use crate::{
     cli::{
         asked::Which,
         error::{CliError, OrExit},
-        execute::{GRACE, STATE_GRACE, from_state, private_dir, with_state, write_overrides},
+        execute::{GRACE, STATE_GRACE},
         exit::Exit,
         home::Home,
         prepared::{Keeping, look},
-        taken_up::tools,
+        taken_up,
         ui::Ui,
     },
     engine::{self, Planned, Stop, Tools},
-    state::{StateServer, StateStore},
-    terraform::TerraformBinary,
 };
 use anyhow::{Context, anyhow};
 use jiff::Timestamp;
@@ -41,19 +39,9 @@ pub(super) async fn look_again(
         tempfile::tempdir().context("failed to make a temporary folder").or_exit(Exit::Failed)?;
     let folder = Home::at(scratch.path().to_owned()).new_run(Timestamp::now())?;
     let prepared = look(which, Keeping::default(), home, &folder.work(), stop, ui).await?;
-    for dir in [folder.scratch(), folder.logs()] {
-        private_dir(&dir)?;
-    }
-    let (assembled, detected) = (prepared.assembled, prepared.detected);
-    let store = Arc::new(StateStore::open(folder.state()).map_err(from_state)?);
-    let server = StateServer::start(Arc::clone(&store), folder.id().clone());
-    let server = server.await.map_err(from_state)?;
-    write_overrides(&assembled, &server)?;
-    let recovery = with_state(assembled, &server)?;
+    let (recovery, tools) =
+        taken_up::open(&folder, prepared.assembled, prepared.detected, GRACE, stop).await?;
     let beforehand = lay_out_at(held, &recovery, &folder, false)?;
-    let terraform = TerraformBinary::found(detected, GRACE, stop.now());
-    let region = &recovery.known.region;
-    let tools = tools(&folder, terraform, (server, store), region, stop);
     let tools = Arc::new(Tools { beforehand, ..tools });
     let mut reasons = Vec::new();
     let states = engine::declared_states(&recovery, &tools).await.map_err(|(step, cause)| {

@@ -11,20 +11,19 @@ use crate::{
     cli::{
         asked::Which,
         error::{CliError, OrExit},
-        execute::{GRACE, STATE_GRACE, from_state, private_dir, with_state, write_overrides},
+        execute::{GRACE, STATE_GRACE},
         exit::Exit,
         foreseen::foresee,
         home::{Home, RunFolder},
         prepared::{Keeping, Prepared, look},
-        taken_up::tools,
+        taken_up,
         ui::Ui,
     },
     engine::{self, Done, Planned, Recovery, SavedPlan, StackWork, Stop, Tools},
     model::{gate::Refusal, step::StepId},
     observe::refusals,
     source::FetchedFrom,
-    state::{StateServer, StateStore},
-    terraform::{Action, Invocation, LogFiles, TerraformBinary},
+    terraform::{Action, Invocation, LogFiles},
 };
 use anyhow::{Context, anyhow};
 use jiff::Timestamp;
@@ -159,9 +158,6 @@ impl Work<'_> {
         prepared: Prepared,
         platforms: &[String],
     ) -> Result<BTreeMap<StepId, StackMade>, CliError> {
-        for dir in [self.folder.scratch(), self.folder.logs()] {
-            private_dir(&dir)?;
-        }
         let root = prepared.checkout.dir.clone();
         let Prepared { assembled, detected, .. } = prepared;
         let producers = assembled.redirections.iter();
@@ -169,14 +165,8 @@ impl Work<'_> {
             .filter(|(_, made)| made.remote_states.iter().any(|state| state.producer.is_some()))
             .map(|(id, _)| id.clone())
             .collect();
-        let store = Arc::new(StateStore::open(self.folder.state()).map_err(from_state)?);
-        let server = StateServer::start(Arc::clone(&store), self.folder.id().clone());
-        let server = server.await.map_err(from_state)?;
-        write_overrides(&assembled, &server)?;
-        let terraform = TerraformBinary::found(detected, GRACE, self.stop.now());
-        let recovery = with_state(assembled, &server)?;
-        let region = recovery.known.region.clone();
-        let tools = tools(&self.folder, terraform, (server, store), &region, self.stop);
+        let (recovery, tools) =
+            taken_up::open(&self.folder, assembled, detected, GRACE, self.stop).await?;
         let tools = Arc::new(tools);
         let done =
             engine::do_beforehand(&recovery, &reading, &tools, self.wanted.max_parallel).await;
